@@ -1,0 +1,33 @@
+/** The one place that spells the names of objects in the bucket. */
+import { toHex } from './bytes.js';
+
+const VERSION_DIGITS = 14;
+export const MAX_VERSION: number = Number.MAX_SAFE_INTEGER;
+
+export const LOG_PREFIX = 'log/';
+export const SEGMENT_PREFIX = 'seg/';
+export const PAGE_PREFIX = 'man/';
+
+/** 24 bytes: base version (8, big-endian), random (16). */
+export type ObjectId = Uint8Array;
+export const OBJECT_ID_BYTES = 24;
+
+/** `log/` and 14 hex digits of 2^53-1-version: ascending names are descending versions, newest first. */
+export function recordName(version: number): string {
+  return LOG_PREFIX + (MAX_VERSION - version).toString(16).padStart(VERSION_DIGITS, '0');
+}
+
+/** The version a record's name stands for; undefined where the name is none of ours. */
+export function parseRecordName(name: string): number | undefined {
+  if (!name.startsWith(LOG_PREFIX)) return undefined;
+  const digits = name.slice(LOG_PREFIX.length);
+  if (!/^[0-9a-f]{14}$/.test(digits)) return undefined;
+  const version = MAX_VERSION - Number.parseInt(digits, 16);
+  return version >= 1 ? version : undefined;
+}
+
+/** `seg/<base version>-<random>` or `man/<base version>-<random>`, both parts in hex. */
+export function objectName(prefix: typeof SEGMENT_PREFIX | typeof PAGE_PREFIX, id: ObjectId): string {
+  const hex = toHex(id);
+  return `${prefix}${hex.slice(2, 16)}-${hex.slice(16)}`;
+}
