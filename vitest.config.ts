@@ -1,0 +1,36 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+// Tests run on the sources: each package's name, and each of its subpaths, stands for its file under src/.
+const root = fileURLToPath(new URL('.', import.meta.url));
+const alias: { find: RegExp; replacement: string }[] = [];
+for (const folder of readdirSync(`${root}packages`)) {
+  const manifest = `${root}packages/${folder}/package.json`;
+  if (!existsSync(manifest)) continue;
+  const { name, exports = {} } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+    name: string;
+    exports?: Record<string, { default?: string }>;
+  };
+  for (const [subpath, target] of Object.entries(exports)) {
+    if (!target.default) continue;
+    alias.push({
+      find: new RegExp(`^${name}${subpath.slice(1)}$`),
+      replacement: `${root}packages/${folder}/${target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts')}`,
+    });
+  }
+}
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts'] } },
+      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: ['test/servers/**'] } },
+      ...(process.env.HOLDFAST_TEST_SERVERS
+        ? [{ extends: true as const, test: { name: 'servers', include: ['test/servers/**/*.test.ts'] } }]
+        : []),
+    ],
+    testTimeout: 30_000,
+  },
+});
