@@ -10,3 +10,42 @@ export interface Clock {
 
 /** Fills and returns a new array of `length` bytes. Must be unpredictable wherever keys are made from it. */
 export type RandomBytes = (length: number) => Uint8Array;
+
+// Platforms keep timers in 32 bits and fire at once when given more.
+const timerMsMax = 2 ** 31 - 1;
+
+/** The platform's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const end = performance.now() + ms;
+      let timer: ReturnType<typeof setTimeout>;
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const arm = (leftMs: number): void => {
+        timer = setTimeout(
+          () => {
+            const restMs = end - performance.now();
+            if (leftMs > timerMsMax && restMs > 0) {
+              arm(restMs);
+              return;
+            }
+            signal?.removeEventListener('abort', onAbort);
+            resolve();
+          },
+          Math.min(leftMs, timerMsMax),
+        );
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      arm(ms);
+    });
+  },
+};

@@ -40,6 +40,10 @@ export interface Capabilities {
 }
 
 export interface CallOptions {
+  /**
+   * Aborted before the call: it rejects with the signal's reason and does nothing. Aborted during a put that
+   * may have been sent: `UNKNOWN_OUTCOME`, with the reason as its cause; any other call rejects with the reason.
+   */
   readonly signal?: AbortSignal | undefined;
   /** Counts this call's requests and bytes into the caller's own account as well (see `metered`). */
   readonly meter?: Meter | undefined;
@@ -48,7 +52,8 @@ export interface CallOptions {
 export interface GetOptions extends CallOptions {
   /**
    * Bytes `[offset, offset + length)`. `offset` at or past the object's end yields empty bytes; a range
-   * that ends past the end is cut there. A negative offset counts from the object's end.
+   * that ends past the end is cut there. A negative offset counts from the object's end, and means 0 where the
+   * object is shorter than that.
    */
   readonly range?: { readonly offset: number; readonly length: number } | undefined;
 }
