@@ -1,0 +1,72 @@
+/** What the operating system's errors mean to the caller of a store, and what to do about them. */
+import { StoreError, type StoreErrorCode } from '../errors.js';
+
+/** The `code` of a failed system call. */
+export function errno(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code;
+}
+
+const noSpace = 'Nothing was written. Free space there, or raise the quota, and try again.';
+const noRight = 'Give this process the right to read and write that folder and all in it.';
+const noName = 'Another file or folder is in the way: no object key may be a folder of another one.';
+const noLink = 'This file system lacks what safe creates need (hard links). Choose a local folder.';
+const tooMany = 'Nothing was done. Close files or raise the limit of open files (ulimit -n), and try again.';
+
+const meanings: Record<string, readonly [StoreErrorCode, string]> = {
+  ENOSPC: ['INVALID', `The disk is full. ${noSpace}`],
+  EDQUOT: ['INVALID', `The disk quota is used up. ${noSpace}`],
+  EFBIG: [
+    'INVALID',
+    'The file is larger than the file system or this process may write. Nothing was written.',
+  ],
+  EROFS: ['INVALID', 'The file system is read-only. Mount it writable, or choose another folder.'],
+  EACCES: ['DENIED', noRight],
+  EPERM: ['DENIED', noRight],
+  ENOTDIR: ['INVALID', noName],
+  EISDIR: ['INVALID', noName],
+  ENOTEMPTY: ['INVALID', noName],
+  ELOOP: ['INVALID', 'A symbolic link is in the way: objects are plain files.'],
+  ENAMETOOLONG: ['INVALID', 'The path is too long for the file system. Choose a shorter folder or prefix.'],
+  EXDEV: ['INVALID', 'The whole folder must lie on one file system, with nothing mounted inside it.'],
+  EMLINK: ['INVALID', noLink],
+  ENOTSUP: ['INVALID', noLink],
+  EOPNOTSUPP: ['INVALID', noLink],
+  ENOSYS: ['INVALID', noLink],
+  EMFILE: ['UNAVAILABLE', tooMany],
+  ENFILE: ['UNAVAILABLE', tooMany],
+  ENOMEM: ['UNAVAILABLE', 'The system is out of memory. Nothing was done. Try again.'],
+  ENOENT: [
+    'UNAVAILABLE',
+    'The folder, or the unfinished file, was removed meanwhile. Nothing was done. Try again.',
+  ],
+};
+
+/** The failure of a call that is known to have changed nothing. */
+export function failed(error: unknown, doing: string): Error {
+  const code = errno(error);
+  if (error instanceof StoreError || code === undefined) return error as Error;
+  const [meaning, advice] = meanings[code] ?? [
+    'UNAVAILABLE',
+    'Nothing was done. Try again; if it stays, check the disk.',
+  ];
+  return new StoreError(meaning, `${doing} failed with ${code}. ${advice}`, { cause: error });
+}
+
+/**
+ * The failure of the system call that makes a write visible. Errors with a meaning of their own are answers that
+ * it did not happen; others (EIO, a time-out of a network file system) leave it open.
+ */
+export function failedVisibly(error: unknown, doing: string): Error {
+  const code = errno(error);
+  if (error instanceof StoreError || code === undefined || code in meanings) return failed(error, doing);
+  return outcomeUnknown(error, doing);
+}
+
+/** The write can be seen, and nobody knows whether it would outlive a power failure. */
+export function outcomeUnknown(error: unknown, doing: string): StoreError {
+  return new StoreError(
+    'UNKNOWN_OUTCOME',
+    `${doing} failed with ${errno(error) ?? error}, maybe after it took effect. Read the object back; check the disk.`,
+    { cause: error },
+  );
+}
