@@ -54,7 +54,7 @@ export async function createKeyWrap(options: KeyWrapOptions): Promise<KeyWrap> {
 /** AES-256-GCM under HKDF(root, database id, "holdfast/1 wrap"): nonce 12 || sealed key 32 || tag 16. */
 async function createRawWrap(root: Uint8Array, options: KeyWrapOptions): Promise<KeyWrap> {
   const { provider, random } = options;
-  const databaseId = options.databaseId.slice();
+  const databaseId = new Uint8Array(options.databaseId);
   const rootCommitment = await provider.hkdfSha256(root, databaseId, COMMITMENT_DOMAIN, 32);
   const gcm = await provider.aesGcm(await provider.hkdfSha256(root, databaseId, WRAP_DOMAIN, KEY_BYTES));
   return {
@@ -85,7 +85,7 @@ async function createRawWrap(root: Uint8Array, options: KeyWrapOptions): Promise
  */
 function createProviderWrap(root: KeyProvider, options: KeyWrapOptions): KeyWrap {
   const { provider } = options;
-  const databaseId = options.databaseId.slice();
+  const databaseId = new Uint8Array(options.databaseId);
   const binding = (epoch: number, epochKey: Uint8Array): Uint8Array =>
     provider.sha256(BINDING_DOMAIN, databaseId, uint32(epoch), epochKey).subarray(0, BINDING_BYTES);
   return {
@@ -93,34 +93,42 @@ function createProviderWrap(root: KeyProvider, options: KeyWrapOptions): KeyWrap
     rootCommitment: new Uint8Array(32),
     async wrap(epoch, epochKey) {
       const secret = concatBytes(epochKey, binding(epoch, epochKey));
-      const wrapped = await root.wrap(secret).catch((error: unknown) => {
-        throw providerFailure('wrap', epoch, error);
-      });
+      const wrapped = await ask('wrap', epoch, () => root.wrap(secret));
       if (!(wrapped instanceof Uint8Array) || wrapped.length === 0 || wrapped.length > WRAPPED_BYTES_MAX) {
         const found = wrapped instanceof Uint8Array ? `${wrapped.length} bytes` : typeof wrapped;
         throw new TypeError(
           `key provider: expected wrap to yield 1 to ${WRAPPED_BYTES_MAX} bytes, found ${found}`,
         );
       }
-      return wrapped;
+      return new Uint8Array(wrapped);
     },
     async unwrap(epoch, wrapped) {
       // A copy: the ring's own bytes stay out of a stranger's hands.
-      const secret = await root.unwrap(wrapped.slice()).catch((error: unknown) => {
-        throw providerFailure('unwrap', epoch, error);
-      });
+      const secret = await ask('unwrap', epoch, () => root.unwrap(wrapped.slice()));
       const expected = KEY_BYTES + BINDING_BYTES;
       if (!(secret instanceof Uint8Array) || secret.length !== expected) {
         const found = secret instanceof Uint8Array ? `${secret.length} bytes` : typeof secret;
         throw corrupt(epoch, `expected the key provider to unwrap ${expected} bytes, found ${found}`);
       }
-      const epochKey = secret.slice(0, KEY_BYTES);
+      const epochKey = new Uint8Array(secret.subarray(0, KEY_BYTES));
       if (!constantTimeEqual(secret.subarray(KEY_BYTES), binding(epoch, epochKey))) {
         throw corrupt(epoch, 'its key was wrapped for another database or epoch, or was altered');
       }
       return epochKey;
     },
   };
+}
+
+async function ask(
+  call: 'wrap' | 'unwrap',
+  epoch: number,
+  request: () => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  try {
+    return await request();
+  } catch (error) {
+    throw providerFailure(call, epoch, error);
+  }
 }
 
 // Spelled in many ways: ACCESS_DENIED, AccessDeniedException, IncorrectKeyException, PERMISSION_DENIED.

@@ -50,19 +50,20 @@ export function encodeKeyring({ kind, rootCommitment, wrapped }: KeyringParts): 
   return bytes;
 }
 
-/** Copies what it keeps. @throws KeyringError CORRUPT */
-export function decodeKeyring(bytes: Uint8Array): KeyringParts {
+/** Copies the bytes first, so that a change of the array cannot reach the ring. @throws KeyringError CORRUPT */
+export function decodeKeyring(encoded: Uint8Array): KeyringParts {
+  const bytes = new Uint8Array(encoded);
   if (bytes.length < HEADER_BYTES) {
     throw corrupt(`expected at least ${HEADER_BYTES} bytes, found ${bytes.length}`);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = new DataView(bytes.buffer);
   const version = view.getUint8(0);
   if (version !== VERSION) throw corrupt(`expected version ${VERSION}, found ${version} at offset 0`);
   const kind = view.getUint8(1);
   if (kind !== ROOT_KIND.raw && kind !== ROOT_KIND.provider) {
     throw corrupt(`expected root kind 1 or 2, found ${kind} at offset 1`);
   }
-  const rootCommitment = bytes.slice(2, 34);
+  const rootCommitment = bytes.subarray(2, 34);
   if (kind === ROOT_KIND.provider && rootCommitment.some((byte) => byte !== 0)) {
     throw corrupt('expected no root commitment beside a key provider, found one at offset 2');
   }
@@ -81,7 +82,7 @@ export function decodeKeyring(bytes: Uint8Array): KeyringParts {
       throw corrupt(`expected an epoch above ${previous}, found ${epoch} at offset ${offset}`);
     offset += ENTRY_HEADER_BYTES;
     if (bytes.length - offset < length) throw corrupt(`the bytes end within the key of epoch ${epoch}`);
-    wrapped.set(epoch, bytes.slice(offset, offset + length));
+    wrapped.set(epoch, bytes.subarray(offset, offset + length));
     offset += length;
     previous = epoch;
   }

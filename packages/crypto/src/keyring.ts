@@ -50,8 +50,8 @@ export interface KeyringOptions {
 
 /** A new ring with epoch 1. Throws a TypeError for a root key or a database id of the wrong length. */
 export async function createKeyring(options: KeyringOptions): Promise<Keyring> {
-  const owner: RingOwner = { wrap: await createKeyWrap(options), random: options.random };
-  return addEpoch(owner, new Map(), new Map(), 1);
+  const wrap = await createKeyWrap(options);
+  return addEpoch({ wrap, random: options.random, opened: new WeakMap() }, new Map(), 1);
 }
 
 /**
@@ -76,7 +76,7 @@ export async function openKeyring(options: KeyringOptions, bytes: Uint8Array): P
       'keyring: made with another root key or for another database; give the root key that created it',
     );
   }
-  const ring = makeRing({ wrap, random: options.random }, wrapped, new Map());
+  const ring = makeRing({ wrap, random: options.random, opened: new WeakMap() }, wrapped);
   await ring.epochKey(ring.currentEpoch);
   return ring;
 }
@@ -84,24 +84,23 @@ export async function openKeyring(options: KeyringOptions, bytes: Uint8Array): P
 interface RingOwner {
   readonly wrap: KeyWrap;
   readonly random: (length: number) => Uint8Array;
+  // By the wrapped bytes, not by epoch: two rings rotated from one have different keys for one epoch number.
+  readonly opened: WeakMap<Uint8Array, Promise<Uint8Array>>;
 }
 
 type WrappedKeys = ReadonlyMap<number, Uint8Array>;
-type OpenKeys = ReadonlyMap<number, Promise<Uint8Array>>;
 
-function makeRing(owner: RingOwner, wrapped: WrappedKeys, known: OpenKeys): Keyring {
+function makeRing(owner: RingOwner, wrapped: WrappedKeys): Keyring {
+  const { wrap, opened } = owner;
   const epochs = Object.freeze([...wrapped.keys()]);
   const currentEpoch = epochs.at(-1)!;
-  const opened = new Map(known);
 
   return {
-    bytes: encodeKeyring({ kind: owner.wrap.kind, rootCommitment: owner.wrap.rootCommitment, wrapped }),
+    bytes: encodeKeyring({ kind: wrap.kind, rootCommitment: wrap.rootCommitment, wrapped }),
     currentEpoch,
     epochs,
 
     async epochKey(epoch) {
-      const remembered = opened.get(epoch);
-      if (remembered) return remembered;
       const found = wrapped.get(epoch);
       if (!found) {
         throw new KeyringError(
@@ -109,49 +108,44 @@ function makeRing(owner: RingOwner, wrapped: WrappedKeys, known: OpenKeys): Keyr
           `keyring: expected epoch ${epoch}, found only ${epochs.join(', ')}`,
         );
       }
-      const opening = owner.wrap.unwrap(epoch, found);
-      opened.set(epoch, opening);
+      const remembered = opened.get(found);
+      if (remembered) return remembered;
+      const opening = wrap.unwrap(epoch, found);
+      opened.set(found, opening);
       // A failure is not remembered: the key provider may be back for the next call.
-      opening.catch(() => opened.delete(epoch));
+      opening.catch(() => opened.delete(found));
       return opening;
     },
 
     async rotate() {
-      return addEpoch(owner, wrapped, opened, currentEpoch + 1);
+      return addEpoch(owner, wrapped, currentEpoch + 1);
     },
 
     without(unwanted) {
       const left = new Map(wrapped);
-      const leftOpen = new Map(opened);
       for (const epoch of unwanted) {
         if (epoch === currentEpoch) {
           throw new TypeError(`keyring: epoch ${epoch} is the current one; rotate before dropping it`);
         }
         left.delete(epoch);
-        leftOpen.delete(epoch);
       }
-      return makeRing(owner, left, leftOpen);
+      return makeRing(owner, left);
     },
   };
 }
 
-async function addEpoch(
-  owner: RingOwner,
-  wrapped: WrappedKeys,
-  opened: OpenKeys,
-  epoch: number,
-): Promise<Keyring> {
+async function addEpoch(owner: RingOwner, wrapped: WrappedKeys, epoch: number): Promise<Keyring> {
   if (epoch > EPOCH_MAX || wrapped.size >= EPOCH_COUNT_MAX) {
     throw new TypeError(
-      `keyring: expected at most ${EPOCH_COUNT_MAX} epochs, found ${wrapped.size}; drop old ones`,
+      `keyring: no room for epoch ${epoch} beside ${wrapped.size} others (at most ${EPOCH_COUNT_MAX} epochs, ` +
+        `numbered to ${EPOCH_MAX}); drop those that no object uses`,
     );
   }
-  const key = owner.random(32);
-  checkBytes('random', key, 32);
+  const random = owner.random(32);
+  checkBytes('random', random, 32);
+  // A copy: the source may hand out views of a buffer that it fills again.
+  const key = new Uint8Array(random);
   const wrappedKey = await owner.wrap.wrap(epoch, key);
-  return makeRing(
-    owner,
-    new Map(wrapped).set(epoch, wrappedKey.slice()),
-    new Map(opened).set(epoch, Promise.resolve(key)),
-  );
+  owner.opened.set(wrappedKey, Promise.resolve(key));
+  return makeRing(owner, new Map(wrapped).set(epoch, wrappedKey));
 }

@@ -31,7 +31,7 @@ export const nobleProvider: CryptoProvider = {
 
   async aesGcm(key) {
     checkBytes('AES-256 key', key, 32);
-    const ownKey = key.slice();
+    const ownKey = new Uint8Array(key);
     return {
       async seal(nonce, plaintext, aad) {
         checkBytes('GCM nonce', nonce, 12);

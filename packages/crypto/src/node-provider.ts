@@ -46,7 +46,7 @@ export function createNodeProvider(crypto: NodeCrypto): CryptoProvider {
 
     async aesGcm(key) {
       checkBytes('AES-256 key', key, 32);
-      const ownKey = key.slice();
+      const ownKey = new Uint8Array(key);
       return {
         async seal(nonce, plaintext, aad) {
           checkBytes('GCM nonce', nonce, 12);

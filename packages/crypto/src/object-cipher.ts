@@ -84,7 +84,7 @@ export async function createObjectCipher(
 ): Promise<ObjectCipher> {
   checkBytes('salt', salt, 32);
   const info = encodeContext(suite, context);
-  if (suite === 0) return createPlainCipher(provider, info, salt);
+  if (suite === 0) return createPlainCipher(provider, info, new Uint8Array(salt));
 
   checkBytes('epoch key', epochKey, 32);
   const derived = await provider.hkdfSha256(epochKey, salt, info, 76);
@@ -160,7 +160,7 @@ function createPlainCipher(provider: CryptoProvider, info: Uint8Array, salt: Uin
       checkChunk(chunk);
       const length = sealed.length - CHUNK_OVERHEAD_BYTES;
       if (length < 0) return undefined;
-      const plaintext = sealed.slice(0, length);
+      const plaintext = new Uint8Array(sealed.subarray(0, length));
       const found = sealed.subarray(length);
       return constantTimeEqual(found, checksum(chunk, last, plaintext, aad)) ? plaintext : undefined;
     },
