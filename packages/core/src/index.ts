@@ -1,3 +1,5 @@
+export { BlockCache } from './block-cache.js';
+export { type Entry, VALUE_PIECE_BYTES } from './entry.js';
 export { encodeKey, type Key, type KeyPart, type KeyTuple, MAX_KEY_BYTES, MAX_KEY_DEPTH } from './key.js';
 export { decodeKey } from './key-decode.js';
 export { type KeyRange, keyBounds } from './key-range.js';
@@ -15,3 +17,17 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './merkle.js';
+export {
+  type ClearSegmentEntry,
+  decodePage,
+  encodePage,
+  placeSegment,
+  readPageClear,
+  type SegmentEntry,
+} from './page.js';
+export { BLOCK_BYTES, SegmentBuilder, type SegmentDescriptor } from './segment-builder.js';
+export { type Cursor, type CursorOptions, SegmentCursor } from './segment-cursor.js';
+export { SegmentReader } from './segment-reader.js';
+export { type SegmentDeps, SMALL_SEGMENT_BYTES } from './segment-source.js';
+export type { VerifyOptions } from './segment-verify.js';
+export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value.js';

@@ -1,0 +1,249 @@
+/**
+ * The bytes of one segment: fetched, authenticated and opened.
+ *
+ * Invariants:
+ * - Nothing leaves here that was not checked: the meta chunk and footer against the manifest's root, every other
+ *   chunk against its Merkle leaf and by the AEAD, in this order.
+ * - A missing object, or one of another size, is `CORRUPT`: "missing" never becomes "key absent" (I7). The
+ *   store's own errors pass through.
+ * - Kept bytes are never views of a larger buffer, so that the cache's bound holds.
+ */
+
+import { OBJECT_KIND } from '@holdfast/crypto';
+import type { CallOptions, ObjectStore } from '@holdfast/object-store';
+import { Block, BlockCursor } from './block.js';
+import type { BlockCache } from './block-cache.js';
+import { ByteReader, compareBytes, equalBytes } from './bytes.js';
+import { VALUE_PIECE_BYTES } from './entry.js';
+import { openCipher, readEnvelope, type Sealing } from './envelope.js';
+import { corrupt } from './errors.js';
+import { leafHash, merkleRoot } from './merkle.js';
+import { objectName, SEGMENT_PREFIX } from './names.js';
+import type { SegmentEntry } from './page.js';
+import { FOOTER_BYTES, SegmentMeta } from './segment-meta.js';
+
+/** A segment no larger than this is fetched whole at the first touch. */
+export const SMALL_SEGMENT_BYTES: number = 64 * 1024;
+/** Of the cache's size, what one large value may take. */
+const CACHED_VALUE_SHARE = 1 / 16;
+
+export interface SegmentDeps {
+  readonly store: ObjectStore;
+  readonly sealing: Sealing;
+  readonly cache: BlockCache;
+}
+
+export class SegmentSource {
+  readonly entry: SegmentEntry;
+  /** The object's name: how errors name it too. */
+  readonly name: string;
+  readonly cache: BlockCache;
+  readonly #store: ObjectStore;
+  readonly #sealing: Sealing;
+  /** The root's bytes as characters; a chunk's number follows. */
+  readonly #cacheKey: string;
+
+  constructor(deps: SegmentDeps, entry: SegmentEntry) {
+    this.#store = deps.store;
+    this.#sealing = deps.sealing;
+    this.cache = deps.cache;
+    this.entry = entry;
+    this.name = objectName(SEGMENT_PREFIX, entry.id);
+    this.#cacheKey = String.fromCharCode(...entry.root);
+  }
+
+  #chunkKey(chunk: number): string {
+    return this.#cacheKey + String.fromCharCode(chunk >>> 16, chunk & 0xffff);
+  }
+
+  /** Bytes `[offset, offset + length)` of the object: as stored, not yet checked. */
+  async fetch(offset: number, length: number, o: CallOptions | undefined): Promise<Uint8Array> {
+    const found = await this.#store.get(this.name, {
+      range: { offset, length },
+      signal: o?.signal,
+      meter: o?.meter,
+    });
+    if (!found) throw corrupt(this.name, 'the manifest names it, and it is missing');
+    if (found.size !== this.entry.bytes)
+      throw corrupt(this.name, `expected an object of ${this.entry.bytes} bytes, found ${found.size}`);
+    if (found.bytes.length !== length)
+      throw corrupt(this.name, `at offset ${offset}, expected ${length} bytes, found ${found.bytes.length}`);
+    return found.bytes;
+  }
+
+  get cachedMeta(): SegmentMeta | undefined {
+    return this.cache.get(this.#cacheKey);
+  }
+
+  meta(o: CallOptions | undefined): Promise<SegmentMeta> {
+    return this.cache.load(this.#cacheKey, () => this.fetchMeta(o), o?.signal);
+  }
+
+  /** From the store, whatever is cached. */
+  async fetchMeta(o: CallOptions | undefined): Promise<SegmentMeta> {
+    const { bytes, metaBytes } = this.entry;
+    const dataBytes = bytes - metaBytes;
+    if (bytes > SMALL_SEGMENT_BYTES)
+      return this.#openMeta(await this.fetch(dataBytes, metaBytes, o), undefined);
+    const whole = await this.fetch(0, bytes, o);
+    return this.#openMeta(whole.subarray(dataBytes), ownBytes(whole.subarray(0, dataBytes)));
+  }
+
+  async #openMeta(tail: Uint8Array, sealed: Uint8Array | undefined): Promise<SegmentMeta> {
+    const { entry, name } = this;
+    const { sha256 } = this.#sealing.provider;
+    const sealedMeta = tail.subarray(0, tail.length - FOOTER_BYTES);
+    const footer = tail.subarray(tail.length - FOOTER_BYTES);
+    const reader = new ByteReader(footer, `${name} (footer)`);
+    const chunks = reader.u32();
+    const sealedMetaBytes = reader.u32();
+    const envelope = readEnvelope(reader, OBJECT_KIND.segment, name);
+    reader.end();
+    if (sealedMetaBytes !== sealedMeta.length || envelope.epoch !== entry.epoch)
+      throw corrupt(
+        name,
+        `expected a meta chunk of ${sealedMeta.length} bytes and epoch ${entry.epoch} in its footer, found ${sealedMetaBytes} and ${envelope.epoch}`,
+      );
+    const cipher = await openCipher(this.#sealing, envelope, entry.id, name);
+    const plaintext = await cipher.open(chunks, true, sealedMeta);
+    if (!plaintext)
+      throw corrupt(name, `at offset ${entry.bytes - entry.metaBytes}, its meta chunk fails authentication`);
+    const meta = new SegmentMeta(ownBytes(plaintext), chunks, entry, cipher, sealed, name);
+    const leaves: Uint8Array[] = [];
+    for (let i = 0; i < meta.chunks; i++) leaves.push(meta.leaf(i));
+    leaves.push(leafHash(sha256, sealedMeta), leafHash(sha256, footer));
+    if (!equalBytes(merkleRoot(sha256, leaves), entry.root))
+      throw corrupt(name, 'its Merkle root is not the one that the manifest names');
+    return meta;
+  }
+
+  /** The sealed bytes of chunks `[from, to)`, in one request if they did not come with the meta chunk. */
+  async fetchChunks(
+    meta: SegmentMeta,
+    from: number,
+    to: number,
+    o: CallOptions | undefined,
+  ): Promise<Uint8Array> {
+    const start = meta.chunkAt[from]!;
+    const end = meta.chunkAt[to]!;
+    return meta.sealed ? meta.sealed.subarray(start, end) : this.fetch(start, end - start, o);
+  }
+
+  /** Checks and opens one chunk. */
+  async openChunk(meta: SegmentMeta, chunk: number, sealed: Uint8Array): Promise<Uint8Array> {
+    const hash = leafHash(this.#sealing.provider.sha256, sealed);
+    const plaintext = equalBytes(hash, meta.leaf(chunk))
+      ? await meta.cipher.open(chunk, false, sealed)
+      : undefined;
+    if (!plaintext)
+      throw corrupt(this.name, `at offset ${meta.chunkAt[chunk]}, chunk ${chunk} fails authentication`);
+    return plaintext;
+  }
+
+  /** Checks and opens block i. Its first key is the one that the meta chunk names. */
+  async openBlock(meta: SegmentMeta, i: number, sealed: Uint8Array): Promise<Block> {
+    const chunk = meta.blockChunk(i);
+    const plaintext = ownBytes(await this.openChunk(meta, chunk, sealed));
+    const block = new Block(plaintext, `${this.name} (block in chunk ${chunk})`);
+    const cursor = new BlockCursor(block);
+    if (!cursor.next() || meta.compareFirstKey(i, cursor.key) !== 0)
+      throw corrupt(block.label, 'its first key is not the one that the meta chunk names');
+    return block;
+  }
+
+  cachedBlock(meta: SegmentMeta, i: number): Block | undefined {
+    return this.cache.get(this.#chunkKey(meta.blockChunk(i)));
+  }
+
+  hasBlock(meta: SegmentMeta, i: number): boolean {
+    return this.cache.has(this.#chunkKey(meta.blockChunk(i)));
+  }
+
+  keepBlock(meta: SegmentMeta, i: number, block: Block): void {
+    this.cache.set(this.#chunkKey(meta.blockChunk(i)), block);
+  }
+
+  block(meta: SegmentMeta, i: number, o: CallOptions | undefined): Promise<Block> {
+    const chunk = meta.blockChunk(i);
+    return this.cache.load(
+      this.#chunkKey(chunk),
+      async () => this.openBlock(meta, i, await this.fetchChunks(meta, chunk, chunk + 1, o)),
+      o?.signal,
+    );
+  }
+
+  /** The version of the current entry: the stamp's where it has none of its own. */
+  version(cursor: BlockCursor): number {
+    if (cursor.version !== 0) return cursor.version;
+    if (this.entry.stampVersion === 0)
+      throw corrupt(cursor.block.label, 'an entry has no version, and the manifest gives its run no stamp');
+    return this.entry.stampVersion;
+  }
+
+  /** The order of the current entry: the stamp's where it has no version of its own. */
+  order(cursor: BlockCursor): number {
+    return cursor.version === 0 ? this.entry.stampOrder : cursor.order;
+  }
+
+  /**
+   * Checks, before anything is allocated, that the pieces of a large value can be what block i says.
+   * @returns the chunk after the last piece.
+   */
+  checkPieces(meta: SegmentMeta, i: number, length: number, first: number): number {
+    const pieces = Math.ceil(length / VALUE_PIECE_BYTES);
+    const after = i === 0 ? 0 : meta.blockChunk(i - 1) + 1;
+    const end = first + pieces;
+    let fits = length > VALUE_PIECE_BYTES && first >= after && end <= meta.blockChunk(i);
+    for (let chunk = first; fits && chunk < end; chunk++) {
+      const piece = Math.min(VALUE_PIECE_BYTES, length - (chunk - first) * VALUE_PIECE_BYTES);
+      fits = meta.chunkBytes(chunk) === piece + meta.cipher.overheadBytes;
+    }
+    if (!fits)
+      throw corrupt(
+        `${this.name} (block in chunk ${meta.blockChunk(i)})`,
+        `it names a value of ${length} bytes from chunk ${first}, where there are no such pieces`,
+      );
+    return end;
+  }
+
+  /** A large value, put together from its pieces. */
+  async value(
+    meta: SegmentMeta,
+    i: number,
+    length: number,
+    first: number,
+    o: CallOptions | undefined,
+  ): Promise<Uint8Array> {
+    const end = this.checkPieces(meta, i, length, first);
+    const load = async (): Promise<Uint8Array> => {
+      const sealed = await this.fetchChunks(meta, first, end, o);
+      const value = new Uint8Array(length);
+      let at = 0;
+      for (let chunk = first; chunk < end; chunk++) {
+        const piece = await this.openChunk(meta, chunk, sliceChunk(meta, first, chunk, sealed));
+        value.set(piece, at);
+        at += piece.length;
+      }
+      return value;
+    };
+    return length <= this.cache.maxBytes * CACHED_VALUE_SHARE
+      ? this.cache.load(this.#chunkKey(first), load, o?.signal)
+      : load();
+  }
+}
+
+/** Chunk `chunk` of sealed bytes that begin with chunk `from`. */
+export function sliceChunk(meta: SegmentMeta, from: number, chunk: number, sealed: Uint8Array): Uint8Array {
+  const base = meta.chunkAt[from]!;
+  return sealed.subarray(meta.chunkAt[chunk]! - base, meta.chunkAt[chunk + 1]! - base);
+}
+
+/** The bytes in a buffer of their own. */
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+}
+
+/** Whether `key` lies between the segment's first and last key. */
+export function inKeyRange(entry: SegmentEntry, key: Uint8Array): boolean {
+  return compareBytes(key, entry.firstKey) >= 0 && compareBytes(key, entry.lastKey) <= 0;
+}

@@ -1,0 +1,111 @@
+/**
+ * The full check of one segment, from the store and past the cache, in bounded memory: one window of sealed
+ * chunks, one opened chunk, the meta chunk.
+ *
+ * Invariant: it returns only if every byte of the object was read and is what the builder would have written for
+ * the entries found: each leaf and the root, each entry decoded, keys strictly ascending between first and last
+ * key, counts and versions those of the manifest, every key in the filter, every piece part of one value.
+ */
+import type { CallOptions } from '@holdfast/object-store';
+import { BlockCursor } from './block.js';
+import { KIND_LARGE, KIND_TOMBSTONE } from './block-builder.js';
+import { compareBytes, equalBytes } from './bytes.js';
+import { corrupt } from './errors.js';
+import type { SegmentMeta } from './segment-meta.js';
+import { type SegmentSource, sliceChunk } from './segment-source.js';
+
+const WINDOW_BYTES = 1024 * 1024;
+
+export interface VerifyOptions extends CallOptions {
+  /** Called after each read with its length in bytes. */
+  onBytes?(bytes: number): void;
+}
+
+export async function verifySegment(
+  source: SegmentSource,
+  o: VerifyOptions,
+): Promise<{ entries: number; chunks: number }> {
+  const meta = await source.fetchMeta(o);
+  o.onBytes?.(source.entry.metaBytes + (meta.sealed?.length ?? 0));
+  const tally = new Tally(source, meta);
+  for (let from = 0; from < meta.chunks; ) {
+    const to = windowEnd(meta, from);
+    const sealed = await source.fetchChunks(meta, from, to, o);
+    if (!meta.sealed) o.onBytes?.(sealed.length);
+    for (let chunk = from; chunk < to; chunk++) await tally.add(chunk, sliceChunk(meta, from, chunk, sealed));
+    from = to;
+  }
+  tally.end();
+  return { entries: source.entry.entries, chunks: meta.chunks };
+}
+
+/** The chunk after the last of a window of about 1 MiB that begins with chunk `from`. */
+function windowEnd(meta: SegmentMeta, from: number): number {
+  let to = from + 1;
+  while (to < meta.chunks && meta.chunkAt[to + 1]! - meta.chunkAt[from]! <= WINDOW_BYTES) to++;
+  return to;
+}
+
+class Tally {
+  readonly #source: SegmentSource;
+  readonly #meta: SegmentMeta;
+  /** The next block, and the first chunk that no entry has accounted for. */
+  #i = 0;
+  #piece = 0;
+  #before: Uint8Array | undefined;
+  #entries = 0;
+  #tombstones = 0;
+  #minVersion = Number.MAX_SAFE_INTEGER;
+  #maxVersion = 0;
+
+  constructor(source: SegmentSource, meta: SegmentMeta) {
+    this.#source = source;
+    this.#meta = meta;
+  }
+
+  async add(chunk: number, sealed: Uint8Array): Promise<void> {
+    if (chunk !== this.#meta.blockChunk(this.#i)) {
+      await this.#source.openChunk(this.#meta, chunk, sealed);
+      return;
+    }
+    const cursor = new BlockCursor(await this.#source.openBlock(this.#meta, this.#i, sealed));
+    if (this.#before && compareBytes(this.#before, this.#meta.firstKey(this.#i)) >= 0)
+      throw corrupt(cursor.block.label, 'its first key is not above the last key of the block before it');
+    while (cursor.next()) this.#addEntry(cursor);
+    if (this.#piece !== chunk)
+      throw corrupt(
+        cursor.block.label,
+        `expected entries for chunks ${this.#piece} to ${chunk - 1}, found none`,
+      );
+    this.#before = cursor.key.slice();
+    this.#piece = chunk + 1;
+    this.#i++;
+  }
+
+  #addEntry(cursor: BlockCursor): void {
+    this.#entries++;
+    if (cursor.kind === KIND_TOMBSTONE) this.#tombstones++;
+    const version = this.#source.version(cursor);
+    this.#minVersion = Math.min(this.#minVersion, version);
+    this.#maxVersion = Math.max(this.#maxVersion, version);
+    if (!this.#meta.mayContain(cursor.key))
+      throw cursor.corrupt('the filter does not know the key before it');
+    if (cursor.kind !== KIND_LARGE) return;
+    const end = this.#source.checkPieces(this.#meta, this.#i, cursor.valueLength, cursor.valueAt);
+    if (cursor.valueAt !== this.#piece)
+      throw cursor.corrupt(
+        `expected a value from chunk ${this.#piece}, found one from chunk ${cursor.valueAt}`,
+      );
+    this.#piece = end;
+  }
+
+  end(): void {
+    const { entry, name } = this.#source;
+    const found = [this.#entries, this.#tombstones, this.#minVersion, this.#maxVersion].join(', ');
+    const expected = [entry.entries, entry.tombstones, entry.minVersion, entry.maxVersion].join(', ');
+    if (found !== expected)
+      throw corrupt(name, `expected entries, tombstones and versions to be ${expected}, found ${found}`);
+    if (!this.#before || !equalBytes(this.#before, entry.lastKey))
+      throw corrupt(name, 'its last key is not the one that the manifest names');
+  }
+}
