@@ -24,7 +24,8 @@ export async function aptInstall(packages, why) {
     const [command, ...rest] = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C', ...args];
     return run(command, rest, o);
   };
-  const apt = (args, o) => root(['apt-get', '-y', '-q', '-o', 'DPkg::Lock::Timeout=120', ...args], o);
+  const apt = (args, o) =>
+    root(['apt-get', '-y', '-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Dpkg::Use-Pty=0', ...args], o);
 
   if ((await run('dpkg', ['--audit'])).trim() !== '')
     await root(['dpkg', '--configure', '-a'], {

@@ -33,7 +33,7 @@ export async function install() {
       await run('go', ['install', '-v', module], {
         title: `MinIO: building ${module} with Go; about 2 GB of Go's caches`,
         usually: '3 minutes on 2 cores, once',
-        unit: 'modules and packages done (of about 1,400)',
+        unit: 'modules and packages done',
         env: { GOBIN: half, GOFLAGS: '-mod=mod', CGO_ENABLED: '0' },
       });
     }
