@@ -185,7 +185,7 @@ describe.each(ROOTS)('a keyring under $name', ({ root }) => {
 
   test('says CORRUPT for an epoch it does not have', async () => {
     const error = await expectCode((await seed(withRoot(root()), 2)).epochKey(3), 'CORRUPT');
-    expect(error.message).toBe('keyring: expected epoch 3, found only 1, 2');
+    expect(error.message).toBe('keyring: expected epoch 3, found 2 epochs from 1 to 2');
   });
 
   test('two rings rotated from one have keys of their own', async () => {

@@ -105,7 +105,7 @@ function makeRing(owner: RingOwner, wrapped: WrappedKeys): Keyring {
       if (!found) {
         throw new KeyringError(
           'CORRUPT',
-          `keyring: expected epoch ${epoch}, found only ${epochs.join(', ')}`,
+          `keyring: expected epoch ${epoch}, found ${epochs.length} epochs from ${epochs[0]} to ${currentEpoch}`,
         );
       }
       const remembered = opened.get(found);
