@@ -3,6 +3,7 @@ export { type Clock, type RandomBytes, systemClock } from './clock.js';
 export { StoreError, type StoreErrorCode } from './errors.js';
 export { compareKeys } from './key-order.js';
 export { MemoryStore } from './memory-store.js';
+export { type MeteredOptions, metered } from './metered.js';
 export type {
   CallOptions,
   Capabilities,
@@ -16,4 +17,10 @@ export type {
   RequestClass,
   StoredObject,
 } from './object-store.js';
+export { type Prices, prices } from './prices.js';
+export { type ProbeCheck, type ProbeOptions, type ProbeReport, probe } from './probe.js';
 export { randomHex, systemRandom } from './random.js';
+export { type CostEstimate, estimateCost, Traffic, type TrafficCounts } from './traffic.js';
+export { type HedgeOptions, withHedge } from './with-hedge.js';
+export { type LimitOptions, withLimit } from './with-limit.js';
+export { type RetryOptions, withRetry } from './with-retry.js';

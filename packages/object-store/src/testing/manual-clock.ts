@@ -1,0 +1,106 @@
+import type { Clock } from '../clock.js';
+
+interface Sleeper {
+  readonly wakeAt: number;
+  wake(): void;
+}
+
+/**
+ * A clock that stands still until it is told to go.
+ *
+ * Invariant: sleepers wake in the order of their times, and in the order they lay down where these are equal; what
+ * one does on waking (as far as it waits for promises only) is done before the next one wakes.
+ */
+export class ManualClock implements Clock {
+  #now: number;
+  #elapsedMs = 0;
+  #sleepers: Sleeper[] = [];
+
+  /** @param now wall clock at the start, milliseconds since the Unix epoch. */
+  constructor(now: number = Date.UTC(2026, 0, 1)) {
+    this.#now = now;
+  }
+
+  /** How many are asleep. */
+  get sleepers(): number {
+    return this.#sleepers.length;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#elapsedMs;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = (): void => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        reject(signal?.reason);
+      };
+      const sleeper: Sleeper = {
+        wakeAt: this.#elapsedMs + Math.max(0, ms),
+        wake: () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const later = this.#sleepers.findIndex((other) => other.wakeAt > sleeper.wakeAt);
+      this.#sleepers.splice(later < 0 ? this.#sleepers.length : later, 0, sleeper);
+    });
+  }
+
+  /** Lets `ms` pass. Those who lie down meanwhile wake too, if their time is in it. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#elapsedMs + ms;
+    await settled();
+    while (this.#sleepers[0] && this.#sleepers[0].wakeAt <= end) await this.#wakeFirst();
+    this.#pass(end - this.#elapsedMs);
+  }
+
+  /** Lets time pass, from sleeper to sleeper, until `work` has ended; gives its outcome. */
+  async runUntil<T>(work: Promise<T>): Promise<T> {
+    let ended = false;
+    const end = (): void => {
+      ended = true;
+    };
+    work.then(end, end);
+    for (;;) {
+      await settled();
+      if (ended) return work;
+      if (this.#sleepers.length > 0) await this.#wakeFirst();
+    }
+  }
+
+  /** Sets the wall clock alone, as an administrator or an attacker would. */
+  setWall(now: number): void {
+    this.#now = now;
+  }
+
+  async #wakeFirst(): Promise<void> {
+    const sleeper = this.#sleepers.shift()!;
+    this.#pass(sleeper.wakeAt - this.#elapsedMs);
+    sleeper.wake();
+    await settled();
+  }
+
+  #pass(ms: number): void {
+    this.#elapsedMs += ms;
+    this.#now += ms;
+  }
+}
+
+/** Resolves after all that waits for nothing but promises has run: the event loop's next turn comes after them. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else setTimeout(resolve, 0);
+  });
+}

@@ -1,0 +1,217 @@
+/**
+ * Repeats what may be repeated, with full-jitter exponential backoff (Brooker, "Exponential Backoff And Jitter",
+ * AWS Architecture Blog, 2015).
+ *
+ * Invariants:
+ * - A conditional put is sent again only after UNAVAILABLE, which says that nothing happened. Whatever leaves its
+ *   outcome open ends in UNKNOWN_OUTCOME: only its caller can tell its own object from another's.
+ * - Once one attempt at a write has had an unknown outcome, a failure of the whole call is UNKNOWN_OUTCOME.
+ *
+ * A lost attempt at an unconditional put may still arrive after the call has returned. Give each key one content.
+ */
+import { type Clock, type RandomBytes, systemClock } from './clock.js';
+import { StoreError } from './errors.js';
+import type {
+  CallOptions,
+  ListedObject,
+  ListOptions,
+  Meter,
+  ObjectStore,
+  RequestClass,
+} from './object-store.js';
+import { systemRandom } from './random.js';
+import { sameStore, within } from './wrapping.js';
+
+export interface RetryOptions {
+  readonly clock?: Clock | undefined;
+  /** For the jitter. */
+  readonly random?: RandomBytes | undefined;
+  /** How often a call is sent at most. 8 unless given. */
+  readonly attemptsMax?: number | undefined;
+  /** Milliseconds for one attempt (for one answer of a listing). 15,000 unless given. */
+  readonly attemptMs?: number | undefined;
+  /** Milliseconds for a call with all its attempts and pauses. 60,000 unless given. */
+  readonly totalMs?: number | undefined;
+  /** Upper bound of the first pause; each further one doubles it. 50 unless given. */
+  readonly backoffMs?: number | undefined;
+  /** Upper bound of every pause, before what the store itself asks for. 5,000 unless given. */
+  readonly backoffMsMax?: number | undefined;
+  /** Told of each repetition, like the call's own meter. */
+  readonly meter?: Meter | undefined;
+}
+
+export function withRetry(store: ObjectStore, options: RetryOptions = {}): ObjectStore {
+  const repeater = new Repeater(options);
+  return {
+    ...sameStore(store),
+    get: (key, o = {}) =>
+      repeater.run('read', o, true, `Reading ${key}`, (signal) => store.get(key, { ...o, signal })),
+    put: (key, bytes, o = {}) => {
+      const repeatable = !o.ifAbsent && o.ifMatch === undefined;
+      return repeater.run('write', o, repeatable, `Writing ${key}`, (signal) =>
+        store.put(key, bytes, { ...o, signal }),
+      );
+    },
+    delete: (keys, o = {}) =>
+      repeater.run('delete', o, true, `Deleting ${keys.length} objects`, (signal) =>
+        store.delete(keys, { ...o, signal }),
+      ),
+    list: (prefix, o = {}) => listWithRetry(store, repeater, prefix, o),
+  };
+}
+
+/** A call's attempts so far. */
+interface Attempts {
+  count: number;
+  readonly sinceMs: number;
+  unknown: StoreError | undefined;
+}
+
+class Repeater {
+  readonly #options: RetryOptions;
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+
+  constructor(options: RetryOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom;
+  }
+
+  async run<T>(
+    kind: RequestClass,
+    options: CallOptions,
+    repeatable: boolean,
+    doing: string,
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const attempts = this.begin();
+    for (;;) {
+      try {
+        return await this.attempt(attempts, kind, options, doing, call);
+      } catch (error) {
+        await this.pause(attempts, kind, options, repeatable, error);
+      }
+    }
+  }
+
+  begin(): Attempts {
+    return { count: 0, sinceMs: this.#clock.monotonic(), unknown: undefined };
+  }
+
+  async attempt<T>(
+    attempts: Attempts,
+    kind: RequestClass,
+    options: CallOptions,
+    doing: string,
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    options.signal?.throwIfAborted();
+    attempts.count++;
+    const changes = kind === 'write' || kind === 'delete';
+    const ms = Math.max(1, Math.min(this.#options.attemptMs ?? 15_000, this.#leftMs(attempts)));
+    const code = changes ? 'UNKNOWN_OUTCOME' : 'UNAVAILABLE';
+    return within(call, {
+      clock: this.#clock,
+      ms,
+      signal: options.signal,
+      expired: () => new StoreError(code, `${doing} was not answered within ${Math.round(ms)} ms.`),
+      aborted: (reason) =>
+        changes ? new StoreError(code, `${doing} was aborted on its way.`, { cause: reason }) : reason,
+    });
+  }
+
+  /** Waits before the next attempt; throws when there is to be none. */
+  async pause(
+    attempts: Attempts,
+    kind: RequestClass,
+    options: CallOptions,
+    repeatable: boolean,
+    error: unknown,
+  ): Promise<void> {
+    if (!(error instanceof StoreError)) throw attempts.unknown ?? error;
+    if (error.code === 'UNKNOWN_OUTCOME') attempts.unknown = error;
+    const pauseMs = this.#jitterMs(attempts.count) + (error.retryAfterMs ?? 0);
+    const again =
+      !options.signal?.aborted &&
+      (error.code === 'UNAVAILABLE' || (error.code === 'UNKNOWN_OUTCOME' && repeatable)) &&
+      attempts.count < (this.#options.attemptsMax ?? 8) &&
+      pauseMs < this.#leftMs(attempts);
+    if (!again) throw attempts.unknown ?? error;
+    try {
+      await this.#clock.sleep(pauseMs, options.signal);
+    } catch (reason) {
+      throw attempts.unknown ?? reason;
+    }
+    this.#options.meter?.retry(kind);
+    options.meter?.retry(kind);
+  }
+
+  #leftMs(attempts: Attempts): number {
+    return (this.#options.totalMs ?? 60_000) - (this.#clock.monotonic() - attempts.sinceMs);
+  }
+
+  /** @param count attempts made, at least 1. */
+  #jitterMs(count: number): number {
+    const { backoffMs = 50, backoffMsMax = 5_000 } = this.#options;
+    const bytes = this.#random(4);
+    const fraction = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / 2 ** 32;
+    return fraction * Math.min(backoffMsMax, backoffMs * 2 ** (count - 1));
+  }
+}
+
+/**
+ * A listing that fails goes on behind the last key it gave, or, in a store without order, begins anew and leaves
+ * out what it gave before. Attempts and deadlines count from the last progress: the consumer's own time is free.
+ */
+async function* listWithRetry(
+  store: ObjectStore,
+  repeater: Repeater,
+  prefix: string,
+  options: ListOptions,
+): AsyncGenerator<ListedObject, void, undefined> {
+  const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const given = store.capabilities.orderedList ? undefined : new Set<string>();
+  let { after } = options;
+  let count = 0;
+  let listing = begin();
+
+  function begin(): { iterator: AsyncIterator<ListedObject>; calling: AbortController } {
+    const calling = new AbortController();
+    // What an unordered store leaves out is up to it, so there the limit is kept here.
+    const left = limit === Number.POSITIVE_INFINITY || (given && count > 0) ? undefined : limit - count;
+    const objects = store.list(prefix, { ...options, signal: calling.signal, after, limit: left });
+    return { iterator: objects[Symbol.asyncIterator](), calling };
+  }
+
+  async function next(): Promise<IteratorResult<ListedObject>> {
+    const attempts = repeater.begin();
+    for (;;) {
+      const { iterator, calling } = listing;
+      try {
+        return await repeater.attempt(attempts, 'list', options, `Listing ${prefix}`, (signal) => {
+          signal.addEventListener('abort', () => calling.abort(signal.reason), { once: true });
+          return iterator.next();
+        });
+      } catch (error) {
+        await repeater.pause(attempts, 'list', options, true, error);
+        listing = begin();
+      }
+    }
+  }
+
+  try {
+    while (count < limit) {
+      const result = await next();
+      if (result.done) return;
+      if (given?.has(result.value.key)) continue;
+      given?.add(result.value.key);
+      if (!given) after = result.value.key;
+      count++;
+      yield result.value;
+    }
+  } finally {
+    // Not awaited: a listing that hangs would never return.
+    listing.iterator.return?.().catch(() => undefined);
+  }
+}
