@@ -41,7 +41,8 @@ export class DevBucket {
     extra: { headers?: Readonly<Record<string, string>>; modifiedMs?: number; sequence?: number } = {},
   ): DevObject {
     const object: DevObject = {
-      bytes: bytes.slice(),
+      // Not slice(): a Buffer would share its memory.
+      bytes: new Uint8Array(bytes),
       etag: `"${createHash('md5').update(bytes).digest('hex')}"`,
       modifiedMs: extra.modifiedMs ?? Date.now(),
       headers: extra.headers ?? {},

@@ -71,6 +71,7 @@ class DevServer implements S3DevServer {
   readonly #nowMs: () => number;
   #quirks: Quirks;
   #sequence = 0;
+  #port = 0;
 
   constructor(options: S3DevServerOptions) {
     this.region = options.region ?? 'us-east-1';
@@ -94,10 +95,12 @@ class DevServer implements S3DevServer {
       this.#server.once('error', reject);
       this.#server.listen(port, '127.0.0.1', resolve);
     });
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
+  /** Still told after the end, for tests of a server that is gone. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   get url(): string {

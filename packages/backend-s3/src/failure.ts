@@ -1,0 +1,138 @@
+/**
+ * The error table: what a failure of the SDK, the network or the server means to the caller of a store.
+ * Everything here is a pure function of the error. The table is in the README.
+ *
+ * Invariant: a put or delete that may have been sent and was not clearly refused is UNKNOWN_OUTCOME.
+ */
+import { StoreError, type StoreErrorCode } from '@holdfast/object-store';
+
+export type CallKind = 'get' | 'put' | 'delete' | 'list';
+
+export function changes(kind: CallKind): boolean {
+  return kind === 'put' || kind === 'delete';
+}
+
+/** What can be told from any error, whoever threw it. */
+export interface Failure {
+  /** HTTP status; undefined if no answer arrived. */
+  readonly status: number | undefined;
+  /** S3's code, or the system's (ECONNRESET), or the error's name. */
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfterMs: number | undefined;
+  /** The region that the server says the bucket is in. */
+  readonly region: string | undefined;
+}
+
+interface ErrorParts {
+  name?: string;
+  message?: string;
+  code?: unknown;
+  Code?: unknown;
+  syscall?: unknown;
+  Region?: unknown;
+  $metadata?: { httpStatusCode?: number };
+  $response?: { statusCode?: number; headers?: Record<string, string> };
+}
+
+export function readFailure(error: unknown): Failure {
+  const parts = (typeof error === 'object' && error !== null ? error : {}) as ErrorParts;
+  const headers = parts.$response?.headers ?? {};
+  const status = parts.$metadata?.httpStatusCode ?? parts.$response?.statusCode;
+  const systemCode = typeof parts.code === 'string' ? parts.code : undefined;
+  const region = typeof parts.Region === 'string' ? parts.Region : headers['x-amz-bucket-region'];
+  return {
+    status,
+    code: typeof parts.Code === 'string' ? parts.Code : (systemCode ?? parts.name ?? 'Error'),
+    message: parts.message || String(error),
+    retryAfterMs: parseRetryAfter(headers['retry-after']),
+    region,
+  };
+}
+
+/** RFC 9110 section 10.2.3: seconds, or a date. */
+function parseRetryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const milliseconds = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+
+/** The connection was never made, so nothing was sent. */
+const notConnected = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+]);
+
+const denied = new Set([
+  'CredentialsProviderError',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidToken',
+  'TokenRefreshRequired',
+]);
+
+/** TLS refused the server before anything was sent: waiting does not help. */
+const untrusted = /^(CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+/** @returns what the failure of a call of this kind is to the caller. */
+export function storeErrorCode(kind: CallKind, { status, code, message }: Failure): StoreErrorCode {
+  const notAnswered: StoreErrorCode = changes(kind) ? 'UNKNOWN_OUTCOME' : 'UNAVAILABLE';
+  if (denied.has(code)) return 'DENIED';
+  if (status === undefined) {
+    if (notConnected.has(code)) return 'UNAVAILABLE';
+    if (untrusted.test(code) || /region is missing/i.test(message)) return 'INVALID';
+    return notAnswered;
+  }
+  if (status === 401) return 'DENIED';
+  // The SDK sets its clock by this answer: the next try is signed for the right time.
+  if (code === 'RequestTimeTooSkewed') return 'UNAVAILABLE';
+  if (status === 403) return 'DENIED';
+  if (status === 429) return 'UNAVAILABLE';
+  if (status === 501) return 'INVALID';
+  // 409 is "a conflicting operation is under way", which may have been our own.
+  if (status === 408 || status === 409 || code === 'RequestTimeout' || status >= 500 || status < 300)
+    return notAnswered;
+  return 'INVALID';
+}
+
+/** @param what e.g. `PutObject of s3://bucket/key`. */
+export function toStoreError(
+  kind: CallKind,
+  what: string,
+  error: unknown,
+  credentialsHint: string,
+): StoreError {
+  if (error instanceof StoreError) return error;
+  const failure = readFailure(error);
+  const code = storeErrorCode(kind, failure);
+  const found = failure.status === undefined ? failure.code : `${failure.status} ${failure.code}`;
+  const message = `${what} failed: ${found}: ${failure.message}. ${advice(code, failure, credentialsHint)}`;
+  return new StoreError(code, message, { cause: error, retryAfterMs: failure.retryAfterMs });
+}
+
+function advice(code: StoreErrorCode, failure: Failure, credentialsHint: string): string {
+  switch (code) {
+    case 'DENIED':
+      return failure.code === 'AccessDenied'
+        ? `These credentials may not do this (needed: s3:GetObject, PutObject, DeleteObject, ListBucket), or there are none: ${credentialsHint}.`
+        : `Credentials are missing, wrong or expired: ${credentialsHint}.`;
+    case 'INVALID':
+      if (failure.region !== undefined)
+        return `The bucket is in region ${failure.region}: give that as the region.`;
+      if (failure.code === 'NoSuchBucket') return 'Create the bucket first, or correct its name.';
+      if (/region is missing/i.test(failure.message)) return 'Give a region, or set AWS_REGION.';
+      if (failure.status === 301) return 'The bucket is in another region: give that as the region.';
+      if (failure.status === 501) return 'The store does not implement this.';
+      return 'The store refuses this call for good.';
+    case 'UNKNOWN_OUTCOME':
+      return 'Whether it took effect is not known: read it back.';
+    case 'UNAVAILABLE':
+      return failure.code === 'RequestTimeTooSkewed'
+        ? 'Check the clock of this machine.'
+        : 'Try again later.';
+  }
+}

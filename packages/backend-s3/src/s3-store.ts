@@ -1,0 +1,275 @@
+/**
+ * An object store in a bucket of Amazon S3 or of a server that speaks its protocol.
+ *
+ * Invariants:
+ * - a put is one PutObject, sent once (see connection.ts); its condition is decided by the server;
+ * - a failed call is judged by the table in failure.ts and by nothing else.
+ */
+import type { PutObjectCommand, PutObjectCommandInput } from '@aws-sdk/client-s3';
+import {
+  type CallOptions,
+  type Capabilities,
+  cutRange,
+  type GetOptions,
+  type ListedObject,
+  type ListOptions,
+  type ObjectStore,
+  type PutOptions,
+  type PutResult,
+  type StoredObject,
+  StoreError,
+} from '@holdfast/object-store';
+import { type Connection, connect } from './connection.js';
+import { startDeadline } from './deadline.js';
+import { deleteObjects } from './delete-objects.js';
+import { changes, readFailure, toStoreError } from './failure.js';
+import { listObjects } from './list-objects.js';
+import type { S3StoreOptions } from './options.js';
+import { cutAnswer, rangeHeader } from './range-read.js';
+import type { Place, Send } from './send.js';
+
+/** A store in `options.bucket`. Nothing is sent before the first call. Throws TypeError for bad options. */
+export function s3Store(options: S3StoreOptions): S3Store {
+  return new S3Store(options);
+}
+
+export class S3Store implements ObjectStore {
+  readonly capabilities: Capabilities;
+  readonly identity: string | undefined;
+  readonly #options: S3StoreOptions;
+  readonly #place: Place;
+  readonly #requestTimeoutMs: number;
+  readonly #credentialsHint: string;
+  #connection: Promise<Connection> | undefined;
+  #bulkDelete: boolean;
+
+  constructor(options: S3StoreOptions) {
+    if (!options.bucket || options.bucket.includes('/')) {
+      throw new TypeError(`bucket must be a bucket's name, not ${JSON.stringify(options.bucket)}`);
+    }
+    const { requestTimeoutMs = 30_000 } = options;
+    if (!(requestTimeoutMs > 0)) {
+      throw new TypeError(
+        `requestTimeoutMs must be a number of milliseconds above 0, not ${requestTimeoutMs}`,
+      );
+    }
+    const endpoint = options.endpoint === undefined ? undefined : checkEndpoint(options.endpoint);
+    const trimmed = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
+    this.#options = options;
+    this.#place = { bucket: options.bucket, prefix: trimmed === '' ? '' : `${trimmed}/` };
+    this.#requestTimeoutMs = requestTimeoutMs;
+    this.#credentialsHint =
+      options.credentialsHint ??
+      'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN for temporary ones), or pass credentials';
+    this.#bulkDelete = options.bulkDelete ?? true;
+    this.capabilities = {
+      putIfAbsent: true,
+      putIfMatch: options.createOnlyHeader === undefined,
+      orderedList: options.orderedList ?? !options.bucket.endsWith('--x-s3'),
+    };
+    // A client of the caller's may go anywhere, so only a stated endpoint names its place.
+    if (endpoint !== undefined || options.client === undefined) {
+      this.identity = `${endpoint ?? 's3:/'}/${options.bucket}/${this.#place.prefix}`;
+    }
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
+    const { range, signal } = options;
+    cutRange(0, range);
+    if (range?.length === 0) return this.#head(key, signal);
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.#getOnce(key, range, signal);
+      if (answer !== 'outside') return answer;
+      // The refusal of a range tells neither ETag nor, everywhere, size.
+      const head = await this.#head(key, signal);
+      if (head === undefined || cutRange(head.size, range).start === head.size) return head;
+      if (attempt === 3) {
+        throw new StoreError('UNAVAILABLE', `${key} changes while it is being read; try again.`);
+      }
+    }
+  }
+
+  async #getOnce(
+    key: string,
+    range: GetOptions['range'],
+    callerSignal: AbortSignal | undefined,
+  ): Promise<StoredObject | 'outside' | undefined> {
+    return this.#send('get', 'GetObject', key, callerSignal, async ({ sdk, client }, signal) => {
+      const command = new sdk.GetObjectCommand({
+        Bucket: this.#place.bucket,
+        Key: this.#place.prefix + key,
+        ...(range === undefined ? {} : { Range: rangeHeader(range) }),
+      });
+      try {
+        const answer = await client.send(command, { abortSignal: signal });
+        const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array(0);
+        if (answer.ContentLength !== undefined && answer.ContentLength !== body.length) {
+          throw new StoreError(
+            'UNAVAILABLE',
+            `${key} ended after ${body.length} of ${answer.ContentLength} bytes; try again.`,
+          );
+        }
+        const bytes = new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+        return {
+          ...cutAnswer(bytes, answer.ContentRange, range),
+          etag: etagOf(answer.ETag, 'UNAVAILABLE', key),
+        };
+      } catch (error) {
+        const { status, code } = readFailure(error);
+        if (status === 416) return 'outside';
+        if (status === 404 && code !== 'NoSuchBucket') return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** The object without its bytes. */
+  async #head(key: string, callerSignal: AbortSignal | undefined): Promise<StoredObject | undefined> {
+    return this.#send('get', 'HeadObject', key, callerSignal, async ({ sdk, client }, signal) => {
+      const command = new sdk.HeadObjectCommand({
+        Bucket: this.#place.bucket,
+        Key: this.#place.prefix + key,
+      });
+      try {
+        const answer = await client.send(command, { abortSignal: signal });
+        return {
+          bytes: new Uint8Array(0),
+          etag: etagOf(answer.ETag, 'UNAVAILABLE', key),
+          size: answer.ContentLength ?? 0,
+        };
+      } catch (error) {
+        if (readFailure(error).status === 404) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
+    const { ifAbsent, ifMatch, signal: callerSignal } = options;
+    if (ifAbsent && ifMatch !== undefined) {
+      throw new StoreError('INVALID', 'A put takes ifAbsent or ifMatch, not both.');
+    }
+    if (ifMatch !== undefined && !this.capabilities.putIfMatch) {
+      throw new StoreError('INVALID', 'This store has no If-Match (capabilities.putIfMatch is false).');
+    }
+    const { createOnlyHeader } = this.#options;
+    const input: PutObjectCommandInput = {
+      Bucket: this.#place.bucket,
+      Key: this.#place.prefix + key,
+      Body: bytes,
+    };
+    if (ifAbsent && createOnlyHeader === undefined) input.IfNoneMatch = '*';
+    if (ifMatch !== undefined) input.IfMatch = this.#writtenEtag(ifMatch);
+    return this.#send<PutResult>('put', 'PutObject', key, callerSignal, async ({ sdk, client }, signal) => {
+      const command = new sdk.PutObjectCommand(input);
+      if (ifAbsent && createOnlyHeader !== undefined) addHeader(command, createOnlyHeader, 'true');
+      try {
+        const answer = await client.send(command, { abortSignal: signal });
+        return { etag: etagOf(answer.ETag, 'UNKNOWN_OUTCOME', key) };
+      } catch (error) {
+        const { status, code } = readFailure(error);
+        const conditional = ifAbsent || ifMatch !== undefined;
+        if (conditional && status === 412) return { occupied: true };
+        if (ifAbsent && code === 'FileAlreadyExists') return { occupied: true };
+        if (ifMatch !== undefined && status === 404 && code !== 'NoSuchBucket') return { occupied: true };
+        throw error;
+      }
+    });
+  }
+
+  #writtenEtag(etag: string): string {
+    const bare = etag.replace(/^"|"$/g, '');
+    return this.#options.ifMatchQuoting === 'unquoted' ? bare : `"${bare}"`;
+  }
+
+  async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    this.#bulkDelete = await deleteObjects(this.#send, this.#place, keys, this.#bulkDelete, options.signal);
+  }
+
+  list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
+    return listObjects(this.#send, this.#place, prefix, this.capabilities.orderedList, options);
+  }
+
+  /** Whether the bucket keeps old versions, now or since an earlier time; some conditions fail if so. */
+  async bucketVersioning(options: CallOptions = {}): Promise<'none' | 'enabled' | 'suspended'> {
+    return this.#send('get', 'GetBucketVersioning', '', options.signal, async ({ sdk, client }, signal) => {
+      const command = new sdk.GetBucketVersioningCommand({ Bucket: this.#place.bucket });
+      const { Status } = await client.send(command, { abortSignal: signal });
+      return Status === undefined ? 'none' : Status === 'Enabled' ? 'enabled' : 'suspended';
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#connection === undefined || this.#options.client) return;
+    // A connection that could not be made has nothing to close.
+    const connection = await this.#connection.catch(() => undefined);
+    connection?.client.destroy();
+  }
+
+  /** See `Send`. */
+  readonly #send: Send = async (kind, operation, key, callerSignal, request) => {
+    callerSignal?.throwIfAborted();
+    const what = `${operation} of s3://${this.#place.bucket}/${this.#place.prefix}${key}`;
+    this.#connection ??= connect(this.#options);
+    const connection = await this.#connection.catch((error: unknown) => {
+      this.#connection = undefined;
+      throw toStoreError('get', what, error, this.#credentialsHint);
+    });
+    callerSignal?.throwIfAborted();
+    const deadline = startDeadline(this.#requestTimeoutMs, callerSignal);
+    try {
+      return await deadline.race(request(connection, deadline.signal));
+    } catch (error) {
+      // Of an abandoned change nobody knows whether it took effect: that is more than an abort.
+      if (callerSignal?.aborted && !changes(kind)) throw callerSignal.reason;
+      const cause = deadline.signal.aborted ? timeoutOrAbort(deadline.signal, deadline.expired) : error;
+      throw toStoreError(kind, what, cause, this.#credentialsHint);
+    } finally {
+      deadline.end();
+    }
+  };
+}
+
+function timeoutOrAbort(signal: AbortSignal, expired: boolean): Error {
+  const message = expired ? (signal.reason as Error).message : 'the caller gave it up';
+  const error = new Error(message, { cause: signal.reason });
+  error.name = expired ? 'TimeoutError' : 'AbortError';
+  return error;
+}
+
+function etagOf(etag: string | undefined, code: 'UNAVAILABLE' | 'UNKNOWN_OUTCOME', key: string): string {
+  if (etag) return etag;
+  throw new StoreError(code, `The store answered without an ETag for ${key}, which every S3 answer has.`);
+}
+
+/** Before the request is signed, so that the signature covers it. */
+function addHeader(command: PutObjectCommand, name: string, value: string): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { headers: Record<string, string> };
+      request.headers[name] = value;
+      return next(args);
+    },
+    { step: 'build', name: 'holdfastCreateOnly' },
+  );
+}
+
+/** @returns the endpoint's origin and path, without a slash at its end. */
+function checkEndpoint(endpoint: string): string {
+  let url: URL;
+  try {
+    url = new URL(endpoint);
+  } catch {
+    throw new TypeError(`endpoint must be a URL like https://host:port, not ${JSON.stringify(endpoint)}`);
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new TypeError(`endpoint must begin with https:// or http://, not ${url.protocol}//`);
+  }
+  if (url.username || url.password) {
+    throw new TypeError(
+      'endpoint must not hold credentials: put them into the environment or options.credentials',
+    );
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}

@@ -1,0 +1,62 @@
+/** What the URLs of all S3-like stores have in common; see API.md for their shapes. */
+
+export interface StoreUrl {
+  /** Empty if there is none. */
+  readonly host: string;
+  /** Decoded, without slashes at its ends. */
+  readonly path: string;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/**
+ * Takes a store's URL apart.
+ * @param scheme without the colon.
+ * @param shape of such a URL, for messages.
+ * @param known parameters; any other one is refused.
+ * @throws TypeError for anything else than such a URL.
+ */
+export function readStoreUrl(
+  text: string | URL,
+  scheme: string,
+  shape: string,
+  known: readonly string[],
+): StoreUrl {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new TypeError(`not a URL: expected ${shape}`);
+  }
+  // The text itself is never in these messages: it may hold a secret.
+  if (url.username || url.password) {
+    throw new TypeError(
+      `a ${scheme}: URL must not hold credentials, since URLs end up in logs: put them into the environment or options.credentials`,
+    );
+  }
+  if (url.protocol !== `${scheme}:`) throw new TypeError(`expected ${shape}, not ${url.protocol}`);
+  if (url.hash) throw new TypeError(`a ${scheme}: URL has no #fragment; write %23 for a # in the prefix`);
+  const parameters = new Map<string, string>();
+  for (const [name, value] of url.searchParams) {
+    if (!known.includes(name)) {
+      throw new TypeError(`unknown parameter ${name} in a ${scheme}: URL; there are ${known.join(', ')}`);
+    }
+    if (parameters.has(name)) throw new TypeError(`parameter ${name} is given twice`);
+    parameters.set(name, value);
+  }
+  let path: string;
+  try {
+    path = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '');
+  } catch {
+    throw new TypeError(`the path of the ${scheme}: URL is not valid percent-encoding`);
+  }
+  return { host: url.host, path, parameters };
+}
+
+/** Reads a parameter that is `1` or `0`, `true` or `false`. */
+export function flagOf(parameters: ReadonlyMap<string, string>, name: string): boolean | undefined {
+  const value = parameters.get(name);
+  if (value === undefined) return undefined;
+  if (value === '1' || value === 'true') return true;
+  if (value === '0' || value === 'false') return false;
+  throw new TypeError(`parameter ${name} must be 1 or 0, not ${value}`);
+}
