@@ -66,6 +66,8 @@ export class SegmentCursor implements Cursor {
 
   #done = true;
   #i = 0;
+  /** Offset in the current block where the walk came into it. */
+  #from = 0;
   #block!: BlockCursor;
   /** Whether the current block is the last of the walk, so that keys must be compared with the bound. */
   #bounded = false;
@@ -155,10 +157,10 @@ export class SegmentCursor implements Cursor {
     }
     this.#version = this.#source.version(block);
     this.#order = this.#source.order(block);
-    // A walk that gets past the middle of its first window will likely want the next one.
+    // A walk that went through half a block will likely want the next one.
     if (this.#windows === 1 && !this.#ahead && this.#window) {
-      const passed = 2 * block.offset - block.block.entriesEnd;
-      if (passed * this.#step > 0) this.#readAhead(this.#window);
+      const walked = Math.abs(block.offset - this.#from);
+      if (2 * walked >= block.block.entriesEnd) this.#readAhead(this.#window);
     }
   }
 
@@ -193,6 +195,7 @@ export class SegmentCursor implements Cursor {
     this.#i = i;
     this.#block = cursor;
     this.#bounded = i === (this.#step > 0 ? this.#highBlock : this.#lowBlock);
+    this.#from = cursor.offset;
     if (!found) return this.#cross();
     this.#arrive();
     return undefined;

@@ -1,13 +1,18 @@
 /** For the tests of this package, not part of it: segments made from a `Map`, and a store that counts. */
-import { nobleProvider, type SuiteId } from '@holdfast/crypto';
+import { nobleProvider, OBJECT_KIND, type SuiteId } from '@holdfast/crypto';
 import { nodeProvider } from '@holdfast/crypto/node';
 import { type GetOptions, MemoryStore, type StoredObject } from '@holdfast/object-store';
 import { BlockCache } from './block-cache.js';
+import { ByteReader, ByteWriter, concatBytes, toHex } from './bytes.js';
 import type { Entry } from './entry.js';
-import type { Sealing } from './envelope.js';
+import { newCipher, openCipher, readEnvelope, type Sealing, writeEnvelope } from './envelope.js';
+import { HoldfastError } from './errors.js';
+import { leafHash, merkleRoot } from './merkle.js';
 import { type ObjectId, objectName, SEGMENT_PREFIX } from './names.js';
 import { placeSegment, type SegmentEntry } from './page.js';
 import { SegmentBuilder } from './segment-builder.js';
+import type { CursorOptions } from './segment-cursor.js';
+import { encodeMeta, FOOTER_BYTES, type MetaFields } from './segment-meta.js';
 import { SegmentReader } from './segment-reader.js';
 
 /** Bytes that are the same in every run: seeded, and good for tests only. */
@@ -121,4 +126,130 @@ export function numberedEntries(count: number, valueBytes = 20): Entry[] {
     order: i % 3,
     value: random(valueBytes),
   }));
+}
+
+/** All that a cursor finds, copied. */
+export async function walk(reader: SegmentReader, o: CursorOptions): Promise<Entry[]> {
+  const cursor = reader.cursor(o);
+  const found: Entry[] = [];
+  for (await cursor.start(); !cursor.done; await cursor.next()) {
+    const { version, order, tombstone } = cursor;
+    const value = tombstone || o.keysOnly ? undefined : (await cursor.value()).slice();
+    found.push({ key: cursor.key.slice(), version, order, value });
+  }
+  return found;
+}
+
+/** The code of the HoldfastError that a promise rejects with; any other outcome fails the test. */
+export async function errorCode(promise: Promise<unknown>): Promise<string> {
+  const outcome = await promise.then(
+    () => 'no error',
+    (error: unknown) => error,
+  );
+  if (outcome instanceof HoldfastError) return outcome.code;
+  throw new Error('expected a HoldfastError', { cause: outcome });
+}
+
+export const EVERYTHING: CursorOptions = { begin: new Uint8Array(0), end: undefined };
+
+/** A segment's plaintext, taken apart. */
+export interface Parts {
+  readonly chunks: Uint8Array[];
+  readonly meta: MetaFields;
+}
+
+/** Takes a segment apart, as a holder of the keys can. */
+export async function takeApart({ bytes, entry, sealing, name }: TestSegment): Promise<Parts> {
+  const footer = new ByteReader(bytes, name, bytes.length - FOOTER_BYTES);
+  const count = footer.u32();
+  footer.u32();
+  const envelope = readEnvelope(footer, OBJECT_KIND.segment, name);
+  const cipher = await openCipher(sealing, envelope, entry.id, name);
+  const sealedMeta = bytes.subarray(bytes.length - entry.metaBytes, bytes.length - FOOTER_BYTES);
+  const reader = new ByteReader((await cipher.open(count, true, sealedMeta))!, name);
+  const chunks: Uint8Array[] = [];
+  const chunkBytes: number[] = [];
+  const leaves: Uint8Array[] = [];
+  let at = 0;
+  for (let i = reader.varint(); i > 0; i--) {
+    const length = reader.varint();
+    leaves.push(reader.raw(32));
+    chunks.push((await cipher.open(chunks.length, false, bytes.subarray(at, at + length)))!.slice());
+    chunkBytes.push(length);
+    at += length;
+  }
+  const blocks: { chunk: number; firstKey: Uint8Array }[] = [];
+  let chunk = 0;
+  for (let i = reader.varint(); i > 0; i--) {
+    chunk += reader.varint();
+    blocks.push({ chunk, firstKey: reader.bytes() });
+  }
+  const lastKey = reader.bytes();
+  const [entries, tombstones, minVersion, maxVersion] = [
+    reader.varint(),
+    reader.varint(),
+    reader.varint(),
+    reader.varint(),
+  ];
+  reader.u8();
+  const filter = reader.bytes();
+  return {
+    chunks,
+    meta: { chunkBytes, leaves, blocks, lastKey, entries, tombstones, minVersion, maxVersion, filter },
+  };
+}
+
+/**
+ * Seals a segment of any plaintext, with leaves, root and manifest entry to match: what a faulty holder of the
+ * keys could publish.
+ * @param mutateMeta changes the encoded meta chunk.
+ */
+export async function forge(
+  original: TestSegment,
+  { chunks, meta }: Parts,
+  mutateMeta: (plaintext: Uint8Array) => Uint8Array = (plaintext) => plaintext,
+): Promise<TestSegment> {
+  const { sealing } = original;
+  const { sha256 } = sealing.provider;
+  const id = testId(sealing);
+  const { cipher, envelope } = await newCipher(sealing, OBJECT_KIND.segment, id, new Uint8Array(32));
+  const sealed = await Promise.all(chunks.map((chunk, i) => cipher.seal(i, false, chunk)));
+  const leaves = sealed.map((chunk) => leafHash(sha256, chunk));
+  const plaintext = mutateMeta(
+    encodeMeta({ ...meta, leaves, chunkBytes: sealed.map((chunk) => chunk.length) }),
+  );
+  const sealedMeta = await cipher.seal(chunks.length, true, plaintext);
+  const footer = new ByteWriter().u32(chunks.length).u32(sealedMeta.length);
+  writeEnvelope(footer, envelope);
+  const bytes = concatBytes(...sealed, sealedMeta, footer.finish());
+  const root = merkleRoot(sha256, [
+    ...leaves,
+    leafHash(sha256, sealedMeta),
+    leafHash(sha256, footer.finish()),
+  ]);
+  const metaBytes = sealedMeta.length + FOOTER_BYTES;
+  return openStored(original, { ...original.entry, id, bytes: bytes.length, metaBytes, root }, bytes);
+}
+
+/** Puts `bytes` where `entry` points, and opens that with a cold cache. */
+export async function openStored(
+  original: TestSegment,
+  entry: SegmentEntry,
+  bytes: Uint8Array,
+): Promise<TestSegment> {
+  const { sealing, store } = original;
+  const name = objectName(SEGMENT_PREFIX, entry.id);
+  await store.put(name, bytes);
+  const cache = new BlockCache(original.cache.maxBytes);
+  const reader = new SegmentReader({ store, sealing, cache }, entry);
+  return { ...original, entry, bytes, name, cache, reader };
+}
+
+/** Entries as short texts, which compare quickly however large the values are. */
+export function digests(entries: readonly (Entry | undefined)[]): string[] {
+  return entries.map((e) => {
+    if (!e) return 'none';
+    const value = e.value ? `${e.value.length} ${toHex(nodeProvider.sha256(e.value))}` : 'tombstone';
+    return `${toHex(e.key)} @${e.version}.${e.order} ${value}`;
+  });
 }
