@@ -1,1 +1,3 @@
-export {};
+/** Holdfast's object store in Alibaba Cloud OSS. */
+export { OssStore, type OssStoreOptions, ossStore } from './oss-store.js';
+export { parseOssUrl } from './oss-url.js';
