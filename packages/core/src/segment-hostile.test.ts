@@ -1,0 +1,300 @@
+import { OBJECT_KIND } from '@holdfast/crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { BlockCache } from './block-cache.js';
+import { ByteReader } from './bytes.js';
+import type { Entry } from './entry.js';
+import { openCipher, readEnvelope } from './envelope.js';
+import { HoldfastError } from './errors.js';
+import {
+  digests,
+  EVERYTHING,
+  errorCode,
+  forge,
+  key,
+  numberedEntries,
+  openStored,
+  type Parts,
+  seededRandom,
+  storeSegment,
+  type TestSegment,
+  takeApart,
+  testSealing,
+  walk,
+} from './segment-fixture.js';
+import { encodeMeta, FOOTER_BYTES } from './segment-meta.js';
+import { SegmentReader } from './segment-reader.js';
+
+/** Answers as the reader does, or the code of its HoldfastError; anything else thrown fails the test. */
+async function answerOrCode<T>(call: Promise<T>): Promise<T | { code: string }> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof HoldfastError) return { code: error.code };
+    throw error;
+  }
+}
+
+function cold(segment: TestSegment): SegmentReader {
+  return new SegmentReader({ ...segment, cache: new BlockCache(0) }, segment.entry);
+}
+
+const REFUSED = /^(CORRUPT|UNSUPPORTED_FORMAT)$/;
+
+async function withLargeValue(): Promise<{ entries: Entry[]; segment: TestSegment }> {
+  const entries = [
+    ...numberedEntries(400, 30),
+    { key: key('large'), version: 7, order: 0, value: seededRandom(9)(150_000) },
+    { key: key('last'), version: 7, order: 1, value: undefined },
+  ];
+  return { entries, segment: await storeSegment(entries, { blockBytes: 4096 }) };
+}
+
+describe('a store that changes bytes', () => {
+  test('every byte of a small segment, flipped, is an error or was not needed; verify refuses them all', async () => {
+    const entries = numberedEntries(60, 25);
+    const segment = await storeSegment(entries, { blockBytes: 600 });
+    const { store, name, bytes } = segment;
+    let refusedGets = 0;
+    for (let at = 0; at < bytes.length; at++) {
+      const flipped = bytes.slice();
+      flipped[at]! ^= 1 << (at % 8);
+      await store.put(name, flipped);
+      expect(await errorCode(cold(segment).verify())).toMatch(REFUSED);
+      expect(await errorCode(walk(cold(segment), EVERYTHING))).toMatch(REFUSED);
+      const wanted = entries[at % entries.length]!;
+      const got = await answerOrCode(cold(segment).get(wanted.key));
+      if (got && 'code' in got) refusedGets++;
+      else expect(got).toEqual(wanted);
+    }
+    expect(refusedGets).toBeGreaterThan(bytes.length / 5);
+    expect(refusedGets).toBeLessThan(bytes.length);
+  });
+
+  test('a flip in a large segment never reaches a reader', async () => {
+    const { entries, segment } = await withLargeValue();
+    const { store, name, bytes } = segment;
+    for (let at = 0; at < bytes.length; at += 1277) {
+      const flipped = bytes.slice();
+      flipped[at]! ^= 0x80;
+      await store.put(name, flipped);
+      expect(await errorCode(cold(segment).verify())).toMatch(REFUSED);
+      expect(await errorCode(walk(cold(segment), EVERYTHING))).toMatch(REFUSED);
+      const wanted = entries[at % entries.length]!;
+      const got = await answerOrCode(cold(segment).get(wanted.key));
+      if (!got || !('code' in got)) expect(digests([got])).toEqual(digests([wanted]));
+    }
+  });
+
+  test('every truncation and every extension is refused by whatever reads', async () => {
+    const segment = await storeSegment(numberedEntries(20, 25), { blockBytes: 200 });
+    const { store, name, bytes } = segment;
+    for (let length = 0; length <= bytes.length + 40; length++) {
+      if (length === bytes.length) continue;
+      const changed = new Uint8Array(length);
+      changed.set(bytes.subarray(0, length));
+      await store.put(name, changed);
+      expect(await errorCode(cold(segment).verify())).toBe('CORRUPT');
+      expect(await errorCode(cold(segment).get(key('k000003')))).toBe('CORRUPT');
+    }
+  });
+
+  test('two segments that stand in for each other are refused, even of equal size', async () => {
+    const sealing = testSealing();
+    const entries = numberedEntries(50);
+    const a = await storeSegment(entries, { sealing });
+    const b = await storeSegment(entries, { sealing, store: a.store });
+    expect(a.bytes.length).toBe(b.bytes.length);
+    await a.store.put(a.name, b.bytes);
+    await a.store.put(b.name, a.bytes);
+    for (const segment of [a, b]) {
+      expect(await errorCode(cold(segment).get(entries[3]!.key))).toBe('CORRUPT');
+      expect(await errorCode(cold(segment).verify())).toBe('CORRUPT');
+    }
+  });
+
+  test('two chunks that change places are refused', async () => {
+    const segment = await storeSegment(numberedEntries(64, 25), { blockBytes: 1 });
+    const { store, name, bytes } = segment;
+    // Blocks of one entry each, all of one size.
+    const size = (await takeApart(segment)).meta.chunkBytes[10]!;
+    const swapped = bytes.slice();
+    swapped.copyWithin(10 * size, 11 * size, 12 * size);
+    swapped.set(bytes.subarray(10 * size, 11 * size), 11 * size);
+    await store.put(name, swapped);
+    expect(await errorCode(cold(segment).get(key('k000010')))).toBe('CORRUPT');
+    expect(await errorCode(cold(segment).get(key('k000011')))).toBe('CORRUPT');
+    expect(await errorCode(cold(segment).verify())).toBe('CORRUPT');
+  });
+
+  test('what opens but is not what was published is refused: the leaf and the root count, not only the tag', async () => {
+    const segment = await storeSegment(numberedEntries(100), { blockBytes: 500 });
+    const { store, name, bytes, sealing, entry } = segment;
+    const { chunks, meta } = await takeApart(segment);
+    const footer = new ByteReader(bytes, name, bytes.length - FOOTER_BYTES + 8);
+    const cipher = await openCipher(sealing, readEnvelope(footer, OBJECT_KIND.segment, name), entry.id, name);
+
+    const chunk = chunks[0]!.slice();
+    chunk[30]! ^= 1;
+    const withChunk = bytes.slice();
+    withChunk.set(await cipher.seal(0, false, chunk));
+    await store.put(name, withChunk);
+    await expect(cold(segment).get(key('k000001'))).rejects.toThrow('chunk 0 fails authentication');
+    await expect(cold(segment).verify()).rejects.toThrow('chunk 0 fails authentication');
+
+    const filter = new Uint8Array(meta.filter.length);
+    const withMeta = bytes.slice();
+    const sealedMeta = await cipher.seal(chunks.length, true, encodeMeta({ ...meta, filter }));
+    withMeta.set(sealedMeta, bytes.length - entry.metaBytes);
+    await store.put(name, withMeta);
+    await expect(cold(segment).get(key('k000001'))).rejects.toThrow('Merkle root');
+  });
+
+  test("another database's segment is refused", async () => {
+    const segment = await storeSegment(numberedEntries(10));
+    const sealing = testSealing(1, 1, 8);
+    const reader = new SegmentReader({ ...segment, sealing, cache: new BlockCache(0) }, segment.entry);
+    expect(await errorCode(reader.get(key('k000001')))).toBe('CORRUPT');
+  });
+});
+
+describe('a faulty holder of the keys', () => {
+  /** Reads in every way there is. */
+  async function readAll(segment: TestSegment, entries: readonly Entry[]): Promise<void> {
+    const some = entries.filter((_, i) => i % 37 === 0 || i > entries.length - 3);
+    for (const { key } of some) await answerOrCode(segment.reader.get(key));
+    for (const reverse of [false, true]) {
+      await answerOrCode(walk(segment.reader, { ...EVERYTHING, reverse }));
+      await answerOrCode(
+        walk(segment.reader, { begin: key('k00001'), end: key('k0001'), reverse, keysOnly: true }),
+      );
+    }
+    await answerOrCode(segment.reader.verify());
+  }
+
+  const edits = fc.array(fc.tuple(fc.nat(), fc.oneof(fc.constantFrom(0, 1, 0x7f, 0x80, 0xff), fc.nat(255))), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  const cut = fc.option(fc.nat(), { freq: 8 });
+
+  function mutate(bytes: Uint8Array, changes: [number, number][], cutAt: number | null): Uint8Array {
+    const mutated = bytes.slice();
+    for (const [at, byte] of changes) if (mutated.length > 0) mutated[at % mutated.length] = byte;
+    return cutAt === null ? mutated : mutated.subarray(0, cutAt % (bytes.length + 1));
+  }
+
+  test('who seals a broken block or piece gets typed errors, no crash, no hang', async () => {
+    const { entries, segment } = await withLargeValue();
+    const parts = await takeApart(segment);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), edits, cut, async (pick, changes, cutAt) => {
+        const chunks = [...parts.chunks];
+        const i = pick % chunks.length;
+        chunks[i] = mutate(chunks[i]!, changes, cutAt);
+        await readAll(await forge(segment, { ...parts, chunks }), entries);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('who seals a broken restart table or head gets typed errors', async () => {
+    const segment = await storeSegment(numberedEntries(40, 5));
+    const parts = await takeApart(segment);
+    const block = parts.chunks[0]!;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(40), fc.nat(255), async (from, byte) => {
+        for (const at of [from, block.length - 1 - (from % 16)]) {
+          const changed = block.slice();
+          changed[at] = byte;
+          await readAll(await forge(segment, { ...parts, chunks: [changed] }), numberedEntries(40, 5));
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('who seals a broken meta chunk gets typed errors', async () => {
+    const { entries, segment } = await withLargeValue();
+    const parts = await takeApart(segment);
+    await fc.assert(
+      fc.asyncProperty(edits, cut, fc.boolean(), async (changes, cutAt, early) => {
+        // Half of the time in the chunk table and the block table's head, where the numbers are.
+        const near = changes.map(([at, byte]): [number, number] => [early ? at % 700 : at, byte]);
+        await readAll(await forge(segment, parts, (plaintext) => mutate(plaintext, near, cutAt)), entries);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  const lies: [string, (parts: Parts, entries: Entry[]) => Parts][] = [
+    ['a wrong count of entries', (p) => ({ ...p, meta: { ...p.meta, entries: p.meta.entries + 1 } })],
+    [
+      'a wrong count of tombstones',
+      (p) => ({ ...p, meta: { ...p.meta, tombstones: p.meta.tombstones + 1 } }),
+    ],
+    ['a wrong version range', (p) => ({ ...p, meta: { ...p.meta, maxVersion: p.meta.maxVersion + 1 } })],
+    ['another last key', (p) => ({ ...p, meta: { ...p.meta, lastKey: key('lasz') } })],
+    ['an empty filter', (p) => ({ ...p, meta: { ...p.meta, filter: new Uint8Array(p.meta.filter.length) } })],
+    ['blocks in the wrong order', (p) => swapBlocks(p)],
+  ];
+  test.each(lies)('verify sees %s, even if the manifest repeats it', async (_, lie) => {
+    const { entries, segment } = await withLargeValue();
+    const parts = lie(await takeApart(segment), entries);
+    const { meta } = parts;
+    const forged = await forge(segment, parts);
+    const { minVersion, maxVersion, tombstones, lastKey } = meta;
+    const entry = { ...forged.entry, entries: meta.entries, minVersion, maxVersion, tombstones, lastKey };
+    const agreeing = await openStored(forged, entry, forged.bytes);
+    expect(await errorCode(agreeing.reader.verify())).toBe('CORRUPT');
+  });
+
+  function swapBlocks(parts: Parts): Parts {
+    const chunks = [...parts.chunks];
+    const [a, b] = [parts.meta.blocks[0]!.chunk, parts.meta.blocks[1]!.chunk];
+    [chunks[a], chunks[b]] = [chunks[b]!, chunks[a]!];
+    return { ...parts, chunks };
+  }
+
+  test('a forged segment that tells the truth is read: the helper itself forges well', async () => {
+    const { entries, segment } = await withLargeValue();
+    const forged = await forge(segment, await takeApart(segment));
+    expect(digests(await walk(forged.reader, EVERYTHING))).toEqual(digests(entries));
+    expect((await forged.reader.verify()).entries).toBe(entries.length);
+  });
+
+  test('an entry without a version in a run without a stamp is refused', async () => {
+    const segment = await storeSegment([{ key: key('a'), version: 0, order: 0, value: key('x') }], {
+      stampVersion: 4,
+    });
+    expect(await segment.reader.get(key('a'))).toMatchObject({ version: 4 });
+    const entry = { ...segment.entry, stampVersion: 0 };
+    const changed = await openStored(segment, entry, segment.bytes);
+    expect(await errorCode(changed.reader.get(key('a')))).toBe('CORRUPT');
+  });
+
+  test('a manifest entry that differs in any field from the segment is refused', async () => {
+    const { segment } = await withLargeValue();
+    const { entry } = segment;
+    const changes = {
+      bytes: entry.bytes + 1,
+      metaBytes: entry.metaBytes - 1,
+      root: new Uint8Array(32),
+      epoch: entry.epoch + 1,
+      entries: entry.entries + 1,
+      tombstones: 0,
+      minVersion: entry.minVersion + 1,
+      maxVersion: entry.maxVersion + 1,
+      firstKey: key('k00000'),
+      lastKey: key('lasz'),
+      stampVersion: entry.maxVersion + 5,
+    };
+    for (const [field, value] of Object.entries(changes)) {
+      const reader = new SegmentReader(
+        { ...segment, cache: new BlockCache(1e6) },
+        { ...entry, [field]: value },
+      );
+      expect([field, await errorCode(reader.get(key('k000001')))]).toEqual([field, 'CORRUPT']);
+    }
+  });
+});
