@@ -117,6 +117,11 @@ export class BlockCursor {
 
   #varint(): number {
     const end = this.block.entriesEnd;
+    const first = this.#bytes[this.#next]!;
+    if (first < 0x80 && this.#next < end) {
+      this.#next++;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (let i = 0; i < 8 && this.#next < end; i++) {

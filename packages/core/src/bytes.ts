@@ -163,7 +163,9 @@ export class ByteReader {
   count(bytesEach: number): number {
     const count = this.varint();
     if (count * bytesEach > this.remaining)
-      throw this.corrupt(`expected at most ${Math.floor(this.remaining / bytesEach)} items, found a count of ${count}`);
+      throw this.corrupt(
+        `expected at most ${Math.floor(this.remaining / bytesEach)} items, found a count of ${count}`,
+      );
     return count;
   }
 
@@ -182,7 +184,8 @@ export class ByteReader {
 
   /** Throws unless everything was read. */
   end(): void {
-    if (this.#offset !== this.#end) throw this.corrupt(`expected the end, found ${this.remaining} more bytes`);
+    if (this.#offset !== this.#end)
+      throw this.corrupt(`expected the end, found ${this.remaining} more bytes`);
   }
 }
 

@@ -94,8 +94,17 @@ export async function newCipher(
   const { provider, suite, databaseId, currentEpoch: epoch } = sealing;
   const epochKey = await sealing.epochKey(epoch);
   const salt = await hedgedSalt(provider, epochKey, sealing.random(32), objectId, plaintextHash);
-  const cipher = await createObjectCipher(provider, suite, epochKey, { kind, databaseId, objectId, parent }, salt);
-  return { cipher, envelope: { kind, suite, databaseId, objectId, epoch, salt, commitment: cipher.commitment } };
+  const cipher = await createObjectCipher(
+    provider,
+    suite,
+    epochKey,
+    { kind, databaseId, objectId, parent },
+    salt,
+  );
+  return {
+    cipher,
+    envelope: { kind, suite, databaseId, objectId, epoch, salt, commitment: cipher.commitment },
+  };
 }
 
 /** The cipher of an object that exists. Its envelope must be this database's and name `objectId`. */
@@ -110,7 +119,8 @@ export async function openCipher(
     throw corrupt(object, `expected suite ${sealing.suite}, found ${envelope.suite}`);
   if (!equalBytes(envelope.databaseId, sealing.databaseId))
     throw corrupt(object, 'it belongs to another database');
-  if (!equalBytes(envelope.objectId, objectId)) throw corrupt(object, 'it is another object of this database');
+  if (!equalBytes(envelope.objectId, objectId))
+    throw corrupt(object, 'it is another object of this database');
   const { kind, databaseId, salt } = envelope;
   const epochKey = await sealing.epochKey(envelope.epoch);
   const context = { kind, databaseId, objectId, parent };

@@ -31,3 +31,33 @@ export { SegmentReader } from './segment-reader.js';
 export { type SegmentDeps, SMALL_SEGMENT_BYTES } from './segment-source.js';
 export type { VerifyOptions } from './segment-verify.js';
 export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value.js';
+export { ByteReader, ByteWriter, compareBytes, concatBytes, equalBytes, toHex } from './bytes.js';
+export { ENVELOPE_BYTES, type Envelope, FORMAT_VERSION, readEnvelope, type Sealing } from './envelope.js';
+export { corrupt, HoldfastError, type HoldfastErrorCode, type HoldfastErrorOptions } from './errors.js';
+export { Manifest, type PageRef, type PageUpload, readManifestSection } from './manifest.js';
+export {
+  LOG_PREFIX,
+  MAX_VERSION,
+  OBJECT_ID_BYTES,
+  type ObjectId,
+  objectName,
+  PAGE_PREFIX,
+  parseRecordName,
+  recordName,
+  SEGMENT_PREFIX,
+} from './names.js';
+export {
+  type Carry,
+  type CarryRef,
+  carryFrom,
+  decodeRecordHeader,
+  encodeRecord,
+  type LoggedTransaction,
+  type LogRecord,
+  openRecord,
+  type RecordBody,
+  type RecordClear,
+  type RecordHeader,
+  recordObjectId,
+  type Write,
+} from './record.js';

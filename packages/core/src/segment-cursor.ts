@@ -14,6 +14,7 @@ import { compareBytes } from './bytes.js';
 import { corrupt } from './errors.js';
 import type { SegmentMeta } from './segment-meta.js';
 import { type SegmentSource, sliceChunk } from './segment-source.js';
+import { ValueWalk } from './value-walk.js';
 
 const WINDOW_BYTES_MAX = 1024 * 1024;
 const CACHE_SHARE = 1 / 8;
@@ -72,6 +73,7 @@ export class SegmentCursor implements Cursor {
   /** Whether the current block is the last of the walk, so that keys must be compared with the bound. */
   #bounded = false;
 
+  readonly #values: ValueWalk;
   #window: Window | undefined;
   #ahead: Ahead | undefined;
   #windowBytes = 0;
@@ -85,6 +87,7 @@ export class SegmentCursor implements Cursor {
     this.#o = options;
     this.#step = options.reverse ? -1 : 1;
     this.#keepBytes = source.cache.maxBytes * CACHE_SHARE;
+    this.#values = new ValueWalk(source, options);
   }
 
   get done(): boolean {
@@ -112,7 +115,7 @@ export class SegmentCursor implements Cursor {
       throw new TypeError('This cursor was made for keys only: leave out keysOnly to read values.');
     const { kind, valueLength, valueAt } = this.#block;
     if (kind !== KIND_LARGE) return this.#block.inlineValue;
-    return this.#source.value(this.#meta, this.#i, valueLength, valueAt, this.#o);
+    return this.#values.read(this.#meta, this.#i, valueLength, valueAt);
   }
 
   async start(): Promise<void> {

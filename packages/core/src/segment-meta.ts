@@ -72,6 +72,8 @@ export class SegmentMeta {
   /** Chunk i is `[chunkAt[i], chunkAt[i + 1])` of the object. */
   readonly chunkAt: Float64Array;
   readonly cipher: ObjectCipher;
+  /** Where the cache holds each block: `SegmentSource` fills it in. */
+  readonly cacheKeys: (string | undefined)[];
   /** The chunks of a small segment, sealed, which came with the meta chunk. */
   readonly sealed: Uint8Array | undefined;
 
@@ -112,6 +114,7 @@ export class SegmentMeta {
     const blocks = reader.count(2);
     if (blocks === 0) throw reader.corrupt('expected at least one block');
     this.#blockChunk = new Uint32Array(blocks);
+    this.cacheKeys = new Array<string | undefined>(blocks);
     this.#keyAt = new Uint32Array(blocks);
     this.#keyEnd = new Uint32Array(blocks);
     let chunk = 0;
@@ -165,7 +168,7 @@ export class SegmentMeta {
 
   /** What it keeps in memory, about. */
   get byteLength(): number {
-    return this.#plaintext.length + (this.sealed?.length ?? 0) + 12 * this.chunks + 12 * this.blocks + 1024;
+    return this.#plaintext.length + (this.sealed?.length ?? 0) + 12 * this.chunks + 140 * this.blocks + 1024;
   }
 
   /** Sealed bytes of a chunk. */

@@ -203,6 +203,22 @@ describe('requests', () => {
     expect(store.gets).toBe(before + 1);
   });
 
+  test('a walk over large values fetches many at once, each byte once', async () => {
+    const random = seededRandom(6);
+    const large = Array.from(
+      { length: 40 },
+      (_, i): Entry => ({ key: key(`v${100 + i}`), version: 1, order: 0, value: random(70_000 + i * 3000) }),
+    );
+    const { reader, store, entry } = await storeSegment(large);
+    expect(digests(await walk(reader, EVERYTHING))).toEqual(digests(large));
+    expect(store.bytesRead).toBe(entry.bytes);
+    expect(store.gets).toBeLessThan(12);
+    for (const range of store.ranges) expect(range!.length).toBeLessThanOrEqual(2 ** 20);
+    expect(digests(await walk(reader, { ...EVERYTHING, reverse: true }))).toEqual(
+      digests(large.toReversed()),
+    );
+  });
+
   test('concurrent gets of one block share them', async () => {
     const { reader, store } = await storeSegment(entries);
     const found = await Promise.all(entries.slice(0, 50).map((e) => reader.get(e.key)));

@@ -151,22 +151,32 @@ export class SegmentSource {
     return block;
   }
 
+  /** Made once per block: a long string's hash is costly, and the string remembers it. */
+  #blockKey(meta: SegmentMeta, i: number): string {
+    let cacheKey = meta.cacheKeys[i];
+    if (cacheKey === undefined) {
+      cacheKey = this.#chunkKey(meta.blockChunk(i));
+      meta.cacheKeys[i] = cacheKey;
+    }
+    return cacheKey;
+  }
+
   cachedBlock(meta: SegmentMeta, i: number): Block | undefined {
-    return this.cache.get(this.#chunkKey(meta.blockChunk(i)));
+    return this.cache.get(this.#blockKey(meta, i));
   }
 
   hasBlock(meta: SegmentMeta, i: number): boolean {
-    return this.cache.has(this.#chunkKey(meta.blockChunk(i)));
+    return this.cache.has(this.#blockKey(meta, i));
   }
 
   keepBlock(meta: SegmentMeta, i: number, block: Block): void {
-    this.cache.set(this.#chunkKey(meta.blockChunk(i)), block);
+    this.cache.set(this.#blockKey(meta, i), block);
   }
 
   block(meta: SegmentMeta, i: number, o: CallOptions | undefined): Promise<Block> {
     const chunk = meta.blockChunk(i);
     return this.cache.load(
-      this.#chunkKey(chunk),
+      this.#blockKey(meta, i),
       async () => this.openBlock(meta, i, await this.fetchChunks(meta, chunk, chunk + 1, o)),
       o?.signal,
     );
@@ -215,20 +225,33 @@ export class SegmentSource {
     o: CallOptions | undefined,
   ): Promise<Uint8Array> {
     const end = this.checkPieces(meta, i, length, first);
-    const load = async (): Promise<Uint8Array> => {
-      const sealed = await this.fetchChunks(meta, first, end, o);
-      const value = new Uint8Array(length);
-      let at = 0;
-      for (let chunk = first; chunk < end; chunk++) {
-        const piece = await this.openChunk(meta, chunk, sliceChunk(meta, first, chunk, sealed));
-        value.set(piece, at);
-        at += piece.length;
-      }
-      return value;
-    };
+    const load = async (): Promise<Uint8Array> =>
+      this.openValue(meta, first, end, length, await this.fetchChunks(meta, first, end, o), first);
     return length <= this.cache.maxBytes * CACHED_VALUE_SHARE
       ? this.cache.load(this.#chunkKey(first), load, o?.signal)
       : load();
+  }
+
+  /**
+   * Checks and opens the pieces `[first, end)`, which `checkPieces` has approved, one by one.
+   * @param sealed bytes that begin with chunk `from`.
+   */
+  async openValue(
+    meta: SegmentMeta,
+    first: number,
+    end: number,
+    length: number,
+    sealed: Uint8Array,
+    from: number,
+  ): Promise<Uint8Array> {
+    const value = new Uint8Array(length);
+    let at = 0;
+    for (let chunk = first; chunk < end; chunk++) {
+      const piece = await this.openChunk(meta, chunk, sliceChunk(meta, from, chunk, sealed));
+      value.set(piece, at);
+      at += piece.length;
+    }
+    return value;
   }
 }
 

@@ -55,6 +55,14 @@ addExtension({
   read: untag,
 });
 
+/** msgpackr keeps its write buffer, grown to several times the largest value: past this, it gets a small one. */
+const KEPT_BYTES_MAX = 256 * 1024;
+
+/** Of the class that msgpackr makes its own buffers of, whose methods it relies on. */
+function smallBuffer(): Uint8Array {
+  return typeof Buffer === 'undefined' ? new Uint8Array(8192) : Buffer.allocUnsafeSlow(8192);
+}
+
 const packr = new Packr({
   useRecords: false,
   mapsAsObjects: true,
@@ -83,6 +91,7 @@ export function encodeValue(value: unknown): Uint8Array {
     const admitted = admitValue(value, MAX_VALUE_DEPTH, MAX_VALUE_BYTES);
     // The result is a view of a buffer that the next call writes over: copied below, before there is one.
     body = packr.pack(admitted, RESET_BUFFER_MODE);
+    if (body.length > KEPT_BYTES_MAX) packr.useBuffer(smallBuffer());
   }
   const length = body.length + 1;
   if (length > MAX_VALUE_BYTES)

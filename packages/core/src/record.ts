@@ -1,0 +1,272 @@
+/**
+ * Records: the immutable objects of the log, one for each version. FORMAT.md, "Record".
+ *
+ * Invariants:
+ * - A record's hash covers all its bytes, so `parent` pins everything before it (I2).
+ * - What an auditor without keys needs (parent, history, floor, manifest) is clear and authenticated;
+ *   what says anything about keys or values is sealed (I9).
+ * - Decoding trusts nothing: a byte that is not as written is `CORRUPT`.
+ */
+import { OBJECT_KIND } from '@holdfast/crypto';
+import { ByteReader, ByteWriter, equalBytes } from './bytes.js';
+import type { Entry } from './entry.js';
+import {
+  ENVELOPE_BYTES,
+  type Envelope,
+  newCipher,
+  openCipher,
+  readEnvelope,
+  type Sealing,
+  writeEnvelope,
+} from './envelope.js';
+import { corrupt } from './errors.js';
+import { CompactRange, compactRangeLength, HASH_BYTES } from './merkle.js';
+import { recordName } from './names.js';
+
+const COMMIT_ID_BYTES = 16;
+
+/** A key and its new value; undefined: deleted. */
+export interface Write {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** One transaction of a record. Its place in the list is its `order`. */
+export interface LoggedTransaction {
+  /** The version that its reads saw. */
+  readonly readVersion: number;
+  /** The manifest run that holds its bulk writes; 0: none. */
+  readonly bulkRun: number;
+  readonly writes: readonly Write[];
+}
+
+/** An older record that holds a stretch of the tail. */
+export interface CarryRef {
+  /** The holder. Its own writes and its inline carry reach back to the holder before it, or the last flush. */
+  readonly version: number;
+  readonly hash: Uint8Array;
+  /** The holder's size. */
+  readonly bytes: number;
+}
+
+/**
+ * The older tail: every write since the last flush, before this record. Folded: a key's newest write only.
+ */
+export interface Carry {
+  /** Ascending, above `flushedThrough`; what a holder has at or below that is passed over. */
+  readonly refs: readonly CarryRef[];
+  /** The entries cover the versions after the last holder's, or after `flushedThrough`. */
+  readonly entries: readonly Entry[];
+}
+
+/** The version after which a record's inline carry begins. */
+export function carryFrom(carry: Carry, flushedThrough: number): number {
+  return carry.refs.at(-1)?.version ?? flushedThrough;
+}
+
+/** What everyone can read, and the record's hash covers. */
+export interface RecordClear {
+  readonly version: number;
+  readonly parent: Uint8Array;
+  readonly flushedThrough: number;
+  readonly floor: number;
+  /** Over the hashes of records 1 … n-1. */
+  readonly history: CompactRange;
+  readonly keyring: Uint8Array;
+  readonly manifestRoot: Uint8Array;
+  /** See manifest.ts. */
+  readonly manifestSection: Uint8Array;
+}
+
+/** What only the key's holders can read. */
+export interface RecordBody {
+  /** 16 random bytes, chosen when its writer opened the database. */
+  readonly writerId: Uint8Array;
+  /** The writer's wall clock, milliseconds since 1970, never before the parent's. Advisory. */
+  readonly timeMs: number;
+  /** Fingerprints (8 bytes) of the stores whose probe was passed. */
+  readonly stores: readonly Uint8Array[];
+  readonly transactions: readonly LoggedTransaction[];
+  readonly carry: Carry;
+}
+
+export interface RecordHeader extends RecordClear {
+  readonly envelope: Envelope;
+  /** 16 random bytes: whose record it is. */
+  readonly commitId: Uint8Array;
+  /** SHA-256 of all its bytes but the last 32, which are this hash. */
+  readonly hash: Uint8Array;
+  /** The object's size. */
+  readonly bytes: number;
+  readonly sealedBody: Uint8Array;
+  /** Everything before the sealed body: its associated data. */
+  readonly clearBytes: Uint8Array;
+}
+
+export interface LogRecord extends RecordHeader {
+  readonly body: RecordBody;
+}
+
+export function recordObjectId(version: number, commitId: Uint8Array): Uint8Array {
+  return new ByteWriter(24).u64(version).raw(commitId).finish();
+}
+
+/** Encodes and seals a record. The same bytes must be sent however often the PUT is repeated. */
+export async function encodeRecord(
+  sealing: Sealing,
+  clear: RecordClear,
+  body: RecordBody,
+  commitId: Uint8Array,
+): Promise<{ bytes: Uint8Array; hash: Uint8Array }> {
+  const plaintext = encodeBody(body, carryFrom(body.carry, clear.flushedThrough));
+  const objectId = recordObjectId(clear.version, commitId);
+  const plaintextHash = sealing.provider.sha256(plaintext);
+  const { cipher, envelope } = await newCipher(
+    sealing,
+    OBJECT_KIND.record,
+    objectId,
+    plaintextHash,
+    clear.parent,
+  );
+  const writer = new ByteWriter(ENVELOPE_BYTES + 512 + clear.manifestSection.length + plaintext.length);
+  writeEnvelope(writer, envelope);
+  writer.raw(clear.parent).u64(clear.flushedThrough).u64(clear.floor);
+  for (const hash of clear.history.hashes) writer.raw(hash);
+  writer.bytes(clear.keyring).raw(clear.manifestRoot).bytes(clear.manifestSection);
+  const sealed = await cipher.seal(0, true, plaintext, writer.finish());
+  writer.u32(sealed.length).raw(sealed);
+  const hash = sealing.provider.sha256(writer.finish());
+  return { bytes: writer.raw(hash).finish(), hash };
+}
+
+/** Reads the clear part and checks the hash; needs no key. */
+export function decodeRecordHeader(
+  sha256: Sealing['provider']['sha256'],
+  bytes: Uint8Array,
+  version: number,
+): RecordHeader {
+  const object = recordName(version);
+  if (bytes.length < ENVELOPE_BYTES + HASH_BYTES) throw corrupt(object, `it has only ${bytes.length} bytes`);
+  const end = bytes.length - HASH_BYTES;
+  const reader = new ByteReader(bytes, object, 0, end);
+  const envelope = readEnvelope(reader, OBJECT_KIND.record, object);
+  const hash = bytes.subarray(end);
+  if (!equalBytes(sha256(bytes.subarray(0, end)), hash))
+    throw corrupt(object, 'expected its last 32 bytes to be the SHA-256 of the rest');
+  const id = new ByteReader(envelope.objectId, object);
+  const found = id.u64();
+  if (found !== version) throw corrupt(object, `expected version ${version}, found ${found}`);
+  const parent = reader.raw(HASH_BYTES);
+  const flushedThrough = reader.u64();
+  const floor = reader.u64();
+  if (flushedThrough >= version)
+    throw reader.corrupt(`expected flushedThrough below ${version}, found ${flushedThrough}`);
+  if (floor < 1 || floor > version)
+    throw reader.corrupt(`expected a floor from 1 to ${version}, found ${floor}`);
+  const hashes: Uint8Array[] = [];
+  for (let i = 0, count = compactRangeLength(version - 1); i < count; i++)
+    hashes.push(reader.raw(HASH_BYTES));
+  const keyring = reader.bytes();
+  const manifestRoot = reader.raw(HASH_BYTES);
+  const manifestSection = reader.bytes();
+  const clearBytes = bytes.subarray(0, reader.offset);
+  const sealedBody = reader.raw(reader.u32());
+  reader.end();
+  return {
+    version,
+    commitId: id.raw(COMMIT_ID_BYTES),
+    envelope,
+    parent,
+    flushedThrough,
+    floor,
+    history: CompactRange.of(version - 1, hashes),
+    keyring,
+    manifestRoot,
+    manifestSection,
+    hash,
+    bytes: bytes.length,
+    sealedBody,
+    clearBytes,
+  };
+}
+
+/** Opens the sealed part. */
+export async function openRecord(sealing: Sealing, header: RecordHeader): Promise<LogRecord> {
+  const object = recordName(header.version);
+  const { objectId } = header.envelope;
+  const cipher = await openCipher(sealing, header.envelope, objectId, object, header.parent);
+  const plaintext = await cipher.open(0, true, header.sealedBody, header.clearBytes);
+  if (plaintext === undefined) throw corrupt(object, 'its sealed body fails authentication');
+  return { ...header, body: decodeBody(plaintext, object, header) };
+}
+
+function encodeBody(body: RecordBody, from: number): Uint8Array {
+  const writer = new ByteWriter(1024);
+  writer.raw(body.writerId).varint(body.timeMs);
+  writer.varint(body.stores.length);
+  for (const store of body.stores) writer.raw(store);
+  writer.varint(body.transactions.length);
+  for (const { readVersion, bulkRun, writes } of body.transactions) {
+    writer.varint(readVersion).varint(bulkRun).varint(writes.length);
+    for (const { key, value } of writes) writeKeyValue(writer, key, value);
+  }
+  const { refs, entries } = body.carry;
+  writer.varint(refs.length);
+  for (const ref of refs) writer.varint(ref.version).raw(ref.hash).varint(ref.bytes);
+  writer.varint(entries.length);
+  for (const { key, value, version, order } of entries) {
+    writeKeyValue(writer, key, value);
+    writer.varint(version - from).varint(order);
+  }
+  return writer.finish();
+}
+
+/** A value's length is written one higher, so that 0 stands for a deletion. */
+function writeKeyValue(writer: ByteWriter, key: Uint8Array, value: Uint8Array | undefined): void {
+  writer.bytes(key);
+  if (value === undefined) writer.varint(0);
+  else writer.varint(value.length + 1).raw(value);
+}
+
+function readKeyValue(reader: ByteReader): Write {
+  const key = reader.bytes();
+  const length = reader.varint();
+  return { key, value: length === 0 ? undefined : reader.raw(length - 1) };
+}
+
+function decodeBody(plaintext: Uint8Array, object: string, header: RecordHeader): RecordBody {
+  const reader = new ByteReader(plaintext, `${object} (opened)`);
+  const writerId = reader.raw(16);
+  const timeMs = reader.varint();
+  const stores: Uint8Array[] = [];
+  for (let left = reader.count(8); left > 0; left--) stores.push(reader.raw(8));
+  const transactions: LoggedTransaction[] = [];
+  for (let left = reader.count(3); left > 0; left--) {
+    const readVersion = reader.varint();
+    const bulkRun = reader.varint();
+    const writes: Write[] = [];
+    for (let more = reader.count(2); more > 0; more--) writes.push(readKeyValue(reader));
+    if (readVersion >= header.version)
+      throw reader.corrupt(`expected a read version below ${header.version}, found ${readVersion}`);
+    transactions.push({ readVersion, bulkRun, writes });
+  }
+  const refs: CarryRef[] = [];
+  let from = header.flushedThrough;
+  for (let left = reader.count(2 + HASH_BYTES); left > 0; left--) {
+    const ref = { version: reader.varint(), hash: reader.raw(HASH_BYTES), bytes: reader.varint() };
+    if (ref.version <= from || ref.version >= header.version)
+      throw reader.corrupt(`expected a holder in (${from}, ${header.version}), found ${ref.version}`);
+    from = ref.version;
+    refs.push(ref);
+  }
+  const entries: Entry[] = [];
+  for (let left = reader.count(4); left > 0; left--) {
+    const { key, value } = readKeyValue(reader);
+    const version = from + reader.varint();
+    if (version <= from || version >= header.version)
+      throw reader.corrupt(`expected a carried version in (${from}, ${header.version}), found ${version}`);
+    entries.push({ key, value, version, order: reader.varint() });
+  }
+  reader.end();
+  return { writerId, timeMs, stores, transactions, carry: { refs, entries } };
+}

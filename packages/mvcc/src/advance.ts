@@ -1,0 +1,176 @@
+/**
+ * From a record to the state at its version.
+ *
+ * Invariants:
+ * - Record n+1 is laid on view n only if it names n's hash as its parent (I2); anything else is `FORK`.
+ * - A view made by a jump equals the one made record by record: the carry holds every write since the flush.
+ */
+import {
+  type CarryRef,
+  carryFrom,
+  equalBytes,
+  HoldfastError,
+  type LogRecord,
+  leafHash,
+  Manifest,
+  PAGE_PREFIX,
+  type RecordClear,
+  recordName,
+  sharedSubtreesAgree,
+  toHex,
+} from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import { type Context, fromStoreError } from './context.js';
+import { type Log, missingRecord } from './log.js';
+import { toStoredKey } from './space.js';
+import { TailBuilder } from './tail.js';
+import { View } from './view.js';
+
+/** What of a record makes a state. */
+export type StateRecord = RecordClear & Pick<LogRecord, 'hash' | 'bytes' | 'body'>;
+
+export interface AdvanceOptions extends CallOptions {
+  /** The record's manifest, where its writer has it at hand. */
+  readonly manifest?: Manifest | undefined;
+}
+
+/** The state at `record.version`, from the state one version earlier. */
+export async function advance(
+  context: Context,
+  view: View,
+  record: StateRecord,
+  options: AdvanceOptions = {},
+): Promise<View> {
+  if (record.version !== view.version + 1)
+    throw new RangeError(`Expected record ${view.version + 1}, found ${record.version}.`);
+  if (!equalBytes(record.parent, view.hash)) throw fork(view, record, 'its parent is another record');
+  const { carry } = record.body;
+  const tail = new TailBuilder(
+    view.tail,
+    record.flushedThrough,
+    carryFrom(carry, record.flushedThrough),
+    view.flushedThrough,
+  );
+  addOwnWrites(tail, record);
+  return makeView(context, record, tail, view, options);
+}
+
+/** The state at `record.version`, from its carry; `known` (an older state) spares what it covers. */
+export async function jump(
+  context: Context,
+  log: Log,
+  record: StateRecord,
+  known?: View,
+  options: CallOptions = {},
+): Promise<View> {
+  if (known !== undefined) {
+    if (record.version <= known.version)
+      throw new RangeError(`Expected a record after ${known.version}, found ${record.version}.`);
+    if (!sharedSubtreesAgree(known.history, record.history))
+      throw fork(known, record, 'its history is another one');
+  }
+  const { refs, entries } = record.body.carry;
+  const from = carryFrom(record.body.carry, record.flushedThrough);
+  const base = known && known.flushedThrough <= record.flushedThrough ? known : undefined;
+  // What the base's tail holds reaches to its version; a carry that starts later leaves a stretch to holders.
+  const covered = Math.max(record.flushedThrough, base?.version ?? 0);
+  const tail = new TailBuilder(base?.tail, record.flushedThrough, from, base?.flushedThrough);
+  const needed = refs.filter((ref) => ref.version > covered);
+  const holders = await Promise.all(needed.map((ref) => readHolder(log, ref, record.version, options)));
+  for (const holder of holders) {
+    addCarried(tail, holder, record.flushedThrough);
+    addOwnWrites(tail, holder, record.flushedThrough);
+  }
+  for (const { key, value, version, order } of entries)
+    if (version > record.flushedThrough) tail.add(toStoredKey(key), { value, version, order });
+  addOwnWrites(tail, record);
+  return makeView(context, record, tail, known, options);
+}
+
+async function readHolder(
+  log: Log,
+  ref: CarryRef,
+  version: number,
+  options: CallOptions,
+): Promise<LogRecord> {
+  const holder = await log.read(ref.version, options);
+  if (holder === undefined) throw missingRecord(ref.version, `record ${version}`);
+  if (!equalBytes(holder.hash, ref.hash))
+    throw new HoldfastError(
+      'FORK',
+      `${recordName(ref.version)} is not the record that record ${version} names: expected hash ${toHex(ref.hash)}, found ${toHex(holder.hash)}. The store shows two histories; stop using it.`,
+    );
+  return holder;
+}
+
+function addCarried(tail: TailBuilder, record: LogRecord, flushedThrough: number): void {
+  for (const { key, value, version, order } of record.body.carry.entries)
+    if (version > flushedThrough) tail.add(toStoredKey(key), { value, version, order });
+}
+
+function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0): void {
+  const { version } = record;
+  if (version <= flushedThrough) return;
+  for (const [order, { writes }] of record.body.transactions.entries())
+    for (const { key, value } of writes) tail.add(toStoredKey(key), { value, version, order });
+}
+
+async function makeView(
+  context: Context,
+  record: StateRecord,
+  tail: TailBuilder,
+  known: View | undefined,
+  options: AdvanceOptions,
+): Promise<View> {
+  const { sealing } = context;
+  const same = [options.manifest, known?.manifest].find((m) => m && equalBytes(m.root, record.manifestRoot));
+  const manifest = same ?? (await loadManifest(context, record, options));
+  let ownBytes = 0;
+  for (const { writes } of record.body.transactions)
+    for (const { key, value } of writes) ownBytes += key.length + (value?.length ?? 0);
+  return new View(
+    {
+      version: record.version,
+      hash: record.hash,
+      timeMs: record.body.timeMs,
+      flushedThrough: record.flushedThrough,
+      floor: record.floor,
+      history: record.history.append(sealing.provider.sha256, leafHash(sealing.provider.sha256, record.hash)),
+      keyring: record.keyring,
+      stores: record.body.stores,
+      refs: record.body.carry.refs,
+      recordBytes: record.bytes,
+      ownBytes,
+      tail: tail.finish(),
+      manifest,
+    },
+    context,
+  );
+}
+
+export function loadManifest(
+  context: Context,
+  record: RecordClear,
+  options: CallOptions = {},
+): Promise<Manifest> {
+  const object = recordName(record.version);
+  return Manifest.load(context.sealing, record.manifestSection, record.manifestRoot, object, async (name) => {
+    try {
+      const page = await context.store.get(name, options);
+      if (page) return page.bytes;
+    } catch (error) {
+      throw fromStoreError(error, `reading ${name}`);
+    }
+    throw new HoldfastError(
+      'CORRUPT',
+      `${name} is missing: ${object} names it, and the store has no such object under ${PAGE_PREFIX}. Restore it from a replica of the bucket.`,
+    );
+  });
+}
+
+function fork(view: View, record: RecordClear, detail: string): HoldfastError {
+  return new HoldfastError(
+    'FORK',
+    `${recordName(record.version)} does not continue the history that this process has seen up to version ${view.version} (record hash ${toHex(view.hash)}): ${detail}. The store shows two histories; stop using it and compare replicas.`,
+  );
+}

@@ -1,0 +1,98 @@
+/**
+ * Writes sorted entries into segments in the bucket, before any record names them (I3).
+ *
+ * A segment's name is random and created only if absent: a cloned worker whose random source repeats itself
+ * can't replace a segment that an acknowledged record names.
+ */
+import {
+  concatBytes,
+  type Entry,
+  HoldfastError,
+  type ObjectId,
+  objectName,
+  SEGMENT_PREFIX,
+  SegmentBuilder,
+  type SegmentDescriptor,
+} from '@holdfast/core';
+import { type CallOptions, StoreError } from '@holdfast/object-store';
+import pLimit from 'p-limit';
+import { type Context, fromStoreError } from './context.js';
+
+/** A segment is closed when it weighs this much. */
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+/** Segments of one run that are sent at once; bounds memory too. */
+const UPLOADS_AT_ONCE = 3;
+const ATTEMPTS_MAX = 6;
+const RETRY_MS = 100;
+
+/** An object id: the version its writer knew, then 16 random bytes. */
+export function newObjectId(context: Context, baseVersion: number): ObjectId {
+  const base = new Uint8Array(8);
+  new DataView(base.buffer).setBigUint64(0, BigInt(baseVersion));
+  return concatBytes(base, context.random(16));
+}
+
+/**
+ * Writes `entries` (in key order) as one run.
+ * @param baseVersion the tip as known now: what protects the segments from GC until a record names them.
+ */
+export async function uploadRun(
+  context: Context,
+  baseVersion: number,
+  entries: Iterable<Entry>,
+  options: CallOptions = {},
+): Promise<SegmentDescriptor[]> {
+  const limit = pLimit(UPLOADS_AT_ONCE);
+  const uploads: Promise<SegmentDescriptor>[] = [];
+  let builder: SegmentBuilder | undefined;
+  const close = async (full: SegmentBuilder): Promise<void> => {
+    const { bytes, descriptor } = await full.finish();
+    const name = objectName(SEGMENT_PREFIX, descriptor.id);
+    // Waits for a place, so that finished segments don't pile up in memory.
+    while (limit.activeCount + limit.pendingCount >= UPLOADS_AT_ONCE) await Promise.race(uploads);
+    const upload = limit(async () => {
+      await putNew(context, name, bytes, options);
+      return descriptor;
+    });
+    upload.catch(() => {});
+    uploads.push(upload);
+  };
+  for (const entry of entries) {
+    builder ??= new SegmentBuilder(context.sealing, newObjectId(context, baseVersion));
+    const pending = builder.add(entry);
+    if (pending) await pending;
+    if (builder.bytes >= SEGMENT_BYTES) {
+      await close(builder);
+      builder = undefined;
+      options.signal?.throwIfAborted();
+    }
+  }
+  if (builder) await close(builder);
+  return Promise.all(uploads);
+}
+
+/** Creates an object under a name that nobody else uses. */
+export async function putNew(
+  context: Context,
+  name: string,
+  bytes: Uint8Array,
+  options: CallOptions = {},
+): Promise<void> {
+  let maybeOurs = false;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const result = await context.store.put(name, bytes, { ...options, ifAbsent: true });
+      if (!result.occupied || maybeOurs) return;
+      throw new HoldfastError(
+        'CORRUPT',
+        `${name} exists already, though its name was just drawn at random: expected an unpredictable random source, found one that repeats itself. Nothing was changed; give open() a sound \`random\`.`,
+      );
+    } catch (error) {
+      const again =
+        error instanceof StoreError && (error.code === 'UNKNOWN_OUTCOME' || error.code === 'UNAVAILABLE');
+      if (!again || attempt >= ATTEMPTS_MAX) throw fromStoreError(error, `writing ${name}`);
+      if (error.code === 'UNKNOWN_OUTCOME') maybeOurs = true;
+      await context.clock.sleep(error.retryAfterMs ?? RETRY_MS * 2 ** (attempt - 1), options.signal);
+    }
+  }
+}

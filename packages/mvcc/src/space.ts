@@ -1,0 +1,47 @@
+/**
+ * Stored keys: one byte that says whose key it is, then the encoded tuple.
+ *
+ * In memory they are binary strings, one character for each byte: JavaScript's string order is then byte
+ * order, and strings make fast Map keys.
+ */
+
+/** The engine's own entries: requests, checkpoints. */
+export const SYSTEM_SPACE = 0;
+/** The user's. */
+export const USER_SPACE = 1;
+
+/** A stored key as a binary string. */
+export type StoredKey = string;
+
+export function toStoredKey(bytes: Uint8Array): StoredKey {
+  // Keys are bounded (8 KiB), well below any engine's limit of arguments.
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
+}
+
+export function fromStoredKey(key: StoredKey): Uint8Array {
+  const bytes = new Uint8Array(key.length);
+  for (let i = 0; i < key.length; i++) bytes[i] = key.charCodeAt(i);
+  return bytes;
+}
+
+/** Puts a space's byte before an encoded tuple. */
+export function inSpace(space: number, tuple: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(tuple.length + 1);
+  bytes[0] = space;
+  bytes.set(tuple, 1);
+  return bytes;
+}
+
+/** Half-open bounds of stored keys; `end` undefined: to the last key of all. */
+export interface Bounds {
+  readonly begin: Uint8Array;
+  readonly end: Uint8Array | undefined;
+}
+
+/** Bounds of tuples as bounds in a space. */
+export function boundsInSpace(space: number, bounds: Bounds): Bounds {
+  return {
+    begin: inSpace(space, bounds.begin),
+    end: bounds.end ? inSpace(space, bounds.end) : Uint8Array.of(space + 1),
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * The tail: the newest write to each key since the last flush, at one version. Immutable to its users.
+ *
+ * Invariants:
+ * - `all` holds every key written in (flushedThrough, version], `fresh` those in (freshFrom, version]:
+ *   what the next record has to carry inline.
+ * - A tail never changes after `TailBuilder.finish()`; copies share nodes, so a snapshot costs nothing.
+ */
+import type { Entry } from '@holdfast/core';
+import { type SortedMap, sortedMap } from './sorted-map.js';
+import { fromStoredKey, type StoredKey } from './space.js';
+import { compareStamps, type Stamp } from './versionstamp.js';
+
+/** A key's newest write. */
+export interface TailEntry extends Stamp {
+  /** Undefined: deleted. */
+  readonly value: Uint8Array | undefined;
+}
+
+/** What an entry weighs in a record: a little more than its bytes. */
+const ENTRY_OVERHEAD_BYTES = 8;
+
+const weigh = (key: StoredKey, entry: TailEntry | undefined): number =>
+  entry === undefined ? 0 : key.length + (entry.value?.length ?? 0) + ENTRY_OVERHEAD_BYTES;
+
+export class Tail {
+  readonly all: SortedMap<TailEntry>;
+  readonly fresh: SortedMap<TailEntry>;
+  /** The version after which `fresh` begins. */
+  readonly freshFrom: number;
+  readonly bytes: number;
+  readonly freshBytes: number;
+
+  constructor(parts: {
+    all: SortedMap<TailEntry>;
+    fresh: SortedMap<TailEntry>;
+    freshFrom: number;
+    bytes: number;
+    freshBytes: number;
+  }) {
+    this.all = parts.all;
+    this.fresh = parts.fresh;
+    this.freshFrom = parts.freshFrom;
+    this.bytes = parts.bytes;
+    this.freshBytes = parts.freshBytes;
+  }
+
+  get(key: StoredKey): TailEntry | undefined {
+    return this.all.get(key);
+  }
+
+  /** What a record carries inline. */
+  freshEntries(): Entry[] {
+    const entries: Entry[] = [];
+    this.fresh.forEachPair((key, { value, version, order }) => {
+      entries.push({ key: fromStoredKey(key), value, version, order });
+    });
+    return entries;
+  }
+}
+
+/** Makes a tail, from nothing or from an older one. */
+export class TailBuilder {
+  #all: SortedMap<TailEntry>;
+  #fresh: SortedMap<TailEntry>;
+  readonly #freshFrom: number;
+  #bytes = 0;
+  #freshBytes = 0;
+
+  /**
+   * @param flushedThrough writes up to here are in segments and stay out.
+   * @param freshFrom writes after it are to be carried inline.
+   */
+  constructor(base: Tail | undefined, flushedThrough: number, freshFrom: number, baseFlushedThrough = 0) {
+    this.#freshFrom = freshFrom;
+    this.#all = sortedMap();
+    this.#fresh = sortedMap();
+    if (base === undefined) return;
+    if (flushedThrough === baseFlushedThrough) {
+      this.#all = base.all.clone();
+      this.#bytes = base.bytes;
+    } else {
+      base.all.forEachPair((key, entry) => {
+        if (entry.version > flushedThrough) this.#bytes += replace(this.#all, key, entry);
+      });
+    }
+    if (freshFrom === base.freshFrom) {
+      this.#fresh = base.fresh.clone();
+      this.#freshBytes = base.freshBytes;
+    } else {
+      const source = freshFrom > base.freshFrom ? base.fresh : base.all;
+      source.forEachPair((key, entry) => {
+        if (entry.version > freshFrom) this.#freshBytes += replace(this.#fresh, key, entry);
+      });
+    }
+  }
+
+  /** Adds a write unless a newer one of its key is there. */
+  add(key: StoredKey, entry: TailEntry): void {
+    const known = this.#all.get(key);
+    if (known !== undefined && compareStamps(known, entry) > 0) return;
+    this.#bytes += replace(this.#all, key, entry);
+    if (entry.version > this.#freshFrom) this.#freshBytes += replace(this.#fresh, key, entry);
+  }
+
+  finish(): Tail {
+    return new Tail({
+      all: this.#all,
+      fresh: this.#fresh,
+      freshFrom: this.#freshFrom,
+      bytes: this.#bytes,
+      freshBytes: this.#freshBytes,
+    });
+  }
+}
+
+/** @returns by how many bytes the map grew. */
+function replace(map: SortedMap<TailEntry>, key: StoredKey, entry: TailEntry): number {
+  const before = weigh(key, map.get(key));
+  map.set(key, entry);
+  return weigh(key, entry) - before;
+}

@@ -1,0 +1,138 @@
+/**
+ * The newest state that this process knows, and how it learns of newer ones.
+ *
+ * Invariants:
+ * - The known version never goes back.
+ * - A refresh reflects every commit acknowledged anywhere before it was asked for: its last probe was sent
+ *   after that, and found the next slot empty.
+ * - That a slot is empty says something only while the tip below it was confirmed within half the grace period
+ *   (after a whole one, collected slots are empty too): otherwise the tip is found anew by listing.
+ */
+import type { Clock } from '@holdfast/object-store';
+import { advance, jump } from './advance.js';
+import type { Context } from './context.js';
+import { type Log, missingRecord } from './log.js';
+import type { View } from './view.js';
+
+/** Two clocks, because either may be wrong: a suspended machine stops one, an administrator sets the other. */
+interface Instant {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+const HASHES_KEPT = 64;
+
+export class Tip {
+  readonly #context: Context;
+  readonly #log: Log;
+  readonly #graceMs: number;
+  #view: View;
+  #confirmedAt: Instant;
+  #refreshing: Promise<View> | undefined;
+  #next: Promise<View> | undefined;
+  readonly #listeners = new Set<() => void>();
+  /** Hashes of the newest records, so that a lost race is told from a won one without reading the slot again. */
+  readonly #hashes = new Map<number, Uint8Array>();
+
+  constructor(context: Context, log: Log, view: View, confirmedAt: Instant, graceMs: number) {
+    this.#context = context;
+    this.#log = log;
+    this.#view = view;
+    this.#confirmedAt = confirmedAt;
+    this.#graceMs = graceMs;
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** The hash of a record of this chain, if it was seen lately. */
+  hashAt(version: number): Uint8Array | undefined {
+    return this.#hashes.get(version);
+  }
+
+  /** Milliseconds since the tip was last confirmed, by the clock that says more. */
+  ageMs(): number {
+    const now = instant(this.#context.clock);
+    return Math.max(now.wall - this.#confirmedAt.wall, now.monotonic - this.#confirmedAt.monotonic, 0);
+  }
+
+  /** Whether an empty slot after the tip proves nothing any more. */
+  isStale(): boolean {
+    return this.ageMs() > this.#graceMs / 2;
+  }
+
+  /** Takes a newer state; an older one is passed over. */
+  adopt(view: View, confirmedAt?: Instant): void {
+    if (confirmedAt && view.version >= this.#view.version) this.#confirmedAt = confirmedAt;
+    if (view.version <= this.#view.version) return;
+    this.#view = view;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Calls back on each newer state, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * The state with everything acknowledged before this call. Calls that come while a probe is under way share
+   * the one after it: that one begins after them.
+   */
+  refresh(): Promise<View> {
+    if (this.#refreshing === undefined) return this.#begin();
+    this.#next ??= this.#refreshing.then(
+      () => this.#begin(),
+      () => this.#begin(),
+    );
+    return this.#next;
+  }
+
+  #begin(): Promise<View> {
+    this.#next = undefined;
+    const refreshing = this.follow().finally(() => {
+      if (this.#refreshing === refreshing) this.#refreshing = undefined;
+    });
+    this.#refreshing = refreshing;
+    return refreshing;
+  }
+
+  /** Reads what comes after the known tip. `lost`: the next slot is known to be taken. */
+  async follow(lost = false): Promise<View> {
+    const from = this.#view.version;
+    if (this.isStale()) await this.#relocate();
+    for (;;) {
+      const asked = instant(this.#context.clock);
+      let view = this.#view;
+      const { records, gap } = await this.#log.readAfter(view.version, lost ? { firstWidth: 2 } : {});
+      for (const record of records) {
+        view = await advance(this.#context, view, record);
+        this.#hashes.set(record.version, record.hash);
+        if (this.#hashes.size > HASHES_KEPT) this.#hashes.delete(this.#hashes.keys().next().value!);
+      }
+      this.adopt(view, gap ? undefined : asked);
+      if (!gap) break;
+      await this.#relocate();
+    }
+    if (this.#view.version > from) this.#context.emit({ type: 'follow', from, to: this.#view.version });
+    return this.#view;
+  }
+
+  /** Finds the tip by listing. */
+  async #relocate(): Promise<void> {
+    const asked = instant(this.#context.clock);
+    const newest = await this.#log.newest();
+    const view = this.#view;
+    if (newest === undefined || newest < view.version) return;
+    if (newest === view.version) return this.adopt(view, asked);
+    const record = await this.#log.read(newest);
+    if (record === undefined) throw missingRecord(newest, 'The listing of the log');
+    const at = await jump(this.#context, this.#log, record, view);
+    this.adopt(at, asked);
+  }
+}
+
+export function instant(clock: Clock): Instant {
+  return { wall: clock.now(), monotonic: clock.monotonic() };
+}

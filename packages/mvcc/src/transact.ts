@@ -1,0 +1,175 @@
+/** Runs the body of a transaction until it commits. */
+import { encodeValue, HoldfastError } from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import { type Budget, BudgetMeter } from './budget.js';
+import type { Committer } from './committer.js';
+import type { Context } from './context.js';
+import { ReadSet } from './read-set.js';
+import { encodeRequest, replay, requestDigest, requestKey } from './requests.js';
+import { uploadRun } from './segment-upload.js';
+import { fromStoredKey } from './space.js';
+import type { Tip } from './tip.js';
+import { TransactionAttempt } from './transaction.js';
+import type { Stamp } from './versionstamp.js';
+
+export interface TransactOptions extends CallOptions {
+  /** `snapshot`: only writes of the same key conflict. Default `serializable`. */
+  readonly isolation?: 'serializable' | 'snapshot' | undefined;
+  /** How often the body is run again after a conflict before CONFLICT is thrown. Default 1000. */
+  readonly maxRetries?: number | undefined;
+  /** Makes a repeated call act once: the second one gets the first one's result. */
+  readonly requestId?: string | undefined;
+  /** What the request is: another input under the same id is refused. `input` is hashed, `digest` taken as it is. */
+  readonly input?: unknown;
+  readonly digest?: string | Uint8Array | undefined;
+  /** Fails with BUDGET_EXCEEDED before it overspends. */
+  readonly budget?: Budget | undefined;
+}
+
+/** What a transaction came to. */
+export interface Committed<T> {
+  readonly result: T;
+  /** Undefined: it wrote nothing, or was a repeated request. */
+  readonly stamp: Stamp | undefined;
+}
+
+interface Parts {
+  readonly context: Context;
+  readonly tip: Tip;
+  readonly committer: Committer;
+  readonly checkWritable: () => void;
+}
+
+const RETRIES_MAX = 1000;
+/** Writes of this size go to segments at once. */
+const BULK_BYTES = 512 * 1024;
+const BACKOFF_MS_MAX = 100;
+
+export async function runTransaction<T>(
+  parts: Parts,
+  body: (tx: TransactionAttempt) => Promise<T> | T,
+  options: TransactOptions = {},
+): Promise<Committed<T>> {
+  const { context } = parts;
+  const { signal, requestId, maxRetries = RETRIES_MAX } = options;
+  const meter = options.budget ? new BudgetMeter(options.budget, options.meter) : options.meter;
+  const calls = { ...options, meter };
+  const request =
+    requestId === undefined
+      ? undefined
+      : {
+          id: requestId,
+          at: requestKey(requestId),
+          digest: requestDigest(context.sealing.provider.sha256, options),
+        };
+  if (request) parts.checkWritable();
+  for (let attempt = 0; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await runOnce(parts, body, calls, request);
+    } catch (error) {
+      const again =
+        error instanceof HoldfastError && (error.code === 'CONFLICT' || error.code === 'TRANSACTION_TOO_OLD');
+      if (!again || attempt >= maxRetries) throw error;
+      // The first repetition is at once: the newer state is at hand. Then jitter keeps rivals apart.
+      if (attempt > 0) {
+        const ceiling = Math.min(2 ** Math.min(attempt, 10), BACKOFF_MS_MAX);
+        await context.clock.sleep((ceiling * context.random(1)[0]!) / 255, signal);
+      }
+      meter?.retry('write');
+    }
+  }
+}
+
+interface Request {
+  readonly id: string;
+  readonly at: ReturnType<typeof requestKey>;
+  readonly digest: Uint8Array;
+}
+
+async function runOnce<T>(
+  parts: Parts,
+  body: (tx: TransactionAttempt) => Promise<T> | T,
+  options: TransactOptions,
+  request: Request | undefined,
+): Promise<Committed<T>> {
+  const { tip, committer, context } = parts;
+  const { signal, meter, isolation = 'serializable' } = options;
+  const view = tip.view;
+  const tx = new TransactionAttempt(view, { signal, meter });
+  if (request) {
+    const known = replay(request.id, request.digest, await tx.readStored(request.at));
+    if (known) return { result: known.result as T, stamp: undefined };
+  }
+  let result: T;
+  try {
+    result = await body(tx);
+  } catch (error) {
+    // What the body concluded from a state that has since changed is no conclusion.
+    if (!(error instanceof HoldfastError)) await confirmReads(parts, tx, isolation);
+    throw error;
+  }
+  if (request) tx.setStored(request.at.stored, encodeRequest(request.digest, checkResult(result)));
+  tx.finish();
+  if (tx.changes.size === 0) {
+    await confirmReads(parts, tx, isolation);
+    return { result, stamp: undefined };
+  }
+  parts.checkWritable();
+  const isBulk = tx.bytes > BULK_BYTES;
+  const plain = isBulk ? bulkEntries(tx) : [];
+  const bulk = isBulk ? await uploadRun(context, view.version, plain, { signal, meter }) : undefined;
+  const changes = new Map(tx.changes.entries());
+  // Its record may carry others' writes too: each pays for one request and for its own bytes, so that an
+  // account does not depend on its neighbours.
+  meter?.request('write', isBulk ? 0 : tx.bytes);
+  const stamp = await committer.commit({
+    readVersion: view.version,
+    reads: isolation === 'snapshot' ? writtenKeys(tx) : tx.reads,
+    changes,
+    bulk: bulk && bulk.length > 0 ? bulk : undefined,
+    bytes: isBulk ? 0 : tx.bytes,
+    signal,
+    meter,
+  });
+  return { result, stamp };
+}
+
+/** Reads alone are as good as a commit: they hold at the tip as it is after the body, or the body runs again. */
+async function confirmReads(parts: Parts, tx: TransactionAttempt, isolation: string): Promise<void> {
+  if (isolation === 'snapshot' || tx.reads.isEmpty) return;
+  const now = await parts.tip.refresh();
+  if (await tx.reads.isOverwrittenIn(now, tx.readVersion))
+    throw new HoldfastError(
+      'CONFLICT',
+      `What this transaction read at version ${tx.readVersion} has changed. Run it again.`,
+    );
+}
+
+/** Under snapshot isolation two transactions conflict when they write the same key (Berenson et al. 1995, P4). */
+function writtenKeys(tx: TransactionAttempt): ReadSet {
+  const keys = new ReadSet();
+  for (const stored of tx.changes.keys()) keys.addPoint(stored);
+  return keys;
+}
+
+/** The plain writes, in key order; mutations depend on the state they are laid on, and stay in the record. */
+function* bulkEntries(
+  tx: TransactionAttempt,
+): Generator<{ key: Uint8Array; value: Uint8Array | undefined; version: 0; order: 0 }> {
+  for (const [stored, change] of tx.changes.entries())
+    if ('value' in change) yield { key: fromStoredKey(stored), value: change.value, version: 0, order: 0 };
+}
+
+/** A request's result is stored with it, so it must be something that can be stored. */
+function checkResult(result: unknown): unknown {
+  try {
+    encodeValue({ result });
+  } catch (error) {
+    throw new TypeError(
+      `The body's result must be a value that can be stored, because a repeated request returns it: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  return result;
+}

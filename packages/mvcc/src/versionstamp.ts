@@ -1,0 +1,33 @@
+/**
+ * Versionstamps: which record, and which transaction in it. Unique to the transaction, sortable as text.
+ * 20 hex digits: the record's version (14), the transaction's order (6).
+ */
+export type Versionstamp = string;
+
+export interface Stamp {
+  readonly version: number;
+  readonly order: number;
+}
+
+/** Transactions of one record; keeps `order` in its six digits. */
+export const ORDER_MAX = 0xffffff;
+
+export function formatVersionstamp({ version, order }: Stamp): Versionstamp {
+  return version.toString(16).padStart(14, '0') + order.toString(16).padStart(6, '0');
+}
+
+export function parseVersionstamp(text: Versionstamp): Stamp {
+  if (typeof text !== 'string' || !/^[0-9a-f]{20}$/.test(text))
+    throw new TypeError(
+      `Expected a versionstamp (20 hex digits, as entries carry them), found ${JSON.stringify(text)}.`,
+    );
+  return { version: Number.parseInt(text.slice(0, 14), 16), order: Number.parseInt(text.slice(14), 16) };
+}
+
+/** Stands in for the version of a transaction's own writes: newer than anything in the state. */
+export const OWN_VERSION: number = Number.MAX_SAFE_INTEGER;
+
+/** Negative where `a` was written before `b`. */
+export function compareStamps(a: Stamp, b: Stamp): number {
+  return a.version - b.version || a.order - b.order;
+}

@@ -1,0 +1,181 @@
+/**
+ * The state at one version: a tail over a manifest. Immutable; a snapshot is a reference to one.
+ *
+ * Invariants:
+ * - What a view answers is a function of the log up to its version (I2): it never changes.
+ * - A key's value is its write with the highest versionstamp, wherever that lies: a large transaction's
+ *   segment can be newer than the tail.
+ */
+import {
+  type BlockCache,
+  type CarryRef,
+  type CompactRange,
+  compareBytes,
+  type Entry,
+  type LogRecord,
+  type Manifest,
+  type Sealing,
+  type SegmentEntry,
+  SegmentReader,
+} from '@holdfast/core';
+import type { CallOptions, ObjectStore } from '@holdfast/object-store';
+import { MapCursor } from './map-cursor.js';
+import { MergeCursor, type MergeSource } from './merge-cursor.js';
+import type { SortedMap } from './sorted-map.js';
+import { type Bounds, type StoredKey, toStoredKey } from './space.js';
+import type { Tail, TailEntry } from './tail.js';
+import { compareStamps } from './versionstamp.js';
+
+/** Where a view reads its segments. */
+export interface SegmentAccess {
+  readonly store: ObjectStore;
+  readonly sealing: Sealing;
+  readonly cache: BlockCache;
+}
+
+export interface ViewParts {
+  readonly version: number;
+  /** The record's hash. */
+  readonly hash: Uint8Array;
+  readonly timeMs: number;
+  readonly flushedThrough: number;
+  readonly floor: number;
+  /** Over the hashes of records 1 … version, this one's included. */
+  readonly history: CompactRange;
+  readonly keyring: Uint8Array;
+  readonly stores: readonly Uint8Array[];
+  readonly refs: readonly CarryRef[];
+  /** The record's own size, and what its writes alone weigh in it. */
+  readonly recordBytes: number;
+  readonly ownBytes: number;
+  readonly tail: Tail;
+  readonly manifest: Manifest;
+}
+
+export interface ScanOptions extends CallOptions {
+  readonly reverse?: boolean | undefined;
+  readonly keysOnly?: boolean | undefined;
+  /** Writes that lie over the state: a transaction's own. */
+  readonly overlay?: SortedMap<TailEntry> | undefined;
+  /** Only sources that may hold writes after this version. */
+  readonly newerThan?: number | undefined;
+}
+
+export class View {
+  readonly version: number;
+  readonly hash: Uint8Array;
+  readonly timeMs: number;
+  readonly flushedThrough: number;
+  readonly floor: number;
+  readonly history: CompactRange;
+  readonly keyring: Uint8Array;
+  readonly stores: readonly Uint8Array[];
+  readonly refs: readonly CarryRef[];
+  readonly recordBytes: number;
+  readonly ownBytes: number;
+  readonly tail: Tail;
+  readonly manifest: Manifest;
+  readonly #access: SegmentAccess;
+
+  constructor(parts: ViewParts, access: SegmentAccess) {
+    this.version = parts.version;
+    this.hash = parts.hash;
+    this.timeMs = parts.timeMs;
+    this.flushedThrough = parts.flushedThrough;
+    this.floor = parts.floor;
+    this.history = parts.history;
+    this.keyring = parts.keyring;
+    this.stores = parts.stores;
+    this.refs = parts.refs;
+    this.recordBytes = parts.recordBytes;
+    this.ownBytes = parts.ownBytes;
+    this.tail = parts.tail;
+    this.manifest = parts.manifest;
+    this.#access = access;
+  }
+
+  /** Everything the next record carries lies in this many bytes, inline and in holders. */
+  get tailBytes(): number {
+    return this.refs.reduce((sum, ref) => sum + ref.bytes, this.tail.freshBytes);
+  }
+
+  /**
+   * A key's newest write, tombstones too. Undefined: none is known.
+   * @param newerThan only writes after this version are of interest; older segments are not asked.
+   */
+  async get(
+    stored: StoredKey,
+    key: Uint8Array,
+    options: CallOptions = {},
+    newerThan = 0,
+  ): Promise<TailEntry | undefined> {
+    const inTail = this.tail.get(stored);
+    const floor = Math.max(newerThan, inTail?.version ?? 0);
+    const candidates = this.manifest.entries.filter(
+      (segment) =>
+        // Equal too: a large transaction and another can share a record.
+        segment.maxVersion >= floor &&
+        segment.maxVersion > newerThan &&
+        compareBytes(segment.firstKey, key) <= 0 &&
+        compareBytes(key, segment.lastKey) <= 0,
+    );
+    if (candidates.length === 0) return inTail;
+    let best: TailEntry | undefined = inTail;
+    const found = await Promise.all(candidates.map((segment) => this.reader(segment).get(key, options)));
+    for (const entry of found) if (entry && (!best || compareStamps(entry, best) > 0)) best = entry;
+    return best;
+  }
+
+  /** Walks the newest writes of the keys in `bounds`, tombstones too. Call `start()` first. */
+  scan(bounds: Bounds, options: ScanOptions = {}): MergeCursor {
+    const { reverse = false, keysOnly = false, overlay, newerThan = 0, signal, meter } = options;
+    const { begin, end } = bounds;
+    const sources: MergeSource[] = [];
+    if (overlay) sources.push({ bound: undefined, open: () => new MapCursor(overlay, bounds, reverse) });
+    sources.push({ bound: undefined, open: () => new MapCursor(this.tail.all, bounds, reverse) });
+    for (const segment of this.manifest.entries) {
+      if (segment.maxVersion <= newerThan) continue;
+      if (compareBytes(segment.lastKey, begin) < 0 || (end && compareBytes(segment.firstKey, end) >= 0))
+        continue;
+      const bound = reverse
+        ? end && compareBytes(end, segment.lastKey) < 0
+          ? end
+          : segment.lastKey
+        : compareBytes(begin, segment.firstKey) > 0
+          ? begin
+          : segment.firstKey;
+      const open = () => this.reader(segment).cursor({ begin, end, reverse, keysOnly, signal, meter });
+      sources.push({ bound, open });
+    }
+    return new MergeCursor(sources, reverse);
+  }
+
+  reader(segment: SegmentEntry): SegmentReader {
+    return new SegmentReader(this.#access, segment);
+  }
+
+  /** The segments that a large transaction wrote, if it is still one run. */
+  bulkSegments(run: number): SegmentEntry[] {
+    return this.manifest.entries.filter((segment) => segment.run === run);
+  }
+}
+
+/** The writes of one record, in order, its large transactions' included. `view` is at the record's version. */
+export async function* recordWrites(
+  view: View,
+  record: LogRecord,
+  options: CallOptions = {},
+): AsyncGenerator<Entry & { stored: StoredKey }> {
+  for (const [order, { writes, bulkRun }] of record.body.transactions.entries()) {
+    for (const { key, value } of writes)
+      yield { key, value, version: record.version, order, stored: toStoredKey(key) };
+    for (const segment of bulkRun === 0 ? [] : view.bulkSegments(bulkRun)) {
+      const cursor = view.reader(segment).cursor({ begin: new Uint8Array(0), end: undefined, ...options });
+      for (await cursor.start(); !cursor.done; await cursor.next()) {
+        const key = cursor.key.slice();
+        const value = cursor.tombstone ? undefined : await cursor.value();
+        yield { key, value, version: record.version, order, stored: toStoredKey(key) };
+      }
+    }
+  }
+}
