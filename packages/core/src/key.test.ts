@@ -96,7 +96,7 @@ describe('a key', () => {
       fc.property(tuple, (key) => {
         expect(hex(key)).toBe(fdb.pack(forOracle(key)).toString('hex'));
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -105,7 +105,7 @@ describe('a key', () => {
       fc.property(tuple, (key) => {
         expect(decodeKey(encodeKey(key))).toEqual(normal(key));
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -114,7 +114,7 @@ describe('a key', () => {
       fc.property(tuple, tuple, (a, b) => {
         expect(Math.sign(compareBytes(encodeKey(a), encodeKey(b)))).toBe(Math.sign(compareTuples(a, b)));
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -274,7 +274,7 @@ describe('decoding hostile bytes', () => {
         }
         expect(hex(key)).toBe(toHex(input));
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -363,7 +363,7 @@ describe('a range', () => {
           (lte === undefined || order(lte) <= 0);
         expect(selects(fields, candidate)).toBe(expected);
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
   });
 

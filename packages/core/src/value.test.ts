@@ -10,7 +10,7 @@ import { admitValue } from './value-admit.js';
 const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
   fc.string({ minLength: 60, maxLength: 300 }),
-  fc.constantFrom('', '\ufeff', `\ufeff${'é'.repeat(100)}`, 'x'.repeat(70_000), 'é'.repeat(31), '__proto__'),
+  fc.constantFrom('', '\ufeff', `\ufeff${'é'.repeat(100)}`, 'é'.repeat(31), '__proto__'),
 );
 
 const objectKey = fc.oneof(
@@ -151,7 +151,7 @@ describe('a value', () => {
       fc.property(value, (input) => {
         expectSame(roundTrip(input), input);
       }),
-      { numRuns: 1500 },
+      { numRuns: 800 },
     );
   });
 
@@ -161,7 +161,7 @@ describe('a value', () => {
         freeze(input);
         encodeValue(input);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -191,6 +191,7 @@ describe('a value', () => {
     expect((roundTrip(new Date(Number.NaN)) as Date).getTime()).toBeNaN();
     // biome-ignore lint/suspicious/noSparseArray: the hole is what is tested
     expect(roundTrip([1, , 3])).toStrictEqual([1, undefined, 3]);
+    expect(roundTrip('é'.repeat(70_000))).toBe('é'.repeat(70_000));
     const many = Array.from({ length: 70_000 }, (_, i) => i);
     expectSame(roundTrip(many), many);
     const wide = Object.fromEntries(many.map((i) => [`key ${i}`, i]));
@@ -394,7 +395,7 @@ describe('decoding hostile bytes', () => {
           expect(error).toEqual(corrupt);
         }
       }),
-      { numRuns: 2500 },
+      { numRuns: 1500 },
     );
     expect(roundTrip({ still: ['works'] })).toEqual({ still: ['works'] });
   });
