@@ -61,6 +61,11 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface Loser {
+  readonly waiting: Waiting;
+  readonly error: HoldfastError;
+}
+
 interface Accepted {
   readonly waiting: Waiting;
   readonly writes: readonly Write[];
@@ -91,6 +96,7 @@ export class Committer {
   #queue: Waiting[] = [];
   #flush: { prepared: PreparedFlush; done: (published: boolean) => void } | undefined;
   #running: Promise<void> | undefined;
+  #closed = false;
   readonly stats: CommitterStats = { commits: 0, transactions: 0, conflicts: 0, rebases: 0 };
   /** Runs before the first record is sent: the probe of an unfamiliar store. */
   beforeFirst: (() => Promise<void>) | undefined;
@@ -111,10 +117,30 @@ export class Committer {
 
   /** Resolves when the transaction is durable; rejects with CONFLICT when what it read has changed. */
   commit(proposal: Proposal): Promise<Stamp> {
+    if (this.#closed)
+      return Promise.reject(
+        new HoldfastError('CLOSED', 'The database was closed before this transaction could commit. Nothing was changed.'),
+      );
     return new Promise((resolve, reject) => {
-      this.#queue.push({ proposal, resolve, reject });
+      const { signal } = proposal;
+      const waiting: Waiting = { proposal, resolve, reject };
+      // Only while it waits: once its record is sent, how that went has to be learnt.
+      const leave = (): void => {
+        const at = this.#queue.indexOf(waiting);
+        if (at < 0) return;
+        this.#queue.splice(at, 1);
+        reject(signal!.reason);
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      this.#queue.push(waiting);
       this.#start();
     });
+  }
+
+  /** Takes no more transactions; resolves when those that were taken are settled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#running) await this.#running;
   }
 
   /** Publishes a flush with the next record. Resolves to whether it was: another process may have been first. */
@@ -123,11 +149,6 @@ export class Committer {
       this.#flush = { prepared, done: resolve };
       this.#start();
     });
-  }
-
-  /** Resolves when nothing is under way. */
-  async idle(): Promise<void> {
-    while (this.#running) await this.#running;
   }
 
   #start(): void {
@@ -176,6 +197,17 @@ export class Committer {
   }
 
   async #commitGroup(group: Waiting[], flush: PreparedFlush | undefined): Promise<void> {
+    // Who lost to a member of the group hears of it when that member is durable: run again earlier, it would
+    // read the same state and lose again.
+    const losers: Loser[] = [];
+    try {
+      await this.#commitMembers(group, losers, flush);
+    } finally {
+      for (const { waiting, error } of losers) waiting.reject(error);
+    }
+  }
+
+  async #commitMembers(group: Waiting[], losers: Loser[], flush: PreparedFlush | undefined): Promise<void> {
     if (this.beforeFirst) {
       await this.beforeFirst();
       this.beforeFirst = undefined;
@@ -184,7 +216,7 @@ export class Committer {
     for (let attempts = 1; ; attempts++) {
       if (this.#tip.isStale()) await this.#tip.follow();
       const view = this.#tip.view;
-      const accepted = await this.#validate(view, group);
+      const accepted = await this.#validate(view, group, losers);
       group.splice(0, group.length, ...accepted.map(({ waiting }) => waiting));
       const usable = flush && flush.after === view.flushedThrough ? flush : undefined;
       if (accepted.length === 0 && !usable) return;
@@ -248,7 +280,7 @@ export class Committer {
   }
 
   /** Keeps what can be laid on `view`; the rest is answered here: conflicts, aborts, mutations of a wrong type. */
-  async #validate(view: View, group: readonly Waiting[]): Promise<Accepted[]> {
+  async #validate(view: View, group: readonly Waiting[], losers: Loser[]): Promise<Accepted[]> {
     const accepted: Accepted[] = [];
     const written = new Set<StoredKey>();
     const pending = new Map<StoredKey, Uint8Array | undefined>();
@@ -262,16 +294,11 @@ export class Committer {
             'TRANSACTION_TOO_OLD',
             `The transaction read version ${proposal.readVersion}; the oldest still retained is ${view.floor}. Start it again.`,
           );
-        const conflicts =
-          proposal.reads.overlaps(written) ||
-          (await proposal.reads.isOverwrittenIn(view, proposal.readVersion, { signal, meter }));
-        if (conflicts) {
-          this.stats.conflicts++;
-          this.#context.emit({ type: 'conflict', version: view.version });
-          throw new HoldfastError(
-            'CONFLICT',
-            `Another transaction wrote what this one had read at version ${proposal.readVersion}. Nothing was changed; run it again.`,
-          );
+        if (await proposal.reads.isOverwrittenIn(view, proposal.readVersion, { signal, meter }))
+          throw this.#conflict(view, proposal);
+        if (proposal.reads.overlaps(written)) {
+          losers.push({ waiting, error: this.#conflict(view, proposal) });
+          continue;
         }
         const writes: Write[] = [];
         for (const [stored, change] of proposal.changes) {
@@ -287,6 +314,15 @@ export class Committer {
       }
     }
     return accepted;
+  }
+
+  #conflict(view: View, proposal: Proposal): HoldfastError {
+    this.stats.conflicts++;
+    this.#context.emit({ type: 'conflict', version: view.version });
+    return new HoldfastError(
+      'CONFLICT',
+      `Another transaction wrote what this one had read at version ${proposal.readVersion}. Nothing was changed; run it again.`,
+    );
   }
 
   async #resolve(

@@ -77,13 +77,15 @@ export interface Stats {
 }
 
 const COMMIT_TIMEOUT_MS = 60_000;
+/** For one request: a whole segment has to fit through a slow line. */
+const ATTEMPT_MS = 30_000;
 const WATCH_POLL_MS = 1_000;
 
 /** Opens the database in `store`, or makes it. */
 export async function openDatabase(store: ObjectStore, options: OpenOptions): Promise<Database> {
   const { clock, random } = options;
   const traffic = new Traffic();
-  const wrapped = withRetry(metered(store, { meter: traffic }), { clock, random, meter: traffic });
+  const wrapped = withRetry(metered(store, { meter: traffic }), { clock, random, meter: traffic, attemptMs: ATTEMPT_MS });
   return new Database({ ...(await openParts(wrapped, options)), traffic }, options);
 }
 
@@ -382,7 +384,7 @@ export class Database implements AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     await this.#flusher.idle();
-    await this.#committer.idle();
+    await this.#committer.close();
     await this.#context.store.close?.();
   }
 
