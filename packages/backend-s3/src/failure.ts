@@ -110,8 +110,15 @@ export function toStoreError(
   const failure = readFailure(error);
   const code = storeErrorCode(kind, failure);
   const found = failure.status === undefined ? failure.code : `${failure.status} ${failure.code}`;
-  const message = `${what} failed: ${found}: ${failure.message}. ${advice(code, failure, credentialsHint)}`;
+  const said = shorten(failure.message, 300).replace(/\.+$/, '');
+  const message = `${shorten(what, 200)} failed: ${found}: ${said}. ${advice(code, failure, credentialsHint)}`;
   return new StoreError(code, message, { cause: error, retryAfterMs: failure.retryAfterMs });
+}
+
+/** Keys and a server's words can be of any length; the ends are what tells them apart. */
+function shorten(text: string, lengthMax: number): string {
+  if (text.length <= lengthMax) return text;
+  return `${text.slice(0, lengthMax / 2)}…${text.slice(-lengthMax / 2)}`;
 }
 
 function advice(code: StoreErrorCode, failure: Failure, credentialsHint: string): string {

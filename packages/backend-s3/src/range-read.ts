@@ -16,17 +16,19 @@ export function rangeHeader({ offset, length }: Range): string {
 /**
  * Cuts an answer to what was asked for.
  * @param contentRange of the answer: undefined if the server sent the object whole.
- * @throws StoreError UNAVAILABLE if the answer does not hold the range.
+ * @returns undefined if the answer does not hold the range: not every server knows suffixes.
+ * @throws StoreError UNAVAILABLE if it contradicts itself.
  */
 export function cutAnswer(
   bytes: Uint8Array,
   contentRange: string | undefined,
   range: Range | undefined,
-): { bytes: Uint8Array; size: number } {
+): { bytes: Uint8Array; size: number } | undefined {
   let first = 0;
   let size = bytes.length;
   if (contentRange !== undefined) {
-    const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange);
+    // MinIO answers a suffix of an empty object with `bytes 0--1/0` rather than with 416.
+    const match = /^bytes (\d+)-(-1|\d+)\/(\d+)$/.exec(contentRange);
     if (!match) throw wrongRange(`a Content-Range with the object's size`, contentRange);
     first = Number(match[1]);
     size = Number(match[3]);
@@ -36,9 +38,7 @@ export function cutAnswer(
   }
   const wanted = cutRange(size, range);
   if (wanted.start === wanted.end) return { bytes: new Uint8Array(0), size };
-  if (wanted.start < first || wanted.end > first + bytes.length) {
-    throw wrongRange(`bytes ${wanted.start}-${wanted.end - 1}`, contentRange ?? `${bytes.length} bytes`);
-  }
+  if (wanted.start < first || wanted.end > first + bytes.length) return undefined;
   return { bytes: bytes.subarray(wanted.start - first, wanted.end - first), size };
 }
 

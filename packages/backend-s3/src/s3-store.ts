@@ -9,7 +9,6 @@ import type { PutObjectCommand, PutObjectCommandInput } from '@aws-sdk/client-s3
 import {
   type CallOptions,
   type Capabilities,
-  cutRange,
   type GetOptions,
   type ListedObject,
   type ListOptions,
@@ -25,7 +24,7 @@ import { deleteObjects } from './delete-objects.js';
 import { changes, readFailure, toStoreError } from './failure.js';
 import { listObjects } from './list-objects.js';
 import type { S3StoreOptions } from './options.js';
-import { cutAnswer, rangeHeader } from './range-read.js';
+import { etagOf, readObject } from './read-object.js';
 import type { Place, Send } from './send.js';
 
 /** A store in `options.bucket`. Nothing is sent before the first call. Throws TypeError for bad options. */
@@ -74,74 +73,7 @@ export class S3Store implements ObjectStore {
   }
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
-    const { range, signal } = options;
-    cutRange(0, range);
-    if (range?.length === 0) return this.#head(key, signal);
-    for (let attempt = 1; ; attempt++) {
-      const answer = await this.#getOnce(key, range, signal);
-      if (answer !== 'outside') return answer;
-      // The refusal of a range tells neither ETag nor, everywhere, size.
-      const head = await this.#head(key, signal);
-      if (head === undefined || cutRange(head.size, range).start === head.size) return head;
-      if (attempt === 3) {
-        throw new StoreError('UNAVAILABLE', `${key} changes while it is being read; try again.`);
-      }
-    }
-  }
-
-  async #getOnce(
-    key: string,
-    range: GetOptions['range'],
-    callerSignal: AbortSignal | undefined,
-  ): Promise<StoredObject | 'outside' | undefined> {
-    return this.#send('get', 'GetObject', key, callerSignal, async ({ sdk, client }, signal) => {
-      const command = new sdk.GetObjectCommand({
-        Bucket: this.#place.bucket,
-        Key: this.#place.prefix + key,
-        ...(range === undefined ? {} : { Range: rangeHeader(range) }),
-      });
-      try {
-        const answer = await client.send(command, { abortSignal: signal });
-        const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array(0);
-        if (answer.ContentLength !== undefined && answer.ContentLength !== body.length) {
-          throw new StoreError(
-            'UNAVAILABLE',
-            `${key} ended after ${body.length} of ${answer.ContentLength} bytes; try again.`,
-          );
-        }
-        const bytes = new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
-        return {
-          ...cutAnswer(bytes, answer.ContentRange, range),
-          etag: etagOf(answer.ETag, 'UNAVAILABLE', key),
-        };
-      } catch (error) {
-        const { status, code } = readFailure(error);
-        if (status === 416) return 'outside';
-        if (status === 404 && code !== 'NoSuchBucket') return undefined;
-        throw error;
-      }
-    });
-  }
-
-  /** The object without its bytes. */
-  async #head(key: string, callerSignal: AbortSignal | undefined): Promise<StoredObject | undefined> {
-    return this.#send('get', 'HeadObject', key, callerSignal, async ({ sdk, client }, signal) => {
-      const command = new sdk.HeadObjectCommand({
-        Bucket: this.#place.bucket,
-        Key: this.#place.prefix + key,
-      });
-      try {
-        const answer = await client.send(command, { abortSignal: signal });
-        return {
-          bytes: new Uint8Array(0),
-          etag: etagOf(answer.ETag, 'UNAVAILABLE', key),
-          size: answer.ContentLength ?? 0,
-        };
-      } catch (error) {
-        if (readFailure(error).status === 404) return undefined;
-        throw error;
-      }
-    });
+    return readObject(this.#send, this.#place, key, options);
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
@@ -236,11 +168,6 @@ function timeoutOrAbort(signal: AbortSignal, expired: boolean): Error {
   const error = new Error(message, { cause: signal.reason });
   error.name = expired ? 'TimeoutError' : 'AbortError';
   return error;
-}
-
-function etagOf(etag: string | undefined, code: 'UNAVAILABLE' | 'UNKNOWN_OUTCOME', key: string): string {
-  if (etag) return etag;
-  throw new StoreError(code, `The store answered without an ETag for ${key}, which every S3 answer has.`);
 }
 
 /** Before the request is signed, so that the signature covers it. */
