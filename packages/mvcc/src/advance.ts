@@ -52,7 +52,12 @@ export async function advance(
     view.flushedThrough,
   );
   addOwnWrites(tail, record);
-  return makeView(context, record, tail, view, options);
+  return makeView(
+    context,
+    record,
+    tail,
+    await manifestOf(context, record, [options.manifest, view.manifest], options),
+  );
 }
 
 /** The state at `record.version`, from its carry; `known` (an older state) spares what it covers. */
@@ -76,7 +81,10 @@ export async function jump(
   const covered = Math.max(record.flushedThrough, base?.version ?? 0);
   const tail = new TailBuilder(base?.tail, record.flushedThrough, from, base?.flushedThrough);
   const needed = refs.filter((ref) => ref.version > covered);
-  const holders = await Promise.all(needed.map((ref) => readHolder(log, ref, record.version, options)));
+  const [manifest, ...holders] = await Promise.all([
+    manifestOf(context, record, [known?.manifest], options),
+    ...needed.map((ref) => readHolder(log, ref, record.version, options)),
+  ]);
   for (const holder of holders) {
     addCarried(tail, holder, record.flushedThrough);
     addOwnWrites(tail, holder, record.flushedThrough);
@@ -84,7 +92,7 @@ export async function jump(
   for (const { key, value, version, order } of entries)
     if (version > record.flushedThrough) tail.add(toStoredKey(key), { value, version, order });
   addOwnWrites(tail, record);
-  return makeView(context, record, tail, known, options);
+  return makeView(context, record, tail, manifest);
 }
 
 async function readHolder(
@@ -115,16 +123,8 @@ function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0
     for (const { key, value } of writes) tail.add(toStoredKey(key), { value, version, order });
 }
 
-async function makeView(
-  context: Context,
-  record: StateRecord,
-  tail: TailBuilder,
-  known: View | undefined,
-  options: AdvanceOptions,
-): Promise<View> {
-  const { sealing } = context;
-  const same = [options.manifest, known?.manifest].find((m) => m && equalBytes(m.root, record.manifestRoot));
-  const manifest = same ?? (await loadManifest(context, record, options));
+function makeView(context: Context, record: StateRecord, tail: TailBuilder, manifest: Manifest): View {
+  const { sha256 } = context.sealing.provider;
   let ownBytes = 0;
   for (const { writes } of record.body.transactions)
     for (const { key, value } of writes) ownBytes += key.length + (value?.length ?? 0);
@@ -135,7 +135,7 @@ async function makeView(
       timeMs: record.body.timeMs,
       flushedThrough: record.flushedThrough,
       floor: record.floor,
-      history: record.history.append(sealing.provider.sha256, leafHash(sealing.provider.sha256, record.hash)),
+      history: record.history.append(sha256, leafHash(sha256, record.hash)),
       keyring: record.keyring,
       stores: record.body.stores,
       refs: record.body.carry.refs,
@@ -146,6 +146,17 @@ async function makeView(
     },
     context,
   );
+}
+
+/** Most records change nothing in the manifest: one that is at hand then serves. */
+async function manifestOf(
+  context: Context,
+  record: RecordClear,
+  atHand: readonly (Manifest | undefined)[],
+  options: CallOptions,
+): Promise<Manifest> {
+  const same = atHand.find((manifest) => manifest && equalBytes(manifest.section, record.manifestSection));
+  return same ?? loadManifest(context, record, options);
 }
 
 export function loadManifest(

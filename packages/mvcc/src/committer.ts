@@ -119,7 +119,10 @@ export class Committer {
   commit(proposal: Proposal): Promise<Stamp> {
     if (this.#closed)
       return Promise.reject(
-        new HoldfastError('CLOSED', 'The database was closed before this transaction could commit. Nothing was changed.'),
+        new HoldfastError(
+          'CLOSED',
+          'The database was closed before this transaction could commit. Nothing was changed.',
+        ),
       );
     return new Promise((resolve, reject) => {
       const { signal } = proposal;

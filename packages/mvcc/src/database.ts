@@ -85,7 +85,12 @@ const WATCH_POLL_MS = 1_000;
 export async function openDatabase(store: ObjectStore, options: OpenOptions): Promise<Database> {
   const { clock, random } = options;
   const traffic = new Traffic();
-  const wrapped = withRetry(metered(store, { meter: traffic }), { clock, random, meter: traffic, attemptMs: ATTEMPT_MS });
+  const wrapped = withRetry(metered(store, { meter: traffic }), {
+    clock,
+    random,
+    meter: traffic,
+    attemptMs: ATTEMPT_MS,
+  });
   return new Database({ ...(await openParts(wrapped, options)), traffic }, options);
 }
 
