@@ -202,28 +202,33 @@ export async function takeApart({ bytes, entry, sealing, name }: TestSegment): P
 /**
  * Seals a segment of any plaintext, with leaves, root and manifest entry to match: what a faulty holder of the
  * keys could publish.
- * @param mutateMeta changes the encoded meta chunk.
+ * @param lies `meta` changes what the meta chunk says, `metaBytes` its plaintext.
  */
 export async function forge(
   original: TestSegment,
   { chunks, meta }: Parts,
-  mutateMeta: (plaintext: Uint8Array) => Uint8Array = (plaintext) => plaintext,
+  lies: { meta?: (truth: MetaFields) => MetaFields; metaBytes?: (plaintext: Uint8Array) => Uint8Array } = {},
 ): Promise<TestSegment> {
   const { sealing } = original;
   const { sha256 } = sealing.provider;
   const id = testId(sealing);
   const { cipher, envelope } = await newCipher(sealing, OBJECT_KIND.segment, id, new Uint8Array(32));
   const sealed = await Promise.all(chunks.map((chunk, i) => cipher.seal(i, false, chunk)));
-  const leaves = sealed.map((chunk) => leafHash(sha256, chunk));
-  const plaintext = mutateMeta(
-    encodeMeta({ ...meta, leaves, chunkBytes: sealed.map((chunk) => chunk.length) }),
-  );
-  const sealedMeta = await cipher.seal(chunks.length, true, plaintext);
-  const footer = new ByteWriter().u32(chunks.length).u32(sealedMeta.length);
+  const truth: MetaFields = {
+    ...meta,
+    leaves: sealed.map((chunk) => leafHash(sha256, chunk)),
+    chunkBytes: sealed.map((chunk) => chunk.length),
+  };
+  const said = lies.meta ? lies.meta(truth) : truth;
+  const encoded = encodeMeta(said);
+  const plaintext = lies.metaBytes ? lies.metaBytes(encoded) : encoded;
+  const count = said.chunkBytes.length;
+  const sealedMeta = await cipher.seal(count, true, plaintext);
+  const footer = new ByteWriter().u32(count).u32(sealedMeta.length);
   writeEnvelope(footer, envelope);
   const bytes = concatBytes(...sealed, sealedMeta, footer.finish());
   const root = merkleRoot(sha256, [
-    ...leaves,
+    ...said.leaves,
     leafHash(sha256, sealedMeta),
     leafHash(sha256, footer.finish()),
   ]);

@@ -27,6 +27,19 @@ export const SMALL_SEGMENT_BYTES: number = 64 * 1024;
 /** Of the cache's size, what one large value may take. */
 const CACHED_VALUE_SHARE = 1 / 16;
 
+/** Readers are made for single gets, so the string and its hash must outlive them. */
+const cacheKeys = new WeakMap<SegmentEntry, string>();
+
+/** The root's bytes as characters; a chunk's number may follow. */
+function cacheKeyOf(entry: SegmentEntry): string {
+  let cacheKey = cacheKeys.get(entry);
+  if (cacheKey === undefined) {
+    cacheKey = String.fromCharCode(...entry.root);
+    cacheKeys.set(entry, cacheKey);
+  }
+  return cacheKey;
+}
+
 export interface SegmentDeps {
   readonly store: ObjectStore;
   readonly sealing: Sealing;
@@ -35,12 +48,9 @@ export interface SegmentDeps {
 
 export class SegmentSource {
   readonly entry: SegmentEntry;
-  /** The object's name: how errors name it too. */
-  readonly name: string;
   readonly cache: BlockCache;
   readonly #store: ObjectStore;
   readonly #sealing: Sealing;
-  /** The root's bytes as characters; a chunk's number follows. */
   readonly #cacheKey: string;
 
   constructor(deps: SegmentDeps, entry: SegmentEntry) {
@@ -48,8 +58,12 @@ export class SegmentSource {
     this.#sealing = deps.sealing;
     this.cache = deps.cache;
     this.entry = entry;
-    this.name = objectName(SEGMENT_PREFIX, entry.id);
-    this.#cacheKey = String.fromCharCode(...entry.root);
+    this.#cacheKey = cacheKeyOf(entry);
+  }
+
+  /** The object's name: how errors name it too. */
+  get name(): string {
+    return objectName(SEGMENT_PREFIX, this.entry.id);
   }
 
   #chunkKey(chunk: number): string {
