@@ -1,79 +1,14 @@
 #!/usr/bin/env node
-/** `holdfast-s3-dev-server`: the dev server as a command. */
-import { parseArgs } from 'node:util';
-import { providers, type Quirks } from './quirks.js';
-import { startS3DevServer } from './server.js';
+/** `holdfast-s3-dev-server`. Ctrl-C ends it. */
+import { runCommand } from './command.js';
 
-const usage = `holdfast-s3-dev-server [--port N] [--bucket NAME ...] [--provider NAME] [--region R]
+const interrupted = new Promise<void>((resolve) => {
+  process.once('SIGINT', () => resolve());
+  process.once('SIGTERM', () => resolve());
+});
 
-An S3 server on 127.0.0.1 that keeps everything in memory and forgets it at the end. For tests only.
-
-  --port N         default 9900; 0 takes any free one
-  --bucket NAME    made at the start; may be repeated; default: holdfast
-  --provider NAME  imitates a provider's quirks: ${Object.keys(providers).join(', ')}
-  --region R       default us-east-1
-  --help
-`;
-
-async function main(): Promise<number> {
-  let values: {
-    port?: string | undefined;
-    bucket?: string[] | undefined;
-    provider?: string | undefined;
-    region?: string | undefined;
-    help?: boolean | undefined;
-  };
-  try {
-    ({ values } = parseArgs({
-      options: {
-        port: { type: 'string' },
-        bucket: { type: 'string', multiple: true },
-        provider: { type: 'string' },
-        region: { type: 'string' },
-        help: { type: 'boolean' },
-      },
-    }));
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
-    return 2;
-  }
-  if (values.help) {
-    process.stdout.write(usage);
-    return 0;
-  }
-  const port = Number(values.port ?? 9900);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    process.stderr.write(`--port must be a number from 0 to 65535, not ${values.port}\n`);
-    return 2;
-  }
-  const quirks = (providers as Readonly<Record<string, Partial<Quirks>>>)[values.provider ?? 'minio'];
-  if (!quirks) {
-    process.stderr.write(`--provider must be one of ${Object.keys(providers).join(', ')}\n`);
-    return 2;
-  }
-  const buckets = values.bucket ?? ['holdfast'];
-  let server: Awaited<ReturnType<typeof startS3DevServer>>;
-  try {
-    const region = values.region === undefined ? {} : { region: values.region };
-    server = await startS3DevServer({ port, buckets, quirks, ...region });
-  } catch (error) {
-    process.stderr.write(`cannot listen on 127.0.0.1:${port}: ${(error as Error).message}\n`);
-    return 1;
-  }
-  const { accessKeyId, secretAccessKey } = server.credentials;
-  process.stdout.write(
-    `S3 dev server on ${server.url} (in memory, buckets: ${buckets.join(', ')}). Ctrl-C ends it.
-
-  export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey}
-  holdfast list 's3://${buckets[0]}/demo?region=${server.region}&endpoint=${server.url}'
-`,
-  );
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
-  await server.close();
-  return 0;
-}
-
-process.exitCode = await main();
+process.exitCode = await runCommand(process.argv.slice(2), {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  interrupted,
+});
