@@ -1,0 +1,123 @@
+// Many processes, killed at random, over a folder and over real servers. `npm run campaign` runs every variant at
+// full size on every store; the leg in CI runs those that differ.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { minioStore } from '@holdfast/backend-minio';
+import { s3Store } from '@holdfast/backend-s3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Style } from '../campaign/calls.mjs';
+import { type CampaignReport, runCampaign } from '../campaign/increments.js';
+import { connectionOf, empty, freshPrefix, type Server, wantedServers } from './server.js';
+
+interface Variant {
+  readonly style: Style;
+  readonly requestIds: boolean;
+  readonly stops: number;
+}
+
+const variants: readonly Variant[] = [
+  { style: 'hot', requestIds: false, stops: 0 },
+  { style: 'hot', requestIds: true, stops: 3 },
+  { style: 'spread', requestIds: false, stops: 3 },
+  { style: 'spread', requestIds: true, stops: 0 },
+  { style: 'mixed', requestIds: true, stops: 3 },
+];
+
+interface Place {
+  readonly location: string;
+  readonly env: Record<string, string>;
+  readonly cleanup: () => Promise<void>;
+}
+
+const full = process.env.HOLDFAST_CAMPAIGN === 'full';
+const workers = 8;
+const calls = 500;
+const timeoutMs = 600_000;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-campaign-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const places: Record<string, () => Place> = {
+  file: () => ({ location: `file:${folder}/db`, env: {}, cleanup: async () => {} }),
+  ...(wantedServers.includes('minio') && {
+    minio: () => {
+      const server = connectionOf('minio');
+      const prefix = freshPrefix();
+      const { host } = new URL(server.endpoint);
+      return {
+        location: `minio://${host}/${server.bucket}/${prefix}?tls=0`,
+        env: environmentOf(server),
+        cleanup: () => empty(minioStore({ ...server, prefix, credentials: server })),
+      };
+    },
+  }),
+  ...(wantedServers.includes('ceph') && {
+    ceph: () => {
+      const server = connectionOf('ceph');
+      const prefix = freshPrefix();
+      const { bucket, region, endpoint } = server;
+      const parameters = new URLSearchParams({ region, endpoint, pathStyle: '1', ifMatch: 'unquoted' });
+      return {
+        location: `s3://${bucket}/${prefix}?${parameters}`,
+        env: environmentOf(server),
+        cleanup: () =>
+          empty(
+            s3Store({ bucket, region, endpoint, prefix, credentials: server, ifMatchQuoting: 'unquoted' }),
+          ),
+      };
+    },
+  }),
+};
+
+function environmentOf({ accessKeyId, secretAccessKey }: Server): Record<string, string> {
+  return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+}
+
+for (const [name, open] of Object.entries(places)) {
+  describe(`${workers} processes x ${calls} increments on ${name}`, () => {
+    for (const variant of variants) {
+      test(
+        titleOf(variant),
+        async () => {
+          const { location, env, cleanup } = open();
+          try {
+            const report = await runCampaign({
+              ...variant,
+              location,
+              env,
+              folder,
+              workers,
+              calls,
+              kills: 24,
+              timeoutMs,
+            });
+            const { found, ...numbers } = report;
+            console.log(`${name}, ${titleOf(variant)}: ${JSON.stringify(numbers)}`);
+            expectClean(report, variant);
+          } finally {
+            await cleanup();
+          }
+        },
+        timeoutMs + 120_000,
+      );
+    }
+  });
+}
+
+function titleOf({ style, requestIds, stops }: Variant): string {
+  const counters = { hot: 'one counter', spread: '100 counters', mixed: '10 counters, also by add' }[style];
+  return `${counters}, ${requestIds ? 'with request ids' : 'without request ids'}${stops ? ', some stopped for a while' : ''}`;
+}
+
+function expectClean(report: CampaignReport, { requestIds, stops }: Variant): void {
+  expect(report.problems, `HOLDFAST_CAMPAIGN_SEED=${report.seed}`).toEqual([]);
+  expect(report.kills).toBeGreaterThan(0);
+  if (stops > 0) expect(report.stops).toBeGreaterThan(0);
+  expect(report.acknowledged + report.unknown).toBe(workers * calls);
+  if (requestIds)
+    expect(report.found.counters.reduce((sum, [, value]) => sum + value, 0)).toBe(workers * calls);
+}
