@@ -25,8 +25,14 @@ export default defineConfig({
   resolve: { alias },
   test: {
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts'] } },
-      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: ['test/servers/**'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: ['test/servers/**'] },
+      },
       ...(process.env.HOLDFAST_TEST_SERVERS
         ? [{ extends: true as const, test: { name: 'servers', include: ['test/servers/**/*.test.ts'] } }]
         : []),
