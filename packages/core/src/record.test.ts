@@ -248,7 +248,7 @@ test("FORMAT.md's worked example is what the code writes", async () => {
   const example = `\`\`\`\n${lines.join('\n')}\n\`\`\`\n`;
   const file = new URL('../../../FORMAT.md', import.meta.url);
   const text = readFileSync(file, 'utf8');
-  const [before, , after] = text.split(/(<!-- worked example: begin -->\n[^]*<!-- worked example: end -->)/);
+  const [before, , after] = text.split(/(<!-- worked example: begin -->\n[\s\S]*<!-- worked example: end -->)/);
   const expected = `${before}<!-- worked example: begin -->\n${example}<!-- worked example: end -->${after}`;
   if (process.env.HOLDFAST_UPDATE_VECTORS === '1') writeFileSync(file, expected);
   else expect(text).toBe(expected);
