@@ -43,6 +43,8 @@ function clientConfig(options: S3StoreOptions): S3ClientConfig {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     forcePathStyle: options.forcePathStyle ?? endpoint !== undefined,
+    // With it, the SDK sends each put of 2 MiB or more over a connection of its own and waits a round trip.
+    expectContinueHeader: false,
     // Plain values, made into agents by the SDK's handler for Node and ignored by the one for fetch.
     requestHandler: { httpAgent: agent, httpsAgent: agent },
     ...(region === undefined ? {} : { region }),

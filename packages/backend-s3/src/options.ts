@@ -16,7 +16,7 @@ export interface S3StoreOptions {
   readonly prefix?: string | undefined;
   /** Default: AWS_REGION or AWS_DEFAULT_REGION; with an `endpoint`, else `us-east-1`. */
   readonly region?: string | undefined;
-  /** `https://host[:port]` of a server that is not Amazon's. */
+  /** `https://host[:port]` of a server that is not Amazon's. Default: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL. */
   readonly endpoint?: string | undefined;
   /** Default: the AWS SDK's chain (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profiles, instance roles). */
   readonly credentials?: S3Credentials | S3CredentialsProvider | undefined;

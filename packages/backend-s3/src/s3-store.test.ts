@@ -336,7 +336,12 @@ describe('what is wrong is said', () => {
 
   test('the identity names the place and no credentials', () => {
     expect(open({ prefix: '/a/b/' }).identity).toBe(`${server.url}/state/a/b/`);
+    vi.stubEnv('AWS_ENDPOINT_URL', '');
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', '');
     expect(open({ prefix: undefined, endpoint: undefined }).identity).toBe('s3://state/');
+    vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1/');
+    expect(open({ endpoint: undefined }).identity).toBe('http://127.0.0.1:1/state/db/');
+    vi.unstubAllEnvs();
   });
 });
 

@@ -21,6 +21,7 @@ import {
 import { type Connection, connect } from './connection.js';
 import { startDeadline } from './deadline.js';
 import { deleteObjects } from './delete-objects.js';
+import { environmentVariable } from './environment.js';
 import { changes, readFailure, toStoreError } from './failure.js';
 import { listObjects } from './list-objects.js';
 import type { S3StoreOptions } from './options.js';
@@ -52,9 +53,15 @@ export class S3Store implements ObjectStore {
         `requestTimeoutMs must be a number of milliseconds above 0, not ${requestTimeoutMs}`,
       );
     }
-    const endpoint = options.endpoint === undefined ? undefined : checkEndpoint(options.endpoint);
+    // The SDK would read these too, but the identity must say where the bytes are.
+    const stated =
+      options.endpoint ??
+      (options.client
+        ? undefined
+        : (environmentVariable('AWS_ENDPOINT_URL_S3') ?? environmentVariable('AWS_ENDPOINT_URL')));
+    const endpoint = stated === undefined ? undefined : checkEndpoint(stated);
     const trimmed = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
-    this.#options = options;
+    this.#options = { ...options, endpoint: stated };
     this.#place = { bucket: options.bucket, prefix: trimmed === '' ? '' : `${trimmed}/` };
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#credentialsHint =
