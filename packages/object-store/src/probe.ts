@@ -38,7 +38,7 @@ const triesMax = 5;
 
 /**
  * Checks creates, racing creates, compare-and-swap (where the adapter claims it), reads after writes, listing and
- * ranges. Costs about 20 requests.
+ * ranges. Costs about 30 requests.
  * @throws StoreError when the store can't be reached, denies access, or refuses even a plain put.
  */
 export async function probe(store: ObjectStore, options: ProbeOptions = {}): Promise<ProbeReport> {
@@ -78,9 +78,12 @@ class ProbeRun {
   }
 
   async readAfterWrite(): Promise<void> {
-    const bytes = this.#random(16);
-    await this.#certainly('plain', bytes, {});
-    this.#check('a put is read back', show(bytes), show(await this.#read('plain')));
+    const [first, second] = [this.#random(16), this.#random(16)];
+    await this.#certainly('plain', first, {});
+    this.#check('a put is read back', show(first), show(await this.#read('plain')));
+    // A cache on the way would still have the first.
+    await this.#certainly('plain', second, {});
+    this.#check('an overwrite is read back', show(second), show(await this.#read('plain')));
   }
 
   async createTwice(): Promise<void> {

@@ -1,8 +1,8 @@
 /** Conditional puts: what commits rest on. */
 import { StoreError } from '../errors.js';
 import type { ObjectStore, PutOptions } from '../object-store.js';
+import type { Cases } from './context.js';
 import { ConformanceError, expectEqual, expectObject, text } from './expect.js';
-import type { Cases } from './suite.js';
 
 /** Sends all puts at once; gives what the winners wrote, and what was written with an outcome nobody knows. */
 async function race(
@@ -57,7 +57,9 @@ export const createCases: Cases = {
   },
   'a deleted key can be created again': async ({ store }) => {
     await store.put('key', text('first'), { ifAbsent: true });
+    await expectObject(store, 'key', text('first'));
     await store.delete(['key']);
+    expectEqual('get after the delete', await store.get('key'), undefined);
     expectEqual('occupied', (await store.put('key', text('second'), { ifAbsent: true })).occupied, undefined);
     await expectObject(store, 'key', text('second'));
   },

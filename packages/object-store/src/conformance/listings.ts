@@ -1,8 +1,8 @@
 /** Listings and deletes. */
 import { compareKeys } from '../key-order.js';
 import type { ObjectStore } from '../object-store.js';
+import type { Cases } from './context.js';
 import { expectEqual, keysOf, text } from './expect.js';
-import type { Cases } from './suite.js';
 
 /** In key order: "-" and "." are less than "/", digits and letters are more. */
 const mixedKeys = [

@@ -1,7 +1,7 @@
 /** Reads, ranges, keys and sizes. */
 import type { GetOptions } from '../object-store.js';
+import type { Cases } from './context.js';
 import { expectEqual, expectFailure, expectObject, text } from './expect.js';
-import type { Cases } from './suite.js';
 
 /** Keys that are legal everywhere, and easily mistaken on the way into a URL, an XML body or a path. */
 const awkwardKeys = [
@@ -68,6 +68,7 @@ export const readCases: Cases = {
   },
   'a put replaces the object whole': async ({ store }) => {
     const first = await store.put('key', text('a longer first value'));
+    await expectObject(store, 'key', text('a longer first value'));
     const second = await store.put('key', text('second'));
     const found = await expectObject(store, 'key', text('second'));
     expectEqual('occupied of plain puts', [first.occupied, second.occupied], [undefined, undefined]);

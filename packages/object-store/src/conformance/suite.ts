@@ -7,6 +7,7 @@
 import type { Capabilities, ObjectStore } from '../object-store.js';
 import { callCases } from './calls.js';
 import { createCases, swapCases } from './conditions.js';
+import type { Cases } from './context.js';
 import { deleteCases, listCases } from './listings.js';
 import { readCases } from './reads.js';
 
@@ -32,16 +33,6 @@ export interface ConformanceReport {
   readonly ok: boolean;
   readonly cases: readonly { readonly name: string; readonly ok: boolean; readonly error?: unknown }[];
 }
-
-/** What a case is given. */
-export interface Context {
-  readonly store: ObjectStore;
-  readonly racers: number;
-  readonly rounds: number;
-  readonly listedKeys: number;
-}
-
-export type Cases = Readonly<Record<string, (context: Context) => Promise<void>>>;
 
 /** All cases, for the loop of a test runner: `for (const { name, run } of conformance(open)) test(name, run)`. */
 export function conformance(open: OpenStore, options: ConformanceOptions = {}): ConformanceCase[] {

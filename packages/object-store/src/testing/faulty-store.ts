@@ -23,14 +23,15 @@ interface Fault {
   readonly kind: CallKind;
   readonly when: (key: string) => boolean;
   left: number;
-  act<T>(call: Call, options: CallOptions, run: () => Promise<T>): Promise<T>;
+  /** @param next makes the call, or meets the next fault. */
+  act<T>(call: Call, options: CallOptions, run: () => Promise<T>, next: () => Promise<T>): Promise<T>;
 }
 
 /**
  * A store that fails by a script. Without a script it is the store it wraps.
  *
  * Each call meets the first fault, in the order they were asked for, that fits it and is not used up; a delay also
- * lets the next fitting one act.
+ * lets the next fitting one behind it act.
  */
 export class FaultyStore extends CallStore {
   readonly #clock: Clock;
@@ -64,9 +65,9 @@ export class FaultyStore extends CallStore {
 
   /** The call waits before it takes effect. */
   delay(kind: CallKind, ms: number, options: FaultOptions = {}): this {
-    return this.#add(kind, options, async (call, callOptions, run) => {
+    return this.#add(kind, options, async (_call, callOptions, _run, next) => {
       await this.#clock.sleep(ms, callOptions.signal);
-      return this.#meet(call, callOptions, run);
+      return next();
     });
   }
 
@@ -155,15 +156,14 @@ export class FaultyStore extends CallStore {
     return this.#meet(call, options, run);
   }
 
-  async #meet<T>(call: Call, options: CallOptions, run: () => Promise<T>): Promise<T> {
+  async #meet<T>(call: Call, options: CallOptions, run: () => Promise<T>, behind?: Fault): Promise<T> {
     options.signal?.throwIfAborted();
     const keys = call.keys ?? [call.key];
-    const fault = this.#faults.find(
-      ({ kind, left, when }) => kind === call.kind && left > 0 && keys.some(when),
-    );
+    const faults = behind ? this.#faults.slice(this.#faults.indexOf(behind) + 1) : this.#faults;
+    const fault = faults.find(({ kind, left, when }) => kind === call.kind && left > 0 && keys.some(when));
     if (!fault) return run();
     fault.left--;
-    return fault.act(call, options, run);
+    return fault.act(call, options, run, () => this.#meet(call, options, run, fault));
   }
 
   #add(kind: CallKind, options: FaultOptions, act: Fault['act']): this {

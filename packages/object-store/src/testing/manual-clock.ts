@@ -5,6 +5,8 @@ interface Sleeper {
   wake(): void;
 }
 
+const idleTurnsMax = 5_000;
+
 /**
  * A clock that stands still until it is told to go.
  *
@@ -65,18 +67,29 @@ export class ManualClock implements Clock {
     this.#pass(end - this.#elapsedMs);
   }
 
-  /** Lets time pass, from sleeper to sleeper, until `work` has ended; gives its outcome. */
+  /**
+   * Lets time pass, from sleeper to sleeper, until `work` has ended; gives its outcome. Fails when it waits for
+   * what will not come: nobody is asleep, and nothing has happened for about five seconds of real time.
+   */
   async runUntil<T>(work: Promise<T>): Promise<T> {
     let ended = false;
     const end = (): void => {
       ended = true;
     };
     work.then(end, end);
-    for (;;) {
-      await settled();
+    for (let idleTurns = 0; idleTurns < idleTurnsMax; idleTurns++) {
+      // Several turns: test stores take one for each call, and calls follow each other.
+      for (let turn = 0; turn < 5 && !ended; turn++) await settled();
       if (ended) return work;
-      if (this.#sleepers.length > 0) await this.#wakeFirst();
+      if (this.#sleepers.length > 0) {
+        await this.#wakeFirst();
+        idleTurns = 0;
+      } else if (idleTurns > 100) {
+        // It may be waiting for a file or for WebCrypto.
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
     }
+    throw new Error('ManualClock.runUntil: the work has not ended, and nobody is asleep.');
   }
 
   /** Sets the wall clock alone, as an administrator or an attacker would. */

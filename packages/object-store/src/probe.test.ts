@@ -1,0 +1,280 @@
+import { describe, expect, test } from 'vitest';
+import { ConformanceError, conformance, runConformance } from './conformance.js';
+import { StoreError } from './errors.js';
+import { MemoryStore } from './memory-store.js';
+import type { ObjectStore, PutOptions } from './object-store.js';
+import { probe } from './probe.js';
+import { FaultyStore, ManualClock, RecordingStore, seededRandom } from './testing.js';
+
+/** A store in which one promise is broken. */
+function broken(inner: ObjectStore, change: Partial<ObjectStore>): ObjectStore {
+  return {
+    capabilities: inner.capabilities,
+    get: (key, o) => inner.get(key, o),
+    put: (key, bytes, o) => inner.put(key, bytes, o),
+    delete: (keys, o) => inner.delete(keys, o),
+    list: (prefix, o) => inner.list(prefix, o),
+    ...change,
+  };
+}
+
+/** Looks first and writes later: right alone, wrong in a race. */
+function checkThenWrite(inner: ObjectStore): ObjectStore['put'] {
+  return async (key, bytes, o = {}) => {
+    const found = await inner.get(key);
+    if ((o.ifAbsent && found) || (o.ifMatch !== undefined && found?.etag !== o.ifMatch))
+      return { occupied: true };
+    await new Promise((resolve) => setImmediate(resolve));
+    return inner.put(key, bytes);
+  };
+}
+
+const unsafe: Record<string, (inner: MemoryStore) => ObjectStore> = {
+  'ignores ifAbsent': (inner) =>
+    broken(inner, { put: (key, bytes, o) => inner.put(key, bytes, { ...o, ifAbsent: undefined }) }),
+  'answers occupied but writes': (inner) =>
+    broken(inner, {
+      put: async (key, bytes, o) => {
+        const result = await inner.put(key, bytes, o);
+        if (result.occupied) await inner.put(key, bytes);
+        return result;
+      },
+    }),
+  'looks first and writes later': (inner) => broken(inner, { put: checkThenWrite(inner) }),
+  'ignores ifMatch': (inner) =>
+    broken(inner, { put: (key, bytes, o) => inner.put(key, bytes, { ...o, ifMatch: undefined }) }),
+  'lets a swap make a missing object': (inner) =>
+    broken(inner, {
+      put: async (key, bytes, o: PutOptions = {}) =>
+        o.ifMatch !== undefined && !(await inner.get(key)) ? inner.put(key, bytes) : inner.put(key, bytes, o),
+    }),
+  'refuses conditions': (inner) =>
+    broken(inner, {
+      put: async (key, bytes, o = {}) => {
+        if (o.ifAbsent) throw new StoreError('INVALID', '501 NotImplemented');
+        return inner.put(key, bytes, o);
+      },
+    }),
+  'reads the wrong range': (inner) =>
+    broken(inner, { get: async (key, o) => inner.get(key, { ...o, range: undefined }) }),
+  'lists late': (inner) =>
+    broken(inner, { list: (prefix, o = {}) => inner.list(prefix, { ...o, limit: 1 }) }),
+  'reads old bytes': (inner) => {
+    const first = new Map<string, Uint8Array>();
+    return broken(inner, {
+      get: async (key, o) => {
+        const found = await inner.get(key, o);
+        if (!found || o?.range) return found;
+        if (!first.has(key)) first.set(key, found.bytes);
+        return { ...found, bytes: first.get(key)! };
+      },
+    });
+  },
+};
+
+describe('probe', () => {
+  test('finds a good store safe, and leaves nothing behind', async () => {
+    const store = new MemoryStore();
+    const report = await probe(store, { random: seededRandom(1), prefix: 'db/' });
+    expect(report.checks.filter((check) => !check.ok)).toEqual([]);
+    expect(report.safe).toBe(true);
+    expect(store.objects().size).toBe(0);
+  });
+
+  test('writes under its prefix only, and costs a stated number of requests', async () => {
+    const recording = new RecordingStore(new MemoryStore());
+    await probe(recording, { prefix: 'db/' });
+    expect(recording.calls.every((call) => /^db\/probe\/[0-9a-f]{32}\//.test(call.key))).toBe(true);
+    expect(recording.calls.length).toBeLessThan(45);
+  });
+
+  for (const [name, make] of Object.entries(unsafe)) {
+    test(`finds a store unsafe that ${name}`, async () => {
+      const inner = new MemoryStore();
+      const report = await probe(make(inner));
+      expect(report.safe).toBe(false);
+      expect(report.checks.some((check) => !check.ok && check.expected !== check.found)).toBe(true);
+      expect(inner.objects().size).toBe(0);
+    });
+  }
+
+  test('finds a store unsafe that says itself that it has no conditional creates', async () => {
+    const inner = new MemoryStore();
+    const store = broken(inner, { capabilities: { ...inner.capabilities, putIfAbsent: false } });
+    expect((await probe(store)).safe).toBe(false);
+  });
+
+  test('does not ask for swaps where the adapter claims none', async () => {
+    const recording = new RecordingStore(new MemoryStore());
+    const store = broken(recording, {
+      capabilities: { putIfAbsent: true, putIfMatch: false, orderedList: false },
+    });
+    expect((await probe(store)).safe).toBe(true);
+    expect(recording.calls.some((call) => call.key.endsWith('/swap'))).toBe(false);
+  });
+
+  test('lost answers and short failures are looked into, and prove nothing', async () => {
+    for (let seed = 0; seed < 25; seed++) {
+      const clock = new ManualClock();
+      const random = seededRandom(seed);
+      const inner = new MemoryStore();
+      const faulty = new FaultyStore(inner, { clock });
+      const when = (): boolean => random(1)[0]! < 60;
+      faulty.loseResponseAfter('put', { times: 6, when }).failBefore('put', { times: 2, when });
+      const report = await clock.runUntil(probe(faulty, { clock, random: seededRandom(seed) }));
+      expect(
+        report.checks.filter((check) => !check.ok),
+        `seed ${seed}`,
+      ).toEqual([]);
+      expect(inner.objects().size).toBe(0);
+    }
+  });
+
+  test('throws when the store cannot be reached, and cleans up', async () => {
+    for (const kind of ['get', 'put', 'list'] as const) {
+      const clock = new ManualClock();
+      const inner = new MemoryStore();
+      let calls = 0;
+      const faulty = new FaultyStore(inner, { clock });
+      faulty.failBefore(kind, { times: Number.POSITIVE_INFINITY, when: () => kind !== 'put' || ++calls > 3 });
+      await expect(clock.runUntil(probe(faulty, { clock }))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(inner.objects().size).toBe(0);
+    }
+    const denied = new FaultyStore(new MemoryStore()).failBefore('put', {
+      error: new StoreError('DENIED', 'no'),
+    });
+    await expect(probe(denied)).rejects.toMatchObject({ code: 'DENIED' });
+    const noBucket = new FaultyStore(new MemoryStore()).failBefore('put', {
+      error: new StoreError('INVALID', 'no'),
+    });
+    await expect(probe(noBucket)).rejects.toMatchObject({ code: 'INVALID' });
+  });
+
+  test('ends with the reason when aborted', async () => {
+    const aborting = new AbortController();
+    const faulty = new FaultyStore(new MemoryStore()).hang('put', { when: (key) => key.endsWith('/race') });
+    const outcome = expect(probe(faulty, { signal: aborting.signal })).rejects.toThrow('enough');
+    await new Promise((resolve) => setImmediate(resolve));
+    aborting.abort(new Error('enough'));
+    await outcome;
+  });
+});
+
+describe('conformance', () => {
+  /** Runs the one case that must fail. */
+  async function expectFailing(name: string, make: (inner: MemoryStore) => ObjectStore): Promise<void> {
+    const open = async () => ({ store: make(new MemoryStore()), cleanup: async () => {} });
+    const found = conformance(open, { listedKeys: 1_005 }).filter((one) => one.name === name);
+    expect(found).toHaveLength(1);
+    await expect(found[0]!.run()).rejects.toThrow(
+      name === 'deletes take any number of keys, missing ones too' ? StoreError : ConformanceError,
+    );
+  }
+
+  const caught: [keyof typeof unsafe, string][] = [
+    ['ignores ifAbsent', 'a create of an existing key answers occupied and changes nothing'],
+    ['answers occupied but writes', 'a create of an existing key answers occupied and changes nothing'],
+    ['looks first and writes later', 'of racing creates exactly one wins, and its bytes stay'],
+    ['looks first and writes later', 'of racing swaps with one ETag exactly one wins'],
+    ['ignores ifMatch', 'a swap with a stale ETag answers occupied and changes nothing'],
+    ['lets a swap make a missing object', 'a swap of a missing object answers occupied and makes nothing'],
+    ['reads the wrong range', 'ranges are cut to the object'],
+    ['lists late', 'every put, create and delete that has returned is seen by the next listing'],
+    ['reads old bytes', 'a deleted key can be created again'],
+  ];
+  for (const [name, caughtBy] of caught) {
+    test(`${caughtBy}: not in a store that ${name}`, () => expectFailing(caughtBy, unsafe[name]!));
+  }
+
+  const wrong: Record<string, [caughtBy: string, change: (inner: MemoryStore) => Partial<ObjectStore>]> = {
+    'ignores abort signals': [
+      'a call whose signal is aborted already rejects with the reason and does nothing',
+      (inner) => ({ get: (key, o) => inner.get(key, { ...o, signal: undefined }) }),
+    ],
+    'throws when a create is lost': [
+      'of racing creates exactly one wins, and its bytes stay',
+      (inner) => ({
+        put: async (key, bytes, o) => {
+          const result = await inner.put(key, bytes, o);
+          if (result.occupied) throw new Error('412');
+          return result;
+        },
+      }),
+    ],
+    'ends listings at a page': [
+      'a listing longer than a page is whole',
+      (inner) => ({
+        list: (prefix, o = {}) => inner.list(prefix, { ...o, limit: Math.min(o.limit ?? 1_000, 1_000) }),
+      }),
+    ],
+    'lists in reverse': [
+      'keys come in the order of their UTF-8 bytes',
+      (inner) => ({
+        async *list(prefix, o = {}) {
+          const objects = [];
+          for await (const object of inner.list(prefix, o)) objects.push(object);
+          yield* objects.reverse();
+        },
+      }),
+    ],
+    'takes a prefix for a folder': [
+      'a prefix is the beginning of a key, not a folder',
+      (inner) => ({
+        list: (prefix, o) => inner.list(prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`, o),
+      }),
+    ],
+    'lists from after on': [
+      'after leaves out that key and all before it',
+      (inner) => ({
+        async *list(prefix, o = {}) {
+          for await (const object of inner.list(prefix)) if (object.key >= (o.after ?? '')) yield object;
+        },
+      }),
+    ],
+    'has no empty objects': [
+      'an empty object is an object',
+      (inner) => ({
+        get: async (key, o) => {
+          const found = await inner.get(key, o);
+          return found?.size === 0 ? undefined : found;
+        },
+      }),
+    ],
+    'decodes keys': [
+      'keys with awkward characters are kept as they are',
+      (inner) => ({
+        put: (key, bytes, o) => inner.put(key.replaceAll('+', ' '), bytes, o),
+        get: (key, o) => inner.get(key.replaceAll('+', ' '), o),
+      }),
+    ],
+    'fails on missing deletes': [
+      'deletes take any number of keys, missing ones too',
+      (inner) => ({
+        delete: async (keys, o) => {
+          for (const key of keys) if (!(await inner.get(key))) throw new StoreError('INVALID', 'no such key');
+          await inner.delete(keys, o);
+        },
+      }),
+    ],
+    'tells the size of the range': [
+      'ranges are cut to the object',
+      (inner) => ({
+        get: async (key, o) => {
+          const found = await inner.get(key, o);
+          return found && { ...found, size: found.bytes.length };
+        },
+      }),
+    ],
+  };
+  for (const [name, [caughtBy, change]] of Object.entries(wrong)) {
+    test(`${caughtBy}: not in a store that ${name}`, () =>
+      expectFailing(caughtBy, (inner) => broken(inner, change(inner))));
+  }
+
+  test('passes a good store and names every case once', async () => {
+    const report = await runConformance(async () => ({ store: new MemoryStore(), cleanup: async () => {} }));
+    expect(report.cases.filter((one) => !one.ok)).toEqual([]);
+    expect(report.ok).toBe(true);
+    expect(new Set(report.cases.map((one) => one.name)).size).toBe(report.cases.length);
+  });
+});
