@@ -7,6 +7,7 @@ import { ByteReader } from './bytes.js';
 import type { Entry } from './entry.js';
 import { openCipher, readEnvelope } from './envelope.js';
 import { HoldfastError } from './errors.js';
+import { FilterBuilder } from './filter.js';
 import {
   CountingStore,
   digests,
@@ -324,6 +325,24 @@ describe('a faulty holder of the keys', () => {
     block.addValue(key('b'), 0, 1, 0, key('small'));
     const forged = await forge(segment, { ...parts, chunks: [...parts.chunks.slice(0, 4), block.finish()] });
     await expect(forged.reader.verify()).rejects.toThrow('expected entries for chunks 2 to 3');
+  });
+
+  test('a block that reaches past the next one is refused by walks and by verify', async () => {
+    const at = (text: string): Entry => ({ key: key(text), version: 1, order: 0, value: key('x') });
+    const segment = await storeSegment([at('a'), at('m')], { blockBytes: 1 });
+    const { chunks, meta } = await takeApart(segment);
+    const wide = new BlockBuilder(64);
+    const filter = new FilterBuilder();
+    for (const text of ['a', 'z']) wide.addValue(key(text), 0, 1, 0, key('x'));
+    for (const text of ['a', 'z', 'm']) filter.add(key(text));
+    const forged = await forge(segment, {
+      chunks: [wide.finish(), chunks[1]!],
+      meta: { ...meta, entries: 3, filter: filter.finish() },
+    });
+    const { reader } = await openStored(forged, { ...forged.entry, entries: 3 }, forged.bytes);
+    await expect(walk(reader, EVERYTHING)).rejects.toThrow('its last key is not below');
+    await expect(walk(reader, { ...EVERYTHING, reverse: true })).rejects.toThrow('its last key is not below');
+    await expect(reader.verify()).rejects.toThrow('its first key is not above');
   });
 
   test('a block that begins with another key than the meta chunk says is refused', async () => {

@@ -180,6 +180,13 @@ describe('requests', () => {
       expect(length).toBeLessThanOrEqual(Math.min(2 ** 20, 34_000 * 2 ** i));
   });
 
+  test('a walk does not fetch again what is cached', async () => {
+    const { reader, store, entry } = await storeSegment(entries);
+    await reader.get(entries[2500]!.key);
+    expect(digests(await walk(reader, EVERYTHING))).toEqual(digests(entries));
+    expect(store.bytesRead).toBe(entry.bytes);
+  });
+
   test('a short walk reads one block', async () => {
     const { reader, store } = await storeSegment(entries);
     const cursor = reader.cursor({ begin: entries[200]!.key, end: undefined });
