@@ -1,0 +1,19 @@
+import type { Measure } from '../measure.js';
+import { coldIncrement } from './cold-increment.js';
+import { commitLatency } from './commit-latency.js';
+import { fullScan } from './full-scan.js';
+import { groupCommit } from './group-commit.js';
+import { memory } from './memory.js';
+import { openAndRead } from './open-and-read.js';
+import { pointReads } from './point-reads.js';
+
+/** In the order in which they run. */
+export const measures: readonly Measure[] = [
+  commitLatency,
+  groupCommit,
+  coldIncrement,
+  openAndRead,
+  pointReads,
+  fullScan,
+  memory,
+];
