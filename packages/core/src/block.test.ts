@@ -76,6 +76,11 @@ describe('a block', () => {
     expect(() => readAll(make())).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
   });
 
+  test('never gives out a value that was cut short, not even as its last entry', () => {
+    const cursor = new BlockCursor(block([entry(0, 'a').fill(9, size - 1)], [0]));
+    expect(() => cursor.next()).toThrow('expected the entry to end');
+  });
+
   test('finds the entry at or above any key, and the one below it', () => {
     const entries = numberedEntries(100);
     const builder = new BlockBuilder(100);
