@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { addAbortSignal } from 'node:stream';
+import { type Call, type CommandSpec, defineCommand } from '../command.js';
+import { EXIT } from '../exit-codes.js';
+import { fileFailure, UsageError } from '../failure.js';
+import { type Row, readCsv, readNdjson } from '../import-rows.js';
+import { BAD_ROWS_TOLD_MAX, Importer } from '../importer.js';
+import { parseKeyArgument, printKey } from '../key-text.js';
+import { countOf, formatBytes, formatCount } from '../output.js';
+
+interface ImportOptions {
+  readonly format?: string;
+  readonly keyColumn?: string[];
+  readonly delimiter: string;
+  readonly infer?: boolean;
+  readonly prefix?: string;
+  readonly create?: boolean;
+  readonly strict?: boolean;
+  readonly rejects?: string;
+  readonly again?: true | string;
+}
+
+/** Bad lines that people are shown. */
+const SHOWN_MAX = 20;
+
+export const importCommand: CommandSpec = defineCommand<ImportOptions>({
+  name: 'import',
+  summary: 'write the entries of a file (NDJSON or CSV)',
+  operands: ['FILE|-'],
+  needs: 'database',
+  addOptions: (command) =>
+    command
+      .option('--format <format>', 'ndjson or csv; default: csv for *.csv, else ndjson')
+      .option(
+        '--key-column <name...>',
+        'CSV: the column whose cells are the keys; several make a key of several parts',
+      )
+      .option('--delimiter <character>', 'CSV: what stands between cells', ',')
+      .option('--infer', 'CSV: cells that are numbers, true, false or null become those; default: text')
+      .option('--prefix <key>', 'put KEY before each key')
+      .option('--create', 'make the database if there is none')
+      .option('--strict', 'stop at the first bad line; what precedes it is written')
+      .option('--rejects <file>', 'write bad lines to a new FILE, as they are')
+      .option('--again [name]', 'import a file that was imported before once more'),
+  help: `NDJSON is one {"key": …, "value": …} per line, as export writes it. In CSV the first line names the columns; the
+value of a row is an object of the columns that are not in the key.
+
+Entries are written in transactions of about 2 MiB of the file. After an interruption run the same command again: it
+goes on where it stopped, and writes nothing twice. To write a file again that was imported completely, say --again;
+with --again NAME that, too, can be continued after an interruption.
+
+Good lines are imported and bad ones reported with their number; the exit code is then 1.
+
+Examples:
+  $ holdfast import file:./state backup.ndjson
+  $ holdfast import file:./state users.csv --key-column country id --prefix users --infer
+  $ holdfast export file:./a | holdfast import file:./b - --create`,
+  async run(call) {
+    const { options, signal } = call;
+    const path = call.operands[0]!;
+    const isCsv = formatOf(path, options);
+    const prefix = options.prefix === undefined ? [] : parseKeyArgument(options.prefix);
+    const again = typeof options.again === 'string' ? options.again : options.again && randomUUID();
+    const input = await openInput(path);
+    const rejects = options.rejects === undefined ? undefined : await openNew(options.rejects);
+    let keepRejects = false;
+    try {
+      const db = await call.open(options.create ? 'create' : 'write');
+      const csv = {
+        keyColumns: options.keyColumn ?? [],
+        infer: options.infer ?? false,
+        delimiter: options.delimiter,
+      };
+      const seed = JSON.stringify([isCsv ? csv : 'ndjson', printKey(prefix), again ?? '']);
+      const strict = options.strict ?? false;
+      const onBad = async ({ line, raw }: Row, problem: string): Promise<void> => {
+        if (importer.tally.badRows <= SHOWN_MAX) call.say(`line ${line}: ${problem}`);
+        if (rejects && raw.length > 0) await rejects.write(Buffer.concat([raw, Buffer.of(10)]));
+      };
+      const importer: Importer = new Importer(db, { seed, prefix, strict, signal, onBad });
+      const { tally } = importer;
+      call.interrupted = () =>
+        tally.batches === 0
+          ? 'Nothing was written yet. Run the same command again.'
+          : `${countOf(tally.entries, 'entry', 'entries')}, up to line ${formatCount(tally.throughLine)}, ${tally.entries === 1 ? 'is' : 'are'} in the database (version ${db.version}). Run the same command again to go on from there.`;
+      const progress = call.progress('importing');
+      let bytes = 0;
+      const chunks = counted(input.chunks(signal), (length) => {
+        bytes += length;
+        const detail = `${countOf(tally.entries, 'entry', 'entries')}, ${formatBytes(bytes)}`;
+        progress.update(bytes, input.size, detail);
+      });
+      const startedMs = performance.now();
+      try {
+        await importRows(importer, isCsv ? readCsv(chunks, csv) : readNdjson(chunks));
+      } catch (error) {
+        if (!signal.aborted && tally.batches > 0) call.say(`${call.interrupted()} Then it failed:`);
+        throw error;
+      } finally {
+        progress.stop();
+      }
+      keepRejects = tally.badRows > 0;
+      return await report(call, importer, { version: db.version, ms: performance.now() - startedMs });
+    } finally {
+      await rejects?.close();
+      // The same command, run again, tells of all bad lines again.
+      if (rejects && !keepRejects) await rm(options.rejects!, { force: true });
+    }
+  },
+});
+
+async function importRows(importer: Importer, source: AsyncIterable<Row[]>): Promise<void> {
+  for await (const rows of source) for (const row of rows) if (!(await importer.add(row))) return;
+  await importer.finish();
+}
+
+async function report(
+  call: Call<ImportOptions>,
+  { tally }: Importer,
+  end: { version: number; ms: number },
+): Promise<number> {
+  const { entries, entriesBefore, badRows, bad, batches, batchesBefore } = tally;
+  const written = entries - entriesBefore;
+  const { strict, rejects, json } = call.options;
+  if (json)
+    await call.out.json({
+      written,
+      alreadyThere: entriesBefore,
+      badLines: badRows,
+      bad: bad.map(({ line, problem }) => ({ line, problem })),
+      stoppedAtBadLine: Boolean(strict && badRows > 0),
+      batches: batches - batchesBefore,
+      version: end.version,
+    });
+  else {
+    const before =
+      entriesBefore === 0
+        ? ''
+        : ` ${countOf(entriesBefore, 'entry was', 'entries were')} imported before, and skipped.`;
+    await call.out.line(
+      `Imported ${countOf(written, 'entry', 'entries')} in ${(end.ms / 1000).toFixed(1)} s (version ${end.version}).${before}`,
+    );
+    if (entriesBefore > 0 && written === 0)
+      call.say('This file was imported before. To write it again, say --again.');
+    if (badRows > SHOWN_MAX)
+      call.say(
+        `… and ${countOf(badRows - SHOWN_MAX, 'bad line')} more; --json lists up to ${formatCount(BAD_ROWS_TOLD_MAX)}.`,
+      );
+    if (badRows > 0 && strict) call.say('Stopped at a bad line; what precedes it was imported.');
+    else if (badRows > 0)
+      call.say(
+        `${countOf(badRows, 'bad line was', 'bad lines were')} not imported; all others were. ${rejects ? `They are in ${rejects}: mend and import that.` : '--rejects FILE writes them to a file.'}`,
+      );
+  }
+  return badRows > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** Whether it is CSV. */
+function formatOf(path: string, { format, keyColumn, delimiter }: ImportOptions): boolean {
+  if (format !== undefined && format !== 'csv' && format !== 'ndjson')
+    throw new UsageError(`--format: expected ndjson or csv, found ${JSON.stringify(format)}.`);
+  const isCsv = format === undefined ? /\.csv$/i.test(path) : format === 'csv';
+  if (isCsv && !keyColumn)
+    throw new UsageError('CSV needs --key-column NAME: the column whose cells are the keys.');
+  if (!isCsv && keyColumn) throw new UsageError('--key-column is for CSV: add --format csv.');
+  if ([...delimiter].length !== 1)
+    throw new UsageError(`--delimiter: expected one character, found ${JSON.stringify(delimiter)}.`);
+  return isCsv;
+}
+
+interface Input {
+  /** Bytes; undefined: not known. */
+  readonly size: number | undefined;
+  readonly chunks: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+}
+
+async function openInput(path: string): Promise<Input> {
+  if (path === '-') return { size: undefined, chunks: (signal) => addAbortSignal(signal, process.stdin) };
+  try {
+    const file = await open(path);
+    const stats = await file.stat();
+    await file.close();
+    if (stats.isDirectory()) throw new UsageError(`Can't read ${path}: it is a folder.`);
+    const size = stats.isFile() ? stats.size : undefined;
+    return { size, chunks: (signal) => createReadStream(path, { signal, highWaterMark: 256 * 1024 }) };
+  } catch (error) {
+    throw fileFailure('read', path, error);
+  }
+}
+
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    throw fileFailure('write bad lines to', path, error);
+  }
+}
+
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  tell: (length: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    tell(chunk.length);
+  }
+}

@@ -1,0 +1,39 @@
+import { type CommandSpec, defineCommand } from '../command.js';
+import { asUsage } from '../failure.js';
+import { KEY_HELP, keyToJson, parseKeyArgument, printKey } from '../key-text.js';
+import { readValue, type ValueOptions } from '../value-input.js';
+
+export const setCommand: CommandSpec = defineCommand<ValueOptions>({
+  name: 'set',
+  summary: 'write a value',
+  operands: ['KEY', '[VALUE]'],
+  needs: 'database',
+  addOptions: (command) =>
+    command
+      .option('--file <file>', 'the value is what FILE holds')
+      .option('--text', 'the value is text, not JSON')
+      .option('--bytes', 'the value is the bytes of the file or of standard input, as they are')
+      .option('--bytes-hex', 'the value is bytes in hex'),
+  help: `${KEY_HELP}
+A VALUE is JSON; - reads it from standard input. What JSON lacks is written as {"$bytes": "base64"},
+{"$bigint": "1"}, {"$date": "2026-11-22T15:00:00.000Z"}, {"$map": [[key, value]]}, {"$set": [value]},
+{"$number": "NaN"}, {"$undefined": true}.
+
+Examples:
+  $ holdfast set file:./state clicks 41
+  $ holdfast set file:./state '["users", 17]' '{"name": "Ann"}'
+  $ holdfast set file:./state motd --text 'Hello there'
+  $ holdfast set file:./state logo --bytes --file logo.png
+  $ date | holdfast set file:./state now - --text
+  $ holdfast set file:./state balance -- -5`,
+  async run(call) {
+    const { out, options, signal } = call;
+    const key = parseKeyArgument(call.operands[0]!);
+    const value = await readValue(call.operands[1], options, signal);
+    const db = await call.open('write');
+    const { version, versionstamp } = await asUsage(() => db.set(key, value, { signal }));
+    if (options.json) await out.json({ key: keyToJson(key), version, versionstamp });
+    else call.say(`Set ${printKey(key)}: version ${version}.`);
+    return undefined;
+  },
+});

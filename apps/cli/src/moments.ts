@@ -1,0 +1,28 @@
+/** Versions and dates on a command line. */
+import { UsageError } from './failure.js';
+
+export const MOMENT_HELP = `A version is a number, as \`holdfast log\` shows it. A date is ISO 8601: 2026-11-22 (midnight UTC),
+2026-11-22T15:00Z, 2026-11-22T16:00:00+01:00; it stands for the newest version up to then.`;
+
+export function parseVersion(text: string): number {
+  const version = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(version) && version >= 1) return version;
+  throw new UsageError(`Expected a version, a number from 1, found ${JSON.stringify(text)}.`);
+}
+
+export function parseMoment(text: string): number | Date {
+  if (/^\d+$/.test(text)) return parseVersion(text);
+  const isIso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/i.test(text);
+  const date = new Date(isIso ? text : Number.NaN);
+  if (!Number.isNaN(date.getTime())) return date;
+  throw new UsageError(
+    `Expected a version (a number) or a date such as 2026-11-22T15:00Z, found ${JSON.stringify(text)}.`,
+  );
+}
+
+/** A whole number from 0, as `--limit` takes it. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(count)) return count;
+  throw new UsageError(`Expected a whole number from 0, found ${JSON.stringify(text)}.`);
+}

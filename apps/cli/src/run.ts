@@ -1,0 +1,110 @@
+/**
+ * Runs one command: gives it what it needs, and turns whatever becomes of it into an exit code.
+ *
+ * Invariants:
+ * - Standard output holds the result only; everything else goes to standard error.
+ * - The first Ctrl-C aborts, and what is in flight ends cleanly; a second one ends the process at once.
+ */
+import { type Database, type ObjectStore, open, resolveLocation } from 'holdfast';
+import type { Call, CommandSpec, CommonOptions } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { asUsage, type Failure, failureOf } from './failure.js';
+import { printJson } from './json-values.js';
+import { readKey } from './key-source.js';
+import { takeOperands } from './location.js';
+import { Output, ReaderGone } from './output.js';
+import { createProgress } from './progress.js';
+
+const SIGNALS: Readonly<Record<string, number>> = { SIGINT: EXIT.interrupted, SIGTERM: 143 };
+
+export async function runCommand(
+  spec: CommandSpec,
+  args: readonly string[],
+  options: CommonOptions,
+): Promise<number> {
+  const out = new Output(process.stdout);
+  const json = options.json ?? false;
+  const abort = new AbortController();
+  let signalled: string | undefined;
+  const onSignal = (name: NodeJS.Signals) => {
+    if (signalled) process.exit(SIGNALS[name]);
+    signalled = name;
+    abort.abort();
+  };
+  for (const name of Object.keys(SIGNALS)) process.on(name as NodeJS.Signals, onSignal);
+  const closers: (() => Promise<void> | undefined)[] = [];
+  let call: Call | undefined;
+  try {
+    const takesLocation = spec.needs !== 'nothing';
+    const { location = '', values } = takeOperands(args, spec.operands, { takesLocation, env: process.env });
+    const { signal } = abort;
+    call = {
+      operands: values as readonly string[],
+      options,
+      location,
+      signal,
+      out,
+      say: (text) => {
+        if (!json) process.stderr.write(`${text}\n`);
+      },
+      progress: (label) => {
+        const progress = createProgress(label, { silent: json });
+        closers.push(async () => progress.stop());
+        return progress;
+      },
+      async open(mode): Promise<Database> {
+        const key = await readKey(options, process.env);
+        const rights = { create: mode === 'create', readOnly: mode === 'read' };
+        const db = await asUsage(() => open(location, { key, signal, ...rights }));
+        closers.push(() => db.close());
+        return db;
+      },
+      async openStore(): Promise<ObjectStore> {
+        const store = await asUsage(() => resolveLocation(location));
+        closers.push(() => store.close?.());
+        return store;
+      },
+      interrupted: () => 'Nothing was changed.',
+    };
+    const code = (await spec.run(call)) ?? EXIT.ok;
+    for (const close of closers.reverse()) await close();
+    await out.flush();
+    return code;
+  } catch (error) {
+    for (const close of closers) await close()?.catch(() => {});
+    if (error instanceof ReaderGone) return EXIT.ok;
+    // What was printed before it failed is still a part of the answer.
+    await out.flush().catch(() => {});
+    if (!signalled) return report(spec.name, failureOf(error), error, json);
+    const { maybeCommitted } = failureOf(error);
+    const left = maybeCommitted
+      ? 'The write may have taken effect: read it back.'
+      : (call?.interrupted() ?? '');
+    const exitCode = SIGNALS[signalled]!;
+    const failure = {
+      code: 'INTERRUPTED',
+      message: `Interrupted. ${left}`,
+      exitCode,
+      retryable: true,
+      maybeCommitted,
+    };
+    return report(spec.name, failure, error, json);
+  } finally {
+    for (const name of Object.keys(SIGNALS)) process.off(name, onSignal);
+  }
+}
+
+type Reported = Omit<Failure, 'exitCode'> & { readonly exitCode: number };
+
+/** Says what went wrong on standard error. */
+export function report(
+  command: string | undefined,
+  failure: Reported,
+  error: unknown,
+  json: boolean,
+): number {
+  if (json) process.stderr.write(`${printJson({ error: { ...failure } })}\n`);
+  else process.stderr.write(`holdfast${command ? ` ${command}` : ''}: ${failure.message}\n`);
+  if (process.env.HOLDFAST_DEBUG) console.error(error);
+  return failure.exitCode;
+}
