@@ -153,13 +153,13 @@ describe('FileStore', () => {
 
   test('lists the beginning, the middle and all of a large folder', async () => {
     await mkdir(join(base, 'db', 'log'), { recursive: true });
-    const names = Array.from({ length: 3_000 }, (_, i) => String(i).padStart(14, '0'));
+    const names = Array.from({ length: 400 }, (_, i) => String(i).padStart(14, '0'));
     for (const name of names) writeFileSync(join(base, 'db', 'log', name), '');
     expect(await keys('log/', { limit: 1 })).toEqual([`log/${names[0]}`]);
-    expect(await keys('log/', { after: `log/${names[2_990]}`, limit: 3 })).toEqual(
-      names.slice(2_991, 2_994).map((name) => `log/${name}`),
+    expect(await keys('log/', { after: `log/${names[390]}`, limit: 3 })).toEqual(
+      names.slice(391, 394).map((name) => `log/${name}`),
     );
-    expect(await keys('log/0000000000299')).toHaveLength(10);
+    expect(await keys('log/0000000000039')).toHaveLength(10);
     expect(await keys('')).toEqual(names.map((name) => `log/${name}`));
   });
 
