@@ -24,6 +24,8 @@ class Member {
     this.settings = settings;
     this.process = fork(WORKER_FILE, [JSON.stringify(settings)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // What the SDK has to say about Node's version, the first process has said.
+      env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     });
     this.process.on('message', (message: FromWorker) => {
       if (message.type === 'failed') this.failure = message.message;

@@ -25,7 +25,9 @@ export class Progress {
       barIncompleteChar: '░',
       barsize: 30,
       stream,
-      hideCursor: true,
+      fps: 10,
+      // Who handles Ctrl-C is main.ts.
+      gracefulExit: false,
     });
     this.#bar.start(total, 0, { note: '' });
   }

@@ -99,7 +99,7 @@ export function addTraffic(a: TrafficCounts, b: TrafficCounts): TrafficCounts {
 }
 
 function state({ location, verified, hash, manifestRoot }: Run): string[] {
-  const { version, records, segments, entries, blocks, unreferenced, problems } = verified;
+  const { version, records, segments, entries, blocks, unreferenced } = verified;
   return [
     `state      ${location}`,
     `version    ${whole(version)}, record hash ${toHex(hash)}`,
@@ -108,7 +108,6 @@ function state({ location, verified, hash, manifestRoot }: Run): string[] {
     ...(unreferenced > 0
       ? [`           ${whole(unreferenced)} objects of interrupted work that no version names`]
       : []),
-    ...problems.map((problem) => `  PROBLEM  ${problem}`),
   ];
 }
 

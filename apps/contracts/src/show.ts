@@ -26,6 +26,8 @@ export interface ShowOptions {
 
 const SECONDS = 10;
 const DELETE_AT_ONCE = 100;
+/** What a state consists of (FORMAT.md), and what a probe that was interrupted leaves. */
+const OBJECT_PREFIXES = ['log/', 'seg/', 'man/', 'probe/'];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -46,6 +48,8 @@ export async function show(
   signal: AbortSignal,
   onCrew: (crew: Crew) => void,
 ): Promise<boolean> {
+  if (options.location?.startsWith('memory:'))
+    throw new Error('memory: is of one process, and the workers are several. Use file: or a bucket.');
   const folder = new Folder(options.folder);
   folder.lock();
   try {
@@ -76,6 +80,10 @@ async function play(scene: Scene): Promise<boolean> {
   const beforeChecks = db.traffic().snapshot();
 
   const verified = await verifyWithProgress(db, signal);
+  if (!verified.ok) {
+    say(['The state is damaged; its books were not looked at.', ...verified.problems].join('\n  '));
+    return false;
+  }
   const closing = await db.snapshot();
   const entries = [...readJournals(books.folder).values()].flat();
   const opening = await db.snapshot({ at: books.openedAt, signal });
@@ -105,30 +113,32 @@ async function play(scene: Scene): Promise<boolean> {
       credit: CREDIT,
     })}`,
   );
-  const balanced = verified.ok && findings.every(({ problems }) => problems.length === 0);
+  const balanced = findings.every(({ problems }) => problems.length === 0);
   // Books that balance are closed: the next run's begin with this version, and new journals.
   if (balanced) scene.folder.openBooks(toHex(db.id), closing.version);
   return balanced;
 }
 
-/** Deletes the state and its objects, if this folder's example has made it. */
+/** Deletes the objects of the state, if this folder's example has made it. Nothing else under the location. */
 async function startOver(folder: Folder, location: string): Promise<void> {
   const store = await resolveLocation(location);
   try {
     const keys: string[] = [];
-    for await (const { key } of store.list('')) keys.push(key);
+    for (const prefix of OBJECT_PREFIXES) for await (const { key } of store.list(prefix)) keys.push(key);
     if (keys.length === 0) return;
-    if (!folder.hasMade(location))
+    const place = store.identity ?? location;
+    if (!folder.hasMade(place))
       throw new Error(
-        `--fresh deletes only what this example made: expected ${location} to be noted in ${folder.path}, found ${keys.length} objects of somebody else's there. Nothing was deleted; choose another --location.`,
+        `--fresh deletes only what this example made: expected ${place} to be noted in ${folder.path}, found a state of somebody else's there. Nothing was deleted; choose another --location.`,
       );
     const progress = new Progress('delete', keys.length);
     for (let i = 0; i < keys.length; i += DELETE_AT_ONCE) {
       await store.delete(keys.slice(i, i + DELETE_AT_ONCE));
-      progress.update(i + DELETE_AT_ONCE, `${Math.min(i + DELETE_AT_ONCE, keys.length)} objects`);
+      const deleted = Math.min(i + DELETE_AT_ONCE, keys.length);
+      progress.update(deleted, `${deleted.toLocaleString('en-US')} objects`);
     }
     progress.end();
-    folder.forget(location);
+    folder.forget(place);
   } finally {
     await store.close?.();
   }
@@ -144,8 +154,9 @@ async function openOrMake(folder: Folder, location: string, signal: AbortSignal)
     if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND') throw error;
   }
   // Nothing is there: what will be is ours, also if this process ends before it has noted more.
-  folder.noteMade(location);
-  const db = await open(location, { key, signal });
+  const store = await resolveLocation(location);
+  folder.noteMade(store.identity ?? location);
+  const db = await open(store, { key, signal });
   say(`Made a database at ${location}; its key is in ${folder.keyFile}.`);
   return db;
 }

@@ -81,10 +81,13 @@ class Shift {
     if (this.#crew.isReady) this.#startedMs ??= performance.now();
     if (this.#startedMs === undefined) return;
     const done = this.#show();
-    // By its own calls: it must have some, and the others may be faster.
+    const victim = this.#crew.reportOf(this.victim);
     const reached = seconds === undefined ? this.#doneBy(this.victim) : done;
-    if (this.killing === undefined && reached >= KILL_AT && !signal.aborted) this.killing = this.#kill();
-    if (seconds !== undefined && done >= 1 && this.#crew.isReady && !this.#over) {
+    // In the midst of its work, or there is nothing to see.
+    const isBusy = victim !== undefined && victim.calls > 0 && victim.underWay > 0;
+    if (this.killing === undefined && reached >= KILL_AT && isBusy && !signal.aborted)
+      this.killing = this.#kill();
+    if (seconds !== undefined && done >= 1 && this.killing && this.#crew.isReady && !this.#over) {
       this.#over = true;
       this.#crew.stop();
     }

@@ -94,6 +94,7 @@ class Worker {
   /** Undefined: told to stop before there was an answer. The journal still has the call. */
   async #send<T>(request: Request, send: () => Promise<T>): Promise<{ value: T } | undefined> {
     this.#underWay++;
+    this.#tell(false);
     try {
       for (let attempt = 1; ; attempt++) {
         try {
@@ -111,13 +112,13 @@ class Worker {
       }
     } finally {
       this.#underWay--;
-      await this.#tell(false);
+      this.#tell(false);
     }
   }
 
-  async #tell(always: boolean): Promise<void> {
+  #tell(always: boolean): Promise<void> | undefined {
     const nowMs = performance.now();
-    if (!always && nowMs - this.#toldMs < TELL_EVERY_MS) return;
+    if (!always && nowMs - this.#toldMs < TELL_EVERY_MS) return undefined;
     this.#toldMs = nowMs;
     const { commits, transactions, conflicts, rebases, flushes } = this.#db.stats();
     const report: WorkerReport = {
@@ -127,7 +128,7 @@ class Worker {
       stats: { commits, transactions, conflicts, rebases, flushes },
       traffic: this.#db.traffic().snapshot(),
     };
-    await tell({ type: 'progress', report });
+    return tell({ type: 'progress', report });
   }
 }
 
