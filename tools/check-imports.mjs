@@ -166,7 +166,7 @@ function importsOf(file) {
   const found = [];
   const statements = [
     /\b(?:import|export)\b(?<type>\s+type\b(?!\s*(?:,|from\b)))?[\s\w$*{},]*?\bfrom\s*(['"])(?<from>[^'"\n]+)\2/g,
-    /\bimport\s*(['"])(?<from>[^'"\n]+)\1/g,
+    /(?<!['".\w$-])import\s*(['"])(?<from>[^'"\n]+)\1/g,
     /(?<type>:\s*|\btypeof\s+)?\bimport\s*\(\s*(['"])(?<from>[^'"\n]+)\2/g,
   ];
   for (const statement of statements) {

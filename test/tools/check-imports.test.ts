@@ -78,6 +78,11 @@ describe('check-imports', () => {
     expect(check().violations).toEqual([]);
   });
 
+  test('does not take the word in a string for an import', () => {
+    plant('packages/crypto/src/a.ts', "export type Phase = 'import' | 'calls' | 'export';\n");
+    expect(check().violations).toEqual([]);
+  });
+
   test.each([
     ['an import against the arrows', "import { x } from '@holdfast/mvcc';"],
     ['one over several lines', "import {\n  x,\n  type Y,\n} from '@holdfast/mvcc';", 4],
