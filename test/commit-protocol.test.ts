@@ -84,6 +84,33 @@ describe('I2: a record names its parent', () => {
   });
 });
 
+test('I2: a jump after a long pause notices another history where the trees overlap', async () => {
+  const clock = new ManualClock();
+  const sleeper = await openTestDatabase(memory, { clock });
+  const other = new MemoryStore();
+  for (const [key, bytes] of memory.objects()) await other.put(key, bytes);
+  const branch = await openTestDatabase(other);
+  await seed(sleeper, 80 - sleeper.version);
+  await seed(branch, 100 - branch.version);
+  await clock.advance(13 * 3600 * 1000);
+  await memory.delete([...memory.objects().keys()]);
+  for (const [key, bytes] of other.objects()) await memory.put(key, bytes);
+  await expectCode(sleeper.get('n'), 'FORK');
+});
+
+describe('a flush', () => {
+  test('by two processes at once is published once', async () => {
+    await seed(db, 10);
+    const other = await openTestDatabase(memory);
+    const published = await Promise.all([db.flush(), other.flush()]);
+    expect(published.filter(Boolean)).toHaveLength(1);
+    await db.get('n');
+    expect(db.stats()).toMatchObject({ segments: 1, tailBytes: 0 });
+    expect(await db.count({ prefix: 'seed' })).toBe(10);
+    expect(await db.verify()).toMatchObject({ problems: [], unreferenced: 1 });
+  });
+});
+
 describe('I3: all that a record names was durable before it was sent', () => {
   const large = (database: Database): Promise<void> =>
     database.transact((tx) => {
@@ -300,6 +327,7 @@ describe('I5: the history of acknowledged transactions equals their version orde
         (other) => other.set('x', 1),
       ),
     ).toBe(1);
+    expect(await interleave('serializable', (tx) => tx.count({ prefix: 'room' }), large)).toBe(2);
   });
   test('a change that was flushed into a segment meanwhile', async () => {
     const flushed = async (other: Database) => {

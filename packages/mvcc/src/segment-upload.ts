@@ -15,7 +15,6 @@ import {
   type SegmentDescriptor,
 } from '@holdfast/core';
 import { type CallOptions, StoreError } from '@holdfast/object-store';
-import pLimit from 'p-limit';
 import { type Context, fromStoreError } from './context.js';
 
 /** A segment is closed when it weighs this much. */
@@ -42,20 +41,22 @@ export async function uploadRun(
   entries: Iterable<Entry>,
   options: CallOptions = {},
 ): Promise<SegmentDescriptor[]> {
-  const limit = pLimit(UPLOADS_AT_ONCE);
-  const uploads: Promise<SegmentDescriptor>[] = [];
+  const uploaded: Promise<SegmentDescriptor>[] = [];
+  const underWay = new Set<Promise<unknown>>();
   let builder: SegmentBuilder | undefined;
   const close = async (full: SegmentBuilder): Promise<void> => {
+    // Waits for a place before it seals, so that finished segments don't pile up in memory.
+    while (underWay.size >= UPLOADS_AT_ONCE) await Promise.race(underWay);
     const { bytes, descriptor } = await full.finish();
     const name = objectName(SEGMENT_PREFIX, descriptor.id);
-    // Waits for a place, so that finished segments don't pile up in memory.
-    while (limit.activeCount + limit.pendingCount >= UPLOADS_AT_ONCE) await Promise.race(uploads);
-    const upload = limit(async () => {
-      await putNew(context, name, bytes, options);
-      return descriptor;
-    });
-    upload.catch(() => {});
-    uploads.push(upload);
+    const upload = putNew(context, name, bytes, options).then(() => descriptor);
+    const settled: Promise<unknown> = upload
+      .catch(() => {})
+      .finally(() => {
+        underWay.delete(settled);
+      });
+    underWay.add(settled);
+    uploaded.push(upload);
   };
   for (const entry of entries) {
     builder ??= new SegmentBuilder(context.sealing, newObjectId(context, baseVersion));
@@ -68,7 +69,7 @@ export async function uploadRun(
     }
   }
   if (builder) await close(builder);
-  return Promise.all(uploads);
+  return Promise.all(uploaded);
 }
 
 /** Creates an object under a name that nobody else uses. */
