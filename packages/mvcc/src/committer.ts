@@ -168,8 +168,8 @@ export class Committer {
       const flush = this.#flush;
       this.#flush = undefined;
       try {
-        await this.#commitGroup(group, flush?.prepared);
-        flush?.done(this.#tip.view.flushedThrough >= flush.prepared.through);
+        const flushed = await this.#commitGroup(group, flush?.prepared);
+        flush?.done(flushed);
       } catch (error) {
         for (const waiting of group) waiting.reject(error);
         flush?.done(false);
@@ -199,18 +199,23 @@ export class Committer {
     return group;
   }
 
-  async #commitGroup(group: Waiting[], flush: PreparedFlush | undefined): Promise<void> {
+  /** @returns whether the flush was published. */
+  async #commitGroup(group: Waiting[], flush: PreparedFlush | undefined): Promise<boolean> {
     // Who lost to a member of the group hears of it when that member is durable: run again earlier, it would
     // read the same state and lose again.
     const losers: Loser[] = [];
     try {
-      await this.#commitMembers(group, losers, flush);
+      return await this.#commitMembers(group, losers, flush);
     } finally {
       for (const { waiting, error } of losers) waiting.reject(error);
     }
   }
 
-  async #commitMembers(group: Waiting[], losers: Loser[], flush: PreparedFlush | undefined): Promise<void> {
+  async #commitMembers(
+    group: Waiting[],
+    losers: Loser[],
+    flush: PreparedFlush | undefined,
+  ): Promise<boolean> {
     if (this.beforeFirst) {
       await this.beforeFirst();
       this.beforeFirst = undefined;
@@ -222,7 +227,7 @@ export class Committer {
       const accepted = await this.#validate(view, group, losers);
       group.splice(0, group.length, ...accepted.map(({ waiting }) => waiting));
       const usable = flush && flush.after === view.flushedThrough ? flush : undefined;
-      if (accepted.length === 0 && !usable) return;
+      if (accepted.length === 0 && !usable) return false;
       const built = await this.#build(view, accepted, usable);
       const outcome = await publish(this.#context, this.#log, built.record.version, built.bytes, {
         timeoutMs: this.#commitTimeoutMs,
@@ -244,7 +249,7 @@ export class Committer {
         for (const [order, { waiting }] of accepted.entries())
           waiting.resolve({ version: built.record.version, order });
         group.length = 0;
-        return;
+        return usable !== undefined;
       }
       this.stats.rebases++;
       this.#context.emit({ type: 'rebase', from: view.version, to: this.#tip.view.version });

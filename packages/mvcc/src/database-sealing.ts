@@ -3,7 +3,7 @@ import type { RecordHeader, Sealing } from '@holdfast/core';
 import { equalBytes } from '@holdfast/core';
 import type { CryptoProvider, Keyring, RootKey, SuiteId } from '@holdfast/crypto';
 import type { RandomBytes } from '@holdfast/object-store';
-import { openRecordKeyring } from './log.js';
+import { openRecordKeyring } from './record-keyring.js';
 
 /** A root key, or the explicit way to have none. */
 export type DatabaseKey = RootKey | 'plaintext';

@@ -19,6 +19,7 @@ import {
   entryOf,
   type ListOptions,
   type Range,
+  type ReadOptions,
   type StoredAndBytes,
   userKey,
 } from './entry-reader.js';
@@ -36,14 +37,6 @@ import type { Transaction, TransactionAttempt } from './transaction.js';
 import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
 import { formatVersionstamp, type Versionstamp } from './versionstamp.js';
 import type { View } from './view.js';
-
-export interface ReadOptions {
-  /** Spares the probe if the tip was confirmed this recently. Default 0: the read is strong. */
-  readonly maxStalenessMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Counts this read's requests and bytes too. */
-  readonly meter?: Meter | undefined;
-}
 
 export interface WriteOptions extends CallOptions {
   readonly requestId?: string | undefined;
@@ -297,7 +290,10 @@ export class Database implements AsyncDisposable {
   }
 
   /** A view of the keys under `prefix`, with codecs of its own for keys and values. */
-  namespace<V = unknown>(prefix: Key, options: NamespaceOptions<V> = {}): Namespace<V> {
+  namespace<V = unknown>(
+    prefix: Key,
+    options: NamespaceOptions<V> = {},
+  ): Namespace<V, WriteOptions, WriteResult> {
     this.#checkOpen();
     return new Namespace(this, prefix, options);
   }

@@ -8,6 +8,7 @@ import {
   type KeyTuple,
   keyBounds,
 } from '@holdfast/core';
+import type { Meter } from '@holdfast/object-store';
 import type { ScanCursor } from './merge-cursor.js';
 import { type Bounds, boundsInSpace, inSpace, type StoredKey, toStoredKey, USER_SPACE } from './space.js';
 import type { TailEntry } from './tail.js';
@@ -28,6 +29,14 @@ export type Range = KeyRange & {
   readonly reverse?: boolean | undefined;
   readonly limit?: number | undefined;
 };
+
+export interface ReadOptions {
+  /** Spares the probe if the tip was confirmed this recently. Default 0: the read is strong. */
+  readonly maxStalenessMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Counts this read's requests and bytes too. */
+  readonly meter?: Meter | undefined;
+}
 
 export interface ListOptions {
   readonly reverse?: boolean | undefined;

@@ -5,13 +5,12 @@ export type { DatabaseEvent } from './context.js';
 export {
   Database,
   openDatabase,
-  type ReadOptions,
   type Stats,
   type WriteOptions,
   type WriteResult,
 } from './database.js';
 export type { DatabaseKey } from './database-sealing.js';
-export type { Entry, ListOptions, Range } from './entry-reader.js';
+export type { Entry, ListOptions, Range, ReadOptions } from './entry-reader.js';
 export type { Change, LogEntry } from './history.js';
 export {
   type Codec,

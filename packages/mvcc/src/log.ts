@@ -8,7 +8,7 @@
 import {
   corrupt,
   decodeRecordHeader,
-  HoldfastError,
+  type HoldfastError,
   LOG_PREFIX,
   type LogRecord,
   openRecord,
@@ -16,7 +16,6 @@ import {
   type RecordHeader,
   recordName,
 } from '@holdfast/core';
-import { type Keyring, KeyringError, openKeyring } from '@holdfast/crypto';
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
 import { type Context, fromStoreError } from './context.js';
 
@@ -106,18 +105,4 @@ export async function newestRecord(
 /** A missing record that something names: never "absent" (I7). */
 export function missingRecord(version: number, named: string): HoldfastError {
   return corrupt(recordName(version), `${named} needs it, and the store has no such object`);
-}
-
-/** Opens the keyring of a record, so that a wrong key says so before anything else. */
-export async function openRecordKeyring(
-  options: Parameters<typeof openKeyring>[0],
-  header: RecordHeader,
-): Promise<Keyring> {
-  try {
-    return await openKeyring(options, header.keyring);
-  } catch (error) {
-    if (!(error instanceof KeyringError)) throw error;
-    if (error.code === 'CORRUPT') throw corrupt(recordName(header.version), error.message, error);
-    throw new HoldfastError(error.code, error.message, { cause: error });
-  }
 }

@@ -1,7 +1,6 @@
 /** A database seen through a key prefix, with codecs of its own. */
 import type { Key, KeyPart, KeyTuple } from '@holdfast/core';
-import type { Database, ReadOptions, WriteOptions, WriteResult } from './database.js';
-import type { Entry, ListOptions } from './entry-reader.js';
+import type { Entry, ListOptions, Range, ReadOptions } from './entry-reader.js';
 import type { Transaction } from './transaction.js';
 
 /** Translates between what a user handles and what is stored. */
@@ -32,13 +31,24 @@ export interface NamespaceOptions<V> {
   readonly value?: Codec<V, unknown> | StandardSchema<V> | undefined;
 }
 
-export class Namespace<V = unknown> {
-  readonly #db: Database;
+/** What a namespace needs of its database. */
+export interface NamespaceHost<WriteOptions = unknown, WriteResult = unknown> {
+  get(key: Key, options?: ReadOptions): Promise<unknown>;
+  has(key: Key, options?: ReadOptions): Promise<boolean>;
+  set(key: Key, value: unknown, options?: WriteOptions): Promise<WriteResult>;
+  delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
+  list(range?: Range, options?: ReadOptions & ListOptions): AsyncIterable<Entry>;
+  count(range?: Range, options?: ReadOptions): Promise<number>;
+  transact<T>(body: (tx: Transaction) => Promise<T> | T): Promise<T>;
+}
+
+export class Namespace<V = unknown, WriteOptions = unknown, WriteResult = unknown> {
+  readonly #db: NamespaceHost<WriteOptions, WriteResult>;
   readonly #prefix: readonly KeyPart[];
   readonly #options: NamespaceOptions<V>;
 
   /** Made by `Database.namespace()`. */
-  constructor(db: Database, prefix: Key, options: NamespaceOptions<V>) {
+  constructor(db: NamespaceHost<WriteOptions, WriteResult>, prefix: Key, options: NamespaceOptions<V>) {
     this.#db = db;
     this.#prefix = asTuple(prefix);
     this.#options = options;

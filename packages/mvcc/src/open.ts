@@ -34,7 +34,8 @@ import {
 import { jump } from './advance.js';
 import { type Context, type DatabaseEvent, fromStoreError } from './context.js';
 import { type DatabaseKey, DatabaseSealing } from './database-sealing.js';
-import { Log, newestRecord, openRecordKeyring } from './log.js';
+import { Log, newestRecord } from './log.js';
+import { openRecordKeyring } from './record-keyring.js';
 import { instant, Tip } from './tip.js';
 import type { View } from './view.js';
 
