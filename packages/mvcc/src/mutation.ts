@@ -3,6 +3,7 @@
  * state it is laid on, so they never conflict with one another.
  */
 import { decodeValue, encodeValue } from '@holdfast/core';
+import { type StoredKey, USER_SPACE } from './space.js';
 
 export type MutationKind = 'add' | 'max' | 'min';
 
@@ -13,6 +14,22 @@ export interface Mutation {
 
 /** What a transaction does to one key: a new value (undefined: deletion), or changes to what is there. */
 export type Change = { readonly value: Uint8Array | undefined } | { readonly mutations: readonly Mutation[] };
+
+/** The engine's own entries up to here stay out of a large transaction's segments. */
+const SYSTEM_INLINE_BYTES_MAX = 4096;
+
+/**
+ * Whether a large transaction puts this write into its segments. Mutations depend on the state they are laid
+ * on, so they stay in the record. So does the request's entry: it sorts before every key of the user's, and in
+ * a segment it would stretch its key range over all that come before, which every read of those then pays for.
+ */
+export function isBulkWrite(
+  stored: StoredKey,
+  change: Change,
+): change is { readonly value: Uint8Array | undefined } {
+  if (!('value' in change)) return false;
+  return stored.charCodeAt(0) === USER_SPACE || (change.value?.length ?? 0) > SYSTEM_INLINE_BYTES_MAX;
+}
 
 export function checkOperand(kind: MutationKind, operand: unknown): number | bigint {
   if (typeof operand === 'bigint' || (typeof operand === 'number' && !Number.isNaN(operand))) return operand;
