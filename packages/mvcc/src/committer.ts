@@ -6,78 +6,21 @@
  * - What a transaction read was not written between its read version and its place in the log (I5).
  * - At most one record of this process is under way; what arrives meanwhile makes the next group. No timer.
  */
-import {
-  carryFrom,
-  type Entry,
-  encodeRecord,
-  equalBytes,
-  HoldfastError,
-  type LoggedTransaction,
-  type Manifest,
-  type PageUpload,
-  placeSegment,
-  type RecordBody,
-  type RecordClear,
-  recordName,
-  type SegmentDescriptor,
-  toHex,
-  type Write,
-} from '@holdfast/core';
-import type { CallOptions } from '@holdfast/object-store';
-import { advance, type StateRecord } from './advance.js';
+import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
+import { advance } from './advance.js';
 import type { Context } from './context.js';
 import type { Log } from './log.js';
-import { applyMutations, type Change } from './mutation.js';
+import type { PreparedFlush, Proposal, Waiting } from './proposal.js';
 import { publish } from './publish.js';
-import type { ReadSet } from './read-set.js';
-import { newObjectId, putNew } from './segment-upload.js';
-import { fromStoredKey, type StoredKey } from './space.js';
+import type { BuiltRecord, RecordBuilder } from './record-builder.js';
 import { instant, type Tip } from './tip.js';
+import { type Verdict, validate } from './validate.js';
 import { ORDER_MAX, type Stamp } from './versionstamp.js';
 import type { View } from './view.js';
-
-/** What a transaction hands over to be committed. */
-export interface Proposal extends CallOptions {
-  readonly readVersion: number;
-  readonly reads: ReadSet;
-  readonly changes: ReadonlyMap<StoredKey, Change>;
-  /** Segments that hold its plain writes, durable already; `changes` names their keys too. */
-  readonly bulk?: readonly SegmentDescriptor[] | undefined;
-  /** What the plain writes weigh in the record, bytes. */
-  readonly bytes: number;
-}
-
-/** A flush that is durable and waits for a record to publish it. */
-export interface PreparedFlush {
-  /** The flush before it, which must still be the last one. */
-  readonly after: number;
-  readonly through: number;
-  readonly segments: readonly SegmentDescriptor[];
-}
-
-interface Waiting {
-  readonly proposal: Proposal;
-  readonly resolve: (stamp: Stamp) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-interface Loser {
-  readonly waiting: Waiting;
-  readonly error: HoldfastError;
-}
-
-interface Accepted {
-  readonly waiting: Waiting;
-  readonly writes: readonly Write[];
-}
 
 /** A record carries its writes inline up to here; the rest of the queue goes into the next. */
 const GROUP_BYTES_MAX = 1024 * 1024;
 const GROUP_TRANSACTIONS_MAX = Math.min(4096, ORDER_MAX);
-/** The inline carry's bound: this, or a multiple of what the record itself writes, so that it stays a fair price. */
-const CARRY_BYTES_MIN = 16 * 1024;
-const CARRY_BYTES_MAX = 256 * 1024;
-const CARRY_TIMES_OWN = 4;
 
 export interface CommitterStats {
   commits: number;
@@ -90,9 +33,8 @@ export class Committer {
   readonly #context: Context;
   readonly #log: Log;
   readonly #tip: Tip;
-  readonly #writerId: Uint8Array;
+  readonly #builder: RecordBuilder;
   readonly #commitTimeoutMs: number;
-  readonly #storeFingerprint: Uint8Array | undefined;
   #queue: Waiting[] = [];
   #flush: { prepared: PreparedFlush; done: (published: boolean) => void } | undefined;
   #running: Promise<void> | undefined;
@@ -101,18 +43,12 @@ export class Committer {
   /** Runs before the first record is sent: the probe of an unfamiliar store. */
   beforeFirst: (() => Promise<void>) | undefined;
 
-  constructor(
-    context: Context,
-    log: Log,
-    tip: Tip,
-    parts: { writerId: Uint8Array; commitTimeoutMs: number; storeFingerprint: Uint8Array | undefined },
-  ) {
+  constructor(context: Context, log: Log, tip: Tip, builder: RecordBuilder, commitTimeoutMs: number) {
     this.#context = context;
     this.#log = log;
     this.#tip = tip;
-    this.#writerId = parts.writerId;
-    this.#commitTimeoutMs = parts.commitTimeoutMs;
-    this.#storeFingerprint = parts.storeFingerprint;
+    this.#builder = builder;
+    this.#commitTimeoutMs = commitTimeoutMs;
   }
 
   /** Resolves when the transaction is durable; rejects with CONFLICT when what it read has changed. */
@@ -126,7 +62,17 @@ export class Committer {
       );
     return new Promise((resolve, reject) => {
       const { signal } = proposal;
-      const waiting: Waiting = { proposal, resolve, reject };
+      const waiting: Waiting = {
+        proposal,
+        resolve: (stamp) => {
+          signal?.removeEventListener('abort', leave);
+          resolve(stamp);
+        },
+        reject: (error) => {
+          signal?.removeEventListener('abort', leave);
+          reject(error);
+        },
+      };
       // Only while it waits: once its record is sent, how that went has to be learnt.
       const leave = (): void => {
         const at = this.#queue.indexOf(waiting);
@@ -203,7 +149,7 @@ export class Committer {
   async #commitGroup(group: Waiting[], flush: PreparedFlush | undefined): Promise<boolean> {
     // Who lost to a member of the group hears of it when that member is durable: run again earlier, it would
     // read the same state and lose again.
-    const losers: Loser[] = [];
+    const losers: Verdict['outrun'] = [];
     try {
       return await this.#commitMembers(group, losers, flush);
     } finally {
@@ -213,7 +159,7 @@ export class Committer {
 
   async #commitMembers(
     group: Waiting[],
-    losers: Loser[],
+    losers: Verdict['outrun'],
     flush: PreparedFlush | undefined,
   ): Promise<boolean> {
     if (this.beforeFirst) {
@@ -224,14 +170,22 @@ export class Committer {
     for (let attempts = 1; ; attempts++) {
       if (this.#tip.isStale()) await this.#tip.follow();
       const view = this.#tip.view;
-      const accepted = await this.#validate(view, group, losers);
+      const { accepted, outrun, refused } = await validate(view, group);
+      for (const { waiting, error } of refused) {
+        if (error instanceof HoldfastError && error.code === 'CONFLICT') this.#countConflict(view);
+        waiting.reject(error);
+      }
+      for (const loser of outrun) {
+        this.#countConflict(view);
+        losers.push(loser);
+      }
       group.splice(0, group.length, ...accepted.map(({ waiting }) => waiting));
       const usable = flush && flush.after === view.flushedThrough ? flush : undefined;
       if (accepted.length === 0 && !usable) return false;
-      const built = await this.#build(view, accepted, usable);
+      const built = await this.#builder.build(view, accepted, usable);
       const outcome = await publish(this.#context, this.#log, built.record.version, built.bytes, {
         timeoutMs: this.#commitTimeoutMs,
-        makeFence: async () => (await this.#build(view, [], undefined)).bytes,
+        makeFence: async () => (await this.#builder.build(view, [], undefined)).bytes,
       });
       const mine =
         outcome === 'created' ? await this.#confirm(view, built) : await this.#findAfterLoss(built);
@@ -287,148 +241,8 @@ export class Committer {
     return seen !== undefined && equalBytes(seen, hash);
   }
 
-  /** Keeps what can be laid on `view`; the rest is answered here: conflicts, aborts, mutations of a wrong type. */
-  async #validate(view: View, group: readonly Waiting[], losers: Loser[]): Promise<Accepted[]> {
-    const accepted: Accepted[] = [];
-    const written = new Set<StoredKey>();
-    const pending = new Map<StoredKey, Uint8Array | undefined>();
-    for (const waiting of group) {
-      const { proposal } = waiting;
-      const { signal, meter } = proposal;
-      try {
-        signal?.throwIfAborted();
-        if (proposal.readVersion < view.floor - 1)
-          throw new HoldfastError(
-            'TRANSACTION_TOO_OLD',
-            `The transaction read version ${proposal.readVersion}; the oldest still retained is ${view.floor}. Start it again.`,
-          );
-        if (await proposal.reads.isOverwrittenIn(view, proposal.readVersion, { signal, meter }))
-          throw this.#conflict(view, proposal);
-        if (proposal.reads.overlaps(written)) {
-          losers.push({ waiting, error: this.#conflict(view, proposal) });
-          continue;
-        }
-        const writes: Write[] = [];
-        for (const [stored, change] of proposal.changes) {
-          const value =
-            'value' in change ? change.value : await this.#resolve(view, pending, stored, change, proposal);
-          if (!proposal.bulk || 'mutations' in change) writes.push({ key: fromStoredKey(stored), value });
-          pending.set(stored, value);
-        }
-        for (const stored of proposal.changes.keys()) written.add(stored);
-        accepted.push({ waiting, writes });
-      } catch (error) {
-        waiting.reject(error);
-      }
-    }
-    return accepted;
-  }
-
-  #conflict(view: View, proposal: Proposal): HoldfastError {
+  #countConflict(view: View): void {
     this.stats.conflicts++;
     this.#context.emit({ type: 'conflict', version: view.version });
-    return new HoldfastError(
-      'CONFLICT',
-      `Another transaction wrote what this one had read at version ${proposal.readVersion}. Nothing was changed; run it again.`,
-    );
-  }
-
-  async #resolve(
-    view: View,
-    pending: ReadonlyMap<StoredKey, Uint8Array | undefined>,
-    stored: StoredKey,
-    change: Extract<Change, { mutations: unknown }>,
-    { signal, meter }: CallOptions,
-  ): Promise<Uint8Array> {
-    const base = pending.has(stored)
-      ? pending.get(stored)
-      : (await view.get(stored, fromStoredKey(stored), { signal, meter }))?.value;
-    return applyMutations(
-      base,
-      change.mutations,
-      () => `the key with bytes ${toHex(fromStoredKey(stored).subarray(1))}`,
-    );
-  }
-
-  async #build(
-    view: View,
-    accepted: readonly Accepted[],
-    flush: PreparedFlush | undefined,
-  ): Promise<BuiltRecord> {
-    const { sealing, clock } = this.#context;
-    const version = view.version + 1;
-    const flushedThrough = flush?.through ?? view.flushedThrough;
-    const uploads: PageUpload[] = [];
-    let manifest = view.manifest;
-    const addRun = async (
-      segments: readonly SegmentDescriptor[],
-      stamp: { stampVersion?: number; stampOrder?: number },
-    ): Promise<number> => {
-      const run = manifest.nextRun;
-      const placed = segments.map((segment) => placeSegment(segment, { level: 0, run, ...stamp }));
-      const added = await manifest.withRun(sealing, placed, () => newObjectId(this.#context, view.version));
-      manifest = added.manifest;
-      uploads.push(...added.uploads);
-      return run;
-    };
-    if (flush && flush.segments.length > 0) await addRun(flush.segments, {});
-    const transactions: LoggedTransaction[] = [];
-    for (const [order, { waiting, writes }] of accepted.entries()) {
-      const { readVersion, bulk } = waiting.proposal;
-      const bulkRun = bulk ? await addRun(bulk, { stampVersion: version, stampOrder: order }) : 0;
-      transactions.push({ readVersion, bulkRun, writes });
-    }
-    await Promise.all(uploads.map(({ name, bytes }) => putNew(this.#context, name, bytes)));
-    const clear: RecordClear = {
-      version,
-      parent: view.hash,
-      flushedThrough,
-      floor: view.floor,
-      history: view.history,
-      keyring: sealing.keyringBytes,
-      manifestRoot: manifest.root,
-      manifestSection: manifest.section,
-    };
-    const body: RecordBody = {
-      writerId: this.#writerId,
-      timeMs: Math.max(clock.now(), view.timeMs),
-      stores: withStore(view.stores, this.#storeFingerprint),
-      transactions,
-      carry: planCarry(view, flushedThrough),
-    };
-    const { bytes, hash } = await encodeRecord(sealing, clear, body, this.#context.random(16));
-    return { bytes, manifest, record: { ...clear, body, hash, bytes: bytes.length } };
   }
 }
-
-interface BuiltRecord {
-  readonly record: StateRecord;
-  readonly bytes: Uint8Array;
-  readonly manifest: Manifest;
-}
-
-/** What the record after `view` carries of the older tail. */
-export function planCarry(view: View, flushedThrough: number): RecordBody['carry'] {
-  const refs = view.refs.filter((ref) => ref.version > flushedThrough);
-  if (view.version <= flushedThrough) return { refs: [], entries: [] };
-  const bound = Math.min(Math.max(CARRY_BYTES_MIN, view.ownBytes * CARRY_TIMES_OWN), CARRY_BYTES_MAX);
-  // The record before holds all of it already: name it instead of saying it again.
-  if (view.tail.freshBytes > bound)
-    return {
-      refs: [...refs, { version: view.version, hash: view.hash, bytes: view.recordBytes }],
-      entries: [],
-    };
-  const from = carryFrom({ refs, entries: [] }, flushedThrough);
-  const entries: Entry[] = view.tail.freshEntries().filter((entry) => entry.version > from);
-  return { refs, entries };
-}
-
-function withStore(
-  stores: readonly Uint8Array[],
-  fingerprint: Uint8Array | undefined,
-): readonly Uint8Array[] {
-  if (!fingerprint || stores.some((known) => equalBytes(known, fingerprint))) return stores;
-  return [...stores, fingerprint].slice(-STORES_MAX);
-}
-
-const STORES_MAX = 16;

@@ -28,6 +28,7 @@ import { type Change, History, type LogEntry } from './history.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceOptions } from './namespace.js';
 import { type OpenOptions, openParts, probeStore, storeFingerprint } from './open.js';
+import { RecordBuilder } from './record-builder.js';
 import { encodeClosed, type Outcome, outcomeOf, requestKey } from './requests.js';
 import { Snapshot } from './snapshot.js';
 import type { TailEntry } from './tail.js';
@@ -111,11 +112,12 @@ export class Database implements AsyncDisposable {
     const { provider } = context.sealing;
     const fingerprint = storeFingerprint(context.store, provider);
     const probing = options.probe ?? 'auto';
-    this.#committer = new Committer(context, log, tip, {
-      writerId: context.random(16),
-      commitTimeoutMs: options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS,
-      storeFingerprint: probing === 'skip' ? undefined : fingerprint,
-    });
+    const builder = new RecordBuilder(
+      context,
+      context.random(16),
+      probing === 'skip' ? undefined : fingerprint,
+    );
+    this.#committer = new Committer(context, log, tip, builder, options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS);
     const known =
       fingerprint && tip.view.stores.some((store) => store.every((byte, i) => byte === fingerprint[i]));
     if (probing === 'always' || (probing === 'auto' && !known))

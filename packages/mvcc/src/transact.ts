@@ -4,6 +4,7 @@ import type { CallOptions } from '@holdfast/object-store';
 import { type Budget, BudgetMeter } from './budget.js';
 import type { Committer } from './committer.js';
 import type { Context } from './context.js';
+import { isBulkWrite } from './mutation.js';
 import { ReadSet } from './read-set.js';
 import { encodeRequest, replay, requestDigest, requestKey } from './requests.js';
 import { uploadRun } from './segment-upload.js';
@@ -153,12 +154,13 @@ function writtenKeys(tx: TransactionAttempt): ReadSet {
   return keys;
 }
 
-/** The plain writes, in key order; mutations depend on the state they are laid on, and stay in the record. */
+/** What goes into segments, in key order. */
 function* bulkEntries(
   tx: TransactionAttempt,
 ): Generator<{ key: Uint8Array; value: Uint8Array | undefined; version: 0; order: 0 }> {
   for (const [stored, change] of tx.changes.entries())
-    if ('value' in change) yield { key: fromStoredKey(stored), value: change.value, version: 0, order: 0 };
+    if (isBulkWrite(stored, change))
+      yield { key: fromStoredKey(stored), value: change.value, version: 0, order: 0 };
 }
 
 /** A request's result is stored with it, so it must be something that can be stored. */

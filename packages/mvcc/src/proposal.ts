@@ -1,0 +1,39 @@
+/** What goes into a record: transactions that wait for one, and flushes. */
+import type { SegmentDescriptor, Write } from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import type { Change } from './mutation.js';
+import type { ReadSet } from './read-set.js';
+import type { StoredKey } from './space.js';
+import type { Stamp } from './versionstamp.js';
+
+/** What a transaction hands over to be committed. */
+export interface Proposal extends CallOptions {
+  readonly readVersion: number;
+  readonly reads: ReadSet;
+  readonly changes: ReadonlyMap<StoredKey, Change>;
+  /** Segments that hold its plain writes, durable already; `changes` names their keys too. */
+  readonly bulk?: readonly SegmentDescriptor[] | undefined;
+  /** What the plain writes weigh in the record, bytes. */
+  readonly bytes: number;
+}
+
+/** A flush that is durable and waits for a record to publish it. */
+export interface PreparedFlush {
+  /** The flush before it, which must still be the last one. */
+  readonly after: number;
+  readonly through: number;
+  readonly segments: readonly SegmentDescriptor[];
+}
+
+/** A proposal and who waits for it. */
+export interface Waiting {
+  readonly proposal: Proposal;
+  readonly resolve: (stamp: Stamp) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A proposal that can be laid on the state, with its writes resolved against it. */
+export interface Accepted {
+  readonly waiting: Waiting;
+  readonly writes: readonly Write[];
+}

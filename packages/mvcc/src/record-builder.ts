@@ -1,0 +1,123 @@
+/** Makes the record that follows a state: transactions, a flush, and what has to be carried. */
+import {
+  carryFrom,
+  type Entry,
+  encodeRecord,
+  equalBytes,
+  type LoggedTransaction,
+  type Manifest,
+  type PageUpload,
+  placeSegment,
+  type RecordBody,
+  type RecordClear,
+  type SegmentDescriptor,
+} from '@holdfast/core';
+import type { StateRecord } from './advance.js';
+import type { Context } from './context.js';
+import type { Accepted, PreparedFlush } from './proposal.js';
+import { newObjectId, putNew } from './segment-upload.js';
+import type { View } from './view.js';
+
+/** The inline carry's bound: this, or a multiple of what the record itself writes, so that it stays a fair price. */
+const CARRY_BYTES_MIN = 16 * 1024;
+const CARRY_BYTES_MAX = 256 * 1024;
+const CARRY_TIMES_OWN = 4;
+const STORES_MAX = 16;
+
+export interface BuiltRecord {
+  readonly record: StateRecord;
+  /** What is sent. */
+  readonly bytes: Uint8Array;
+  readonly manifest: Manifest;
+}
+
+export class RecordBuilder {
+  readonly #context: Context;
+  readonly #writerId: Uint8Array;
+  readonly #storeFingerprint: Uint8Array | undefined;
+
+  /** @param storeFingerprint of the store in use, once it has passed its probe. */
+  constructor(context: Context, writerId: Uint8Array, storeFingerprint: Uint8Array | undefined) {
+    this.#context = context;
+    this.#writerId = writerId;
+    this.#storeFingerprint = storeFingerprint;
+  }
+
+  /**
+   * The record after `view`, with the pages it names durable already (I3).
+   * @param accepted in the order of the record.
+   */
+  async build(
+    view: View,
+    accepted: readonly Accepted[],
+    flush: PreparedFlush | undefined,
+  ): Promise<BuiltRecord> {
+    const { sealing, clock } = this.#context;
+    const version = view.version + 1;
+    const flushedThrough = flush?.through ?? view.flushedThrough;
+    const uploads: PageUpload[] = [];
+    let manifest = view.manifest;
+    const addRun = async (
+      segments: readonly SegmentDescriptor[],
+      stamp: { stampVersion?: number; stampOrder?: number },
+    ): Promise<number> => {
+      const run = manifest.nextRun;
+      const placed = segments.map((segment) => placeSegment(segment, { level: 0, run, ...stamp }));
+      const added = await manifest.withRun(sealing, placed, () => newObjectId(this.#context, view.version));
+      manifest = added.manifest;
+      uploads.push(...added.uploads);
+      return run;
+    };
+    if (flush && flush.segments.length > 0) await addRun(flush.segments, {});
+    const transactions: LoggedTransaction[] = [];
+    for (const [order, { waiting, writes }] of accepted.entries()) {
+      const { readVersion, bulk } = waiting.proposal;
+      const bulkRun = bulk ? await addRun(bulk, { stampVersion: version, stampOrder: order }) : 0;
+      transactions.push({ readVersion, bulkRun, writes });
+    }
+    await Promise.all(uploads.map(({ name, bytes }) => putNew(this.#context, name, bytes)));
+    const clear: RecordClear = {
+      version,
+      parent: view.hash,
+      flushedThrough,
+      floor: view.floor,
+      history: view.history,
+      keyring: sealing.keyringBytes,
+      manifestRoot: manifest.root,
+      manifestSection: manifest.section,
+    };
+    const body: RecordBody = {
+      writerId: this.#writerId,
+      timeMs: Math.max(clock.now(), view.timeMs),
+      stores: withStore(view.stores, this.#storeFingerprint),
+      transactions,
+      carry: planCarry(view, flushedThrough),
+    };
+    const { bytes, hash } = await encodeRecord(sealing, clear, body, this.#context.random(16));
+    return { bytes, manifest, record: { ...clear, body, hash, bytes: bytes.length } };
+  }
+}
+
+/** What the record after `view` carries of the older tail. */
+export function planCarry(view: View, flushedThrough: number): RecordBody['carry'] {
+  const refs = view.refs.filter((ref) => ref.version > flushedThrough);
+  if (view.version <= flushedThrough) return { refs: [], entries: [] };
+  const bound = Math.min(Math.max(CARRY_BYTES_MIN, view.ownBytes * CARRY_TIMES_OWN), CARRY_BYTES_MAX);
+  // The record before holds all of it already: name it instead of saying it again.
+  if (view.tail.freshBytes > bound)
+    return {
+      refs: [...refs, { version: view.version, hash: view.hash, bytes: view.recordBytes }],
+      entries: [],
+    };
+  const from = carryFrom({ refs, entries: [] }, flushedThrough);
+  const entries: Entry[] = view.tail.freshEntries().filter((entry) => entry.version > from);
+  return { refs, entries };
+}
+
+function withStore(
+  stores: readonly Uint8Array[],
+  fingerprint: Uint8Array | undefined,
+): readonly Uint8Array[] {
+  if (!fingerprint || stores.some((known) => equalBytes(known, fingerprint))) return stores;
+  return [...stores, fingerprint].slice(-STORES_MAX);
+}
