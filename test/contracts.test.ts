@@ -79,7 +79,7 @@ test('a run that was interrupted is carried on by the next one, and the books ba
   expect(second.text).toContain('The books balance.');
   expect(second.code).toBe(0);
   expect(second.text).toContain('were there already');
-  expect(second.text).toMatch(/^1 calls of .*worker-1\.jsonl were under way/m);
+  expect(second.text).toMatch(/^1 call of .*worker-1\.jsonl had no answer/m);
   expect(second.text).toMatch(/worker 3 was killed \(SIGKILL\) after \d+ calls/);
   expect(second.text).toMatch(/visits 0 \+ 1,00\d,\d{3} in \d+ calls = 1,00\d,\d{3}/);
   expect(second.text).toMatch(/^counter\.incBy +\d+ +\d/m);

@@ -145,6 +145,26 @@ describe('reading', () => {
     expect(store.calls.length).toBeLessThanOrEqual(2);
   });
 
+  test('before the keys of large requests, cold, asks none of their segments', async () => {
+    const { store } = await recorded(async (db) => {
+      for (let n = 0; n < 3; n++)
+        await db.transact(
+          (tx) => {
+            for (let i = 0; i < 2000; i++) tx.set(['z', n, i], 'x'.repeat(300));
+          },
+          { requestId: `large ${n}` },
+        );
+      expect(db.stats().segments).toBeGreaterThanOrEqual(3);
+    });
+    const db = await openTestDatabase(store);
+    expect(await db.outcome('large 1')).toMatchObject({ status: 'committed' });
+    const snapshot = await db.snapshot();
+    store.reset();
+    expect(await snapshot.get(['a', 1])).toBeUndefined();
+    expect(await collect(snapshot.list({ prefix: ['a'] }, { reverse: true }))).toEqual([]);
+    expect(store.calls).toEqual([]);
+  });
+
   test('a point in segments, cold, is at most two round trips, the probe beside them', async () => {
     const { store } = await recorded((db) =>
       db.transact((tx) => {

@@ -18,7 +18,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, normalize } from 'node:path';
 
 const KEY_BYTES = 32;
 
@@ -29,7 +29,7 @@ export class Folder {
   readonly #lock: string;
 
   constructor(path: string) {
-    this.path = resolve(path);
+    this.path = normalize(path);
     this.keyFile = join(this.path, 'key');
     this.#made = join(this.path, 'made.json');
     this.#lock = join(this.path, 'lock');

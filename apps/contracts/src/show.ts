@@ -189,7 +189,8 @@ async function settlePending(db: Database, folder: string, signal: AbortSignal):
   for (const [path, entries] of readJournals(folder)) {
     const pending = entries.filter(isPending);
     if (pending.length === 0) continue;
-    say(`${pending.length} calls of ${path} were under way when the last run ended: sending them again.`);
+    const calls = pending.length === 1 ? '1 call of' : `${pending.length} calls of`;
+    say(`${calls} ${path} had no answer when the last run ended: sent again now.`);
     const { journal } = await Journal.open(path);
     try {
       for (const { request } of pending) {
