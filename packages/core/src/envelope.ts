@@ -18,6 +18,7 @@ import {
   type CryptoProvider,
   createObjectCipher,
   hedgedSalt,
+  KeyringError,
   type ObjectCipher,
   type ObjectKind,
   type SuiteId,
@@ -49,7 +50,7 @@ export interface Sealing {
   readonly suite: SuiteId;
   readonly databaseId: Uint8Array;
   readonly currentEpoch: number;
-  /** The 32-byte key of an epoch; zero bytes for suite 0. */
+  /** The 32-byte key of an epoch; zero bytes for suite 0. @throws KeyringError where there is none. */
   epochKey(epoch: number): Promise<Uint8Array>;
   random(length: number): Uint8Array;
 }
@@ -122,10 +123,21 @@ export async function openCipher(
   if (!equalBytes(envelope.objectId, objectId))
     throw corrupt(object, 'it is another object of this database');
   const { kind, databaseId, salt } = envelope;
-  const epochKey = await sealing.epochKey(envelope.epoch);
+  const epochKey = await epochKeyFor(sealing, envelope.epoch, object);
   const context = { kind, databaseId, objectId, parent };
   const cipher = await createObjectCipher(sealing.provider, sealing.suite, epochKey, context, salt);
   if (!equalBytes(cipher.commitment, envelope.commitment))
     throw corrupt(object, `its key commitment is not that of epoch ${envelope.epoch}'s key`);
   return cipher;
+}
+
+/** An object's epoch is clear, so it may be anything: one that the keyring has not is the object's fault. */
+async function epochKeyFor(sealing: Sealing, epoch: number, object: string): Promise<Uint8Array> {
+  try {
+    return await sealing.epochKey(epoch);
+  } catch (error) {
+    if (!(error instanceof KeyringError)) throw error;
+    if (error.code === 'CORRUPT') throw corrupt(object, error.message, error);
+    throw new HoldfastError(error.code, `${object} could not be opened: ${error.message}`, { cause: error });
+  }
 }

@@ -1,0 +1,43 @@
+import { KeyringError, type KeyringErrorCode, nobleProvider, OBJECT_KIND } from '@holdfast/crypto';
+import { expect, test } from 'vitest';
+import { type Envelope, openCipher, type Sealing } from './envelope.js';
+
+const envelope: Envelope = {
+  kind: OBJECT_KIND.record,
+  suite: 1,
+  databaseId: new Uint8Array(16),
+  objectId: new Uint8Array(24),
+  epoch: 0x01000001,
+  salt: new Uint8Array(32),
+  commitment: new Uint8Array(32),
+};
+
+function open(code: KeyringErrorCode): Promise<unknown> {
+  const sealing: Sealing = {
+    provider: nobleProvider,
+    suite: 1,
+    databaseId: envelope.databaseId,
+    currentEpoch: 1,
+    epochKey: async (epoch) => {
+      throw new KeyringError(code, `no key of epoch ${epoch}`);
+    },
+    random: (length) => new Uint8Array(length),
+  };
+  return openCipher(sealing, envelope, envelope.objectId, 'log/x');
+}
+
+test('an epoch that the keyring has not makes the object corrupt', async () => {
+  await expect(open('CORRUPT')).rejects.toMatchObject({
+    name: 'HoldfastError',
+    code: 'CORRUPT',
+    message: expect.stringMatching(/^log\/x is corrupt: no key of epoch 16777217/),
+  });
+});
+
+test('a key provider that does not answer makes it unavailable, not corrupt', async () => {
+  await expect(open('UNAVAILABLE')).rejects.toMatchObject({
+    name: 'HoldfastError',
+    code: 'UNAVAILABLE',
+    retryable: true,
+  });
+});
