@@ -86,8 +86,13 @@ function endpointOf(url: string): URL | undefined {
   return endpoint?.startsWith('http://') ? new URL(endpoint) : undefined;
 }
 
-export function storeAt(url: string, { credentials }: Target): Promise<ObjectStore> {
-  return resolveLocation(url, { credentials });
+/** @throws UsageError for a URL that is no location. */
+export async function storeAt(url: string, { credentials }: Target): Promise<ObjectStore> {
+  try {
+    return await resolveLocation(url, { credentials });
+  } catch (error) {
+    throw error instanceof TypeError ? new UsageError(error.message) : error;
+  }
 }
 
 /** What the server calls itself, where it is an HTTP server on this machine. */

@@ -51,12 +51,11 @@ async function main(): Promise<void> {
     values.location === undefined
       ? await localMinio(progress)
       : { url: values.location, stop: async () => {} };
-  let rows: Row[];
   try {
-    const server = await serverName(target.url);
     const scale = scales[values.quick ? 'quick' : 'full'];
     const link = latency > 0 ? { delayMs: latency, bytesPerSecond: bandwidth * 1e6 } : undefined;
-    rows = await runMeasures({ target, measures: selected, scale, link, signal, progress });
+    const rows: Row[] = await runMeasures({ target, measures: selected, scale, link, signal, progress });
+    const server = await serverName(target.url);
     progress('');
     const { cpus, node } = before;
     const facts = `${server}, ${cpus} CPUs, node ${node}, load ${before.load1} before and ${describeMachine().load1} after`;
@@ -71,6 +70,9 @@ async function main(): Promise<void> {
       await writeFile(join(folder, 'latest.svg'), chartOf(rows, `${date.slice(0, 10)}, ${facts}`));
       console.log(`\nWritten to ${resolve(folder)}: latest.json, latest.svg`);
     }
+  } catch (error) {
+    // What an interruption breaks tells of it in many ways.
+    throw signal.aborted ? signal.reason : error;
   } finally {
     await target.stop();
   }
@@ -100,6 +102,9 @@ function interruption(): AbortSignal {
     });
   return controller.signal;
 }
+
+/** The AWS SDK tells of Node's age on stderr, once in each process. */
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 let shown = '';
 

@@ -51,6 +51,8 @@ export interface Place {
 
 export interface Stage {
   readonly network: string;
+  /** Whether that is the slow one. */
+  readonly delayed: boolean;
   readonly scale: Scale;
   readonly signal: AbortSignal;
   /** An empty place; it is deleted after the measure. */

@@ -1,11 +1,12 @@
 import type { ObjectStore } from '@holdfast/object-store';
 import { MemoryStore } from '@holdfast/object-store';
+import { GatedStore } from '@holdfast/object-store/testing';
 import { expect, test } from 'vitest';
 import { behindPort, localPort } from './location.js';
 import type { Row } from './measure.js';
 import { measures } from './measures/all.js';
 import { openState, sealState } from './naive-blob.js';
-import { prefixed } from './prefixed.js';
+import { prefixed, shuttable } from './prefixed.js';
 import { chartOf } from './report/chart.js';
 import { figure } from './report/figures.js';
 import { tableOf } from './report/table.js';
@@ -75,6 +76,19 @@ test('a prefixed store sees its own objects only, under their own names', async 
   expect(later).toEqual(['log/b']);
   await one.delete(['log/a']);
   expect(await keysOf(store)).toEqual(['one/log/b', 'two/log/c']);
+});
+
+test('a store that is shut waits for puts that are under way, and takes no more', async () => {
+  const inner = new MemoryStore();
+  const gated = new GatedStore(inner);
+  const { store, shut } = shuttable(gated);
+  const put = store.put('early', Uint8Array.of(1));
+  const [early] = await gated.waitForPending(1);
+  const shutting = shut().then(() => keysOf(inner));
+  await expect(store.put('late', Uint8Array.of(2))).rejects.toThrow('has ended');
+  await early!.release();
+  await put;
+  expect(await shutting).toEqual(['early']);
 });
 
 test('the naive blob opens to what was sealed, and a changed one does not', () => {

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { ObjectStore } from '@holdfast/object-store';
 import { behindPort, localPort, storeAt, type Target, UsageError } from './location.js';
 import type { Measure, Place, Row, Stage } from './measure.js';
-import { prefixed } from './prefixed.js';
+import { prefixed, shuttable } from './prefixed.js';
 import type { LinkOptions } from './proxy.js';
 import { forkProxy } from './proxy-process.js';
 import type { Scale } from './scale.js';
@@ -34,9 +34,12 @@ export async function runMeasures(options: RunOptions): Promise<Row[]> {
   const { target, measures, link, progress } = options;
   const rows: Row[] = [];
   const prefix = `run-${randomBytes(6).toString('hex')}/`;
-  const direct = await storeAt(target.url, target);
+  const root = await storeAt(target.url, target);
+  const writing = shuttable(root);
+  const direct = writing.store;
   const networks: Network[] = [{ name: 'direct', store: direct, delayed: false }];
-  const closing: (() => Promise<void> | undefined)[] = [() => direct.close?.()];
+  const shutting = [() => writing.shut()];
+  const closing: (() => Promise<void> | undefined)[] = [() => root.close?.()];
   try {
     if (link) {
       const port = localPort(target.url);
@@ -46,8 +49,10 @@ export async function runMeasures(options: RunOptions): Promise<Row[]> {
         );
       const proxy = await forkProxy(port, link);
       closing.unshift(() => proxy.close());
-      const store = await storeAt(behindPort(target.url, proxy.port), target);
-      closing.unshift(() => store.close?.());
+      const behind = await storeAt(behindPort(target.url, proxy.port), target);
+      closing.unshift(() => behind.close?.());
+      const { store, shut } = shuttable(behind);
+      shutting.push(shut);
       networks.push({ name: linkName(link), store, delayed: true });
     }
     const stage = { ...options, direct, prefix, url: target.url };
@@ -62,6 +67,8 @@ export async function runMeasures(options: RunOptions): Promise<Row[]> {
     return rows;
   } finally {
     progress('deleting what was written');
+    // A measure that failed leaves databases open: what they still have under way must not outlive the deletion.
+    await Promise.all(shutting.map((shut) => shut()));
     await clear(direct, prefix);
     for (const close of closing) await close();
   }
@@ -86,6 +93,7 @@ export async function runStage(measure: Measure, network: Network, options: Stag
   const prefix = `${options.prefix}${measure.name}-${network.delayed ? 'delayed' : 'direct'}/`;
   const stage: Stage = {
     network: network.name,
+    delayed: network.delayed,
     scale,
     signal,
     place(): Place {

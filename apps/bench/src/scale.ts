@@ -36,7 +36,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
   },
   quick: {
     name: 'quick',
-    samples: 40,
+    samples: 30,
     warmUps: 5,
     rounds: 3,
     loadMs: 1_000,
