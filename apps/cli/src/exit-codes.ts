@@ -15,11 +15,12 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_CODES_HELP = `Exit codes:
   0    done
-  1    a check failed: verify found problems, probe found the store unsafe, get found no such key,
-       import met bad lines
-  2    bad usage: nothing was done
-  3    refused by the state: no database here, wrong key, prefix in use, read-only, version expired …
+  1    a check failed: verify found problems, probe found the store unsafe, get
+       found no such key, import met bad lines
+  2    bad usage
+  3    refused by the state: no database here, wrong key, prefix in use,
+       read-only, version expired …
   4    the object store did not answer, or refused access
   5    corrupt, forked or rolled back: stop using this database and look
   70   a bug in holdfast
-  130  interrupted by Ctrl-C`;
+  130  interrupted by Ctrl-C (143: by SIGTERM)`;

@@ -1,6 +1,6 @@
 /** From a file's bytes to keys and values: what `import` reads. */
-import { parse } from 'csv-parse';
 import type { KeyPart, KeyTuple } from 'holdfast';
+import { readRecords } from './csv.js';
 import { UsageError } from './failure.js';
 import { fromJson, type Json, parseJson } from './json-values.js';
 import { keyFromJson } from './key-text.js';
@@ -72,50 +72,36 @@ export interface CsvOptions {
   readonly delimiter: string;
 }
 
-/** RFC 4180, with a header. A row's value is an object of the columns that are not in the key. */
+/** With a header. A row's value is an object of the columns that are not in the key. */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
 ): AsyncGenerator<Row[], void, undefined> {
-  const bad: Row[] = [];
-  const parser = parse({
-    delimiter: options.delimiter,
-    bom: true,
-    info: true,
-    raw: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    // An unclosed quote would take the rest of the file for one cell.
-    max_record_size: LINE_BYTES_MAX / 8,
-  });
-  parser.on('skip', (error: Error & { lines?: number }, raw: string | undefined) => {
-    bad.push({ line: error.lines ?? 0, raw: Buffer.from(trimEnd(raw ?? '')), problem: error.message });
-  });
-  const feeding = feed(chunks, parser);
-  let header: string[] | undefined;
+  let header: readonly string[] | undefined;
   let keyAt: number[] = [];
-  let nextLine = 1;
-  for await (const { record, raw, info } of parser as AsyncIterable<{
-    record: string[];
-    raw: string;
-    info: { lines: number };
-  }>) {
-    const line = nextLine;
-    nextLine = info.lines + 1;
-    if (header === undefined) {
-      header = record;
-      keyAt = columnsAt(header, options.keyColumns);
-      continue;
+  for await (const records of readRecords(splitLines(chunks, LINE_BYTES_MAX), options.delimiter)) {
+    const rows: Row[] = [];
+    for (const record of records) {
+      const { line, raw } = record;
+      if (record.problem !== undefined) {
+        // Without knowing the columns nothing can be made of the rest.
+        if (header === undefined)
+          throw new UsageError(`The header can't be read: line ${line}: ${record.problem}.`);
+        rows.push(record);
+      } else if (header === undefined) {
+        header = record.cells;
+        keyAt = columnsAt(header, options.keyColumns);
+      } else if (record.cells.length === header.length)
+        rows.push({ line, raw, ...rowOf(header, keyAt, record.cells, options.infer) });
+      else
+        rows.push({
+          line,
+          raw,
+          problem: `expected ${header.length} cells, found ${record.cells.length}`,
+        });
     }
-    const at = { line, raw: Buffer.from(trimEnd(raw)) };
-    const rows = bad.splice(0);
-    if (record.length === header.length) rows.push({ ...at, ...rowOf(header, keyAt, record, options.infer) });
-    else rows.push({ ...at, problem: `expected ${header.length} cells, found ${record.length}` });
     yield rows;
   }
-  await feeding;
-  if (bad.length > 0) yield bad;
 }
 
 function columnsAt(header: readonly string[], wanted: readonly string[]): number[] {
@@ -152,30 +138,4 @@ function inferred(text: string): string | number | boolean | null {
   if (text === 'false') return false;
   if (text === 'null') return null;
   return /^-?\d/.test(text) && String(Number(text)) === text ? Number(text) : text;
-}
-
-async function feed(chunks: AsyncIterable<Uint8Array>, parser: ReturnType<typeof parse>): Promise<void> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  try {
-    for await (const chunk of chunks) {
-      const text = decoder.decode(chunk, { stream: true });
-      if (!parser.write(text))
-        await new Promise<void>((resolve) => {
-          parser.once('drain', resolve);
-          parser.once('close', resolve);
-        });
-      if (parser.destroyed) return;
-    }
-    decoder.decode();
-    parser.end();
-  } catch (error) {
-    const isUtf8 = (error as { code?: string }).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA';
-    parser.destroy(
-      isUtf8 ? (error as Error) : new UsageError('The file is not UTF-8. Convert it, then import it again.'),
-    );
-  }
-}
-
-function trimEnd(raw: string): string {
-  return raw.replace(/\r?\n$/, '');
 }

@@ -31,8 +31,8 @@ const VIEWS: ReadonlyMap<string, BufferView> = new Map<string, BufferView>(
   ].map((c) => [c.name, c as BufferView]),
 );
 
-/** Values nest 512 deep, and each level takes up to three of JSON's. */
-const DEPTH_MAX = 2048;
+/** Values nest 512 deep, and each level counts twice where it has a tag. */
+const DEPTH_MAX = 1100;
 
 export function toJson(value: unknown): Json {
   switch (typeof value) {
@@ -252,14 +252,19 @@ export function printValue(value: unknown): string {
 
 /** @throws SyntaxError for what is no JSON, or holds a number or a string that can't be kept. */
 export function parseJson(text: string): Json {
-  const json = JSON.parse(text) as Json;
-  const lossy = /\d{16}/.test(text) ? lossyInteger(text) : undefined;
-  if (lossy !== undefined)
+  try {
+    // Looks into every string only where one may have half a character.
+    const json = JSON.parse(text, /\\u[dD][89a-fA-F]/.test(text) ? checkWellFormed : undefined) as Json;
+    const lossy = /\d{16}/.test(text) ? lossyInteger(text) : undefined;
+    if (lossy === undefined) return json;
     throw new SyntaxError(
       `${lossy} can't be kept exactly as a number; write {"$bigint": "${lossy}"} or a string`,
     );
-  if (/\\u[dD][89a-fA-F]/.test(text)) checkWellFormed(text);
-  return json;
+  } catch (error) {
+    // The stack's end.
+    if (error instanceof RangeError) throw new SyntaxError(`the JSON nests deeper than ${DEPTH_MAX}`);
+    throw error;
+  }
 }
 
 /** The first integer outside strings that a double would round. `text` is valid JSON. */
@@ -272,26 +277,22 @@ function lossyInteger(text: string): string | undefined {
     } else if (character === '-' || (character >= '0' && character <= '9')) {
       number.lastIndex = at;
       const [literal] = number.exec(text)!;
-      if (/^-?\d+$/.test(literal) && BigInt(literal) !== BigInt(Number(literal))) return literal;
+      if (/^-?\d+$/.test(literal) && isRounded(literal)) return literal;
       at += literal.length - 1;
     }
   }
   return undefined;
 }
 
-function checkWellFormed(text: string): void {
-  const check = (part: string) => {
-    if (/\p{Surrogate}/u.test(part))
+/** A double's own shortest form is not rounded, though its digits are not those of its exact value. */
+function isRounded(integer: string): boolean {
+  const double = Number(integer);
+  return String(double) !== integer && !(Number.isFinite(double) && BigInt(double) === BigInt(integer));
+}
+
+function checkWellFormed(key: string, value: unknown): unknown {
+  for (const part of [key, value])
+    if (typeof part === 'string' && /\p{Surrogate}/u.test(part))
       throw new SyntaxError('a string has half of a surrogate pair (\\ud800 to \\udfff)');
-  };
-  try {
-    JSON.parse(text, (key, part: unknown) => {
-      check(key);
-      if (typeof part === 'string') check(part);
-      return part;
-    });
-  } catch (error) {
-    if (error instanceof RangeError) throw new SyntaxError(`the JSON nests deeper than ${DEPTH_MAX}`);
-    throw error;
-  }
+  return value;
 }

@@ -7,7 +7,11 @@ export interface KeyOptions {
   readonly plaintext?: boolean | undefined;
 }
 
-export type CommandKey = Uint8Array | 'plaintext';
+export interface CommandKey {
+  readonly key: Uint8Array | 'plaintext';
+  /** Where it was found, for messages. */
+  readonly source: string;
+}
 
 /** The flags win over the environment. */
 export async function readKey(
@@ -16,14 +20,15 @@ export async function readKey(
 ): Promise<CommandKey> {
   if (keyFile !== undefined && plaintext)
     throw new UsageError('Expected --key-file or --plaintext, found both.');
-  if (plaintext) return 'plaintext';
+  if (plaintext) return { key: 'plaintext', source: '--plaintext' };
   if (keyFile !== undefined) {
     const text = await readFile(keyFile, 'latin1').catch((error: unknown) => {
       throw fileFailure('read the key file', keyFile, error);
     });
-    return parseKeyText(text, keyFile);
+    return { key: parseKeyText(text, keyFile), source: keyFile };
   }
-  if (env.HOLDFAST_KEY) return parseKeyText(env.HOLDFAST_KEY, 'HOLDFAST_KEY');
+  const source = 'HOLDFAST_KEY';
+  if (env[source]) return { key: parseKeyText(env[source], source), source };
   throw new UsageError(
     'Expected a key, found none. Set HOLDFAST_KEY (64 hex digits or base64), or give --key-file FILE; `holdfast keygen --out FILE` makes one. A database without encryption needs --plaintext.',
   );

@@ -8,12 +8,11 @@
 export interface Line {
   /** From 1. */
   readonly number: number;
-  /** Without its newline (\n or \r\n); undefined: longer than the maximum. */
+  /** Without its \n; a \r before that is kept. Undefined: longer than the maximum. */
   readonly bytes: Uint8Array | undefined;
 }
 
 const NEWLINE = 10;
-const RETURN = 13;
 
 /** Yields what each chunk completes. */
 export async function* splitLines(
@@ -25,11 +24,8 @@ export async function* splitLines(
   let number = 1;
   const take = (last: Uint8Array): Line => {
     length += last.length;
-    let bytes: Uint8Array | undefined;
-    if (length <= maxBytes) {
-      bytes = parts.length === 0 ? last : Buffer.concat([...parts, last]);
-      if (bytes.at(-1) === RETURN) bytes = bytes.subarray(0, -1);
-    }
+    const whole = parts.length === 0 ? last : Buffer.concat([...parts, last]);
+    const bytes = length <= maxBytes ? whole : undefined;
     parts = [];
     length = 0;
     return { number: number++, bytes };

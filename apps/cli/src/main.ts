@@ -33,6 +33,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+// A remark to whoever builds with the AWS SDK, on every run: standard error is for what users can act on.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 // A reader that went away is told to whoever writes; `--help | head` must not end in an exception.
 process.stdout.on('error', () => {});
 process.exit(await main(process.argv.slice(2)));

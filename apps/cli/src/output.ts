@@ -29,7 +29,7 @@ export class Output {
 
   /** Columns of the terminal; undefined: it is none. */
   get columns(): number | undefined {
-    return this.isTerminal ? (this.#stream.columns ?? 80) : undefined;
+    return this.isTerminal ? this.#stream.columns || 80 : undefined;
   }
 
   async line(text: string): Promise<void> {

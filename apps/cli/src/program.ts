@@ -51,18 +51,22 @@ export function createProgram(run: Runner): Command {
     .description('Transactional, encrypted, versioned state in an object store that nobody has to trust.')
     .usage('COMMAND [LOCATION] … [options]')
     .version(version, '--version', 'print the version')
-    .helpOption('--help', 'print help; after a command, that of the command')
+    .helpOption('--help', 'print help')
     .helpCommand(false)
     .configureOutput({ writeErr: () => {}, outputError: () => {} })
     .exitOverride();
-  program.addHelpText('after', `\n${GENERAL_HELP}`);
+  program.configureHelp({ subcommandTerm: (command) => command.name() });
+  program.addHelpText('after', `\n${wrapHelp(GENERAL_HELP)}`);
   for (const spec of COMMANDS) program.addCommand(createCommand(spec, run).copyInheritedSettings(program));
   return program;
 }
 
 const GENERAL_HELP = `${LOCATION_HELP}
+
 ${KEY_HELP}
+
 The encryption key: HOLDFAST_KEY (64 hex digits or base64) or --key-file FILE; --plaintext for none.
+
 With --json the result is JSON on standard output, and an error is JSON on standard error.
 
 ${EXIT_CODES_HELP}
@@ -80,8 +84,8 @@ function createCommand(spec: CommandSpec, run: Runner): Command {
     .description(`${spec.summary[0]!.toUpperCase()}${spec.summary.slice(1)}.`)
     .usage([...location, ...spec.operands, '[options]'].join(' '))
     .argument('[operands...]')
-    .helpOption('--help', 'print this')
-    .addHelpText('after', `\n${spec.help}`)
+    .helpOption('--help', 'print help')
+    .addHelpText('after', `\n${wrapHelp(spec.help)}`)
     .action((operands: string[], options: CommonOptions) => run(spec, operands, options));
   spec.addOptions?.(command);
   if (spec.needs === 'database')
@@ -89,4 +93,27 @@ function createCommand(spec: CommandSpec, run: Runner): Command {
       .option('--key-file <file>', 'read the key from FILE; default: HOLDFAST_KEY')
       .option('--plaintext', 'the database is not encrypted');
   return command.option('--json', 'print JSON');
+}
+
+const HELP_COLUMNS = 80;
+
+/** Fills paragraphs; indented lines and headings stay as they are. */
+function wrapHelp(text: string): string {
+  const lines: string[] = [];
+  let isOpen = false;
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith(' ') || line.endsWith(':')) {
+      lines.push(line);
+      isOpen = false;
+      continue;
+    }
+    for (const word of line.split(' ')) {
+      const last = lines.at(-1);
+      if (isOpen && last !== undefined && last.length + 1 + word.length <= HELP_COLUMNS)
+        lines[lines.length - 1] = `${last} ${word}`;
+      else lines.push(word);
+      isOpen = true;
+    }
+  }
+  return lines.join('\n');
 }

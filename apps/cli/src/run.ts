@@ -5,7 +5,8 @@
  * - Standard output holds the result only; everything else goes to standard error.
  * - The first Ctrl-C aborts, and what is in flight ends cleanly; a second one ends the process at once.
  */
-import { type Database, type ObjectStore, open, resolveLocation } from 'holdfast';
+import { setMaxListeners } from 'node:events';
+import { type Database, HoldfastError, type ObjectStore, open, resolveLocation } from 'holdfast';
 import type { Call, CommandSpec, CommonOptions } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { asUsage, type Failure, failureOf } from './failure.js';
@@ -25,6 +26,8 @@ export async function runCommand(
   const out = new Output(process.stdout);
   const json = options.json ?? false;
   const abort = new AbortController();
+  // Every request in flight listens to it.
+  setMaxListeners(0, abort.signal);
   let signalled: string | undefined;
   const onSignal = (name: NodeJS.Signals) => {
     if (signalled) process.exit(SIGNALS[name]);
@@ -53,9 +56,11 @@ export async function runCommand(
         return progress;
       },
       async open(mode): Promise<Database> {
-        const key = await readKey(options, process.env);
+        const { key, source } = await readKey(options, process.env);
         const rights = { create: mode === 'create', readOnly: mode === 'read' };
-        const db = await asUsage(() => open(location, { key, signal, ...rights }));
+        const db = await asUsage(() => open(location, { key, signal, ...rights })).catch((error: unknown) => {
+          throw withPlace(error, location, source);
+        });
         closers.push(() => db.close());
         return db;
       },
@@ -92,6 +97,23 @@ export async function runCommand(
   } finally {
     for (const name of Object.keys(SIGNALS)) process.off(name, onSignal);
   }
+}
+
+/** The engine knows neither what the location is called nor where the key came from. */
+function withPlace(error: unknown, location: string, keySource: string): unknown {
+  if (!(error instanceof HoldfastError)) return error;
+  const { code, message } = error;
+  if (code === 'NOT_FOUND')
+    return new HoldfastError(
+      code,
+      `There is no database in ${location}. Check the location, or make one with \`holdfast init ${location}\`.`,
+      { cause: error },
+    );
+  if (code === 'WRONG_KEY')
+    return new HoldfastError(code, `The key (${keySource}) does not open ${location}. ${message}`, {
+      cause: error,
+    });
+  return error;
 }
 
 type Reported = Omit<Failure, 'exitCode'> & { readonly exitCode: number };

@@ -7,6 +7,7 @@ export const deleteCommand: CommandSpec = defineCommand({
   operands: ['KEY'],
   needs: 'database',
   help: `${KEY_HELP}
+
 A key that is not there is not an error. Earlier versions still have what was deleted, for as long as they are kept.
 
 Examples:

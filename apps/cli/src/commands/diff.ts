@@ -14,6 +14,7 @@ export const diffCommand: CommandSpec = defineCommand<RangeOptions>({
   addOptions: addRangeOptions,
   help: `FROM and TO are versions or dates; without TO it is the newest version. Where FROM is the later one, the result
 is what would undo the change. A line begins with + (new), - (deleted) or ~ (changed: old value -> new value).
+
 ${MOMENT_HELP}
 
 Examples:

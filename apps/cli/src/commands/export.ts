@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { link, lstat, open, rename, rm } from 'node:fs/promises';
-import { finished } from 'node:stream/promises';
+import { Writable } from 'node:stream';
 import type { Snapshot } from 'holdfast';
 import { type CommandSpec, defineCommand } from '../command.js';
 import { asUsage, fileFailure, UsageError } from '../failure.js';
@@ -30,6 +29,7 @@ export const exportCommand: CommandSpec = defineCommand<ExportOptions>({
   help: `One {"key": …, "value": …} per line, in key order, all from one version, whatever is written meanwhile. import reads
 it back. FILE appears when it is complete; only you can read it, for it is not encrypted. Without FILE, or with -, the
 lines go to standard output.
+
 ${MOMENT_HELP}
 
 Examples:
@@ -110,10 +110,12 @@ async function writeFile(
     const file = await open(partial, 'wx', 0o600);
     let written: Written;
     try {
-      const stream = createWriteStream('', { fd: file, autoClose: false });
+      const stream = new Writable({
+        write: (chunk: Uint8Array, _encoding, done) => {
+          file.appendFile(chunk).then(() => done(), done);
+        },
+      });
       written = await write(new Output(stream));
-      stream.end();
-      await finished(stream);
       await file.sync();
     } finally {
       await file.close();

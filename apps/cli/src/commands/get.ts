@@ -12,6 +12,7 @@ export const getCommand: CommandSpec = defineCommand<{ raw?: boolean }>({
   addOptions: (command) =>
     command.option('--raw', 'a string or bytes as they are, without quotes or a newline'),
   help: `${KEY_HELP}
+
 The value is printed as JSON on one line. A key that is not there: nothing is printed, and the exit code is 1.
 
 Examples:

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
@@ -12,14 +11,14 @@ import { countOf, formatBytes, formatCount } from '../output.js';
 
 interface ImportOptions {
   readonly format?: string;
-  readonly keyColumn?: string[];
+  readonly keyColumn?: readonly string[];
   readonly delimiter: string;
   readonly infer?: boolean;
   readonly prefix?: string;
   readonly create?: boolean;
   readonly strict?: boolean;
   readonly rejects?: string;
-  readonly again?: true | string;
+  readonly as?: string;
 }
 
 /** Bad lines that people are shown. */
@@ -34,8 +33,9 @@ export const importCommand: CommandSpec = defineCommand<ImportOptions>({
     command
       .option('--format <format>', 'ndjson or csv; default: csv for *.csv, else ndjson')
       .option(
-        '--key-column <name...>',
-        'CSV: the column whose cells are the keys; several make a key of several parts',
+        '--key-column <name>',
+        'CSV: the column whose cells are the keys; once more for a key of several parts',
+        (name: string, before: string[] = []) => [...before, name],
       )
       .option('--delimiter <character>', 'CSV: what stands between cells', ',')
       .option('--infer', 'CSV: cells that are numbers, true, false or null become those; default: text')
@@ -43,26 +43,25 @@ export const importCommand: CommandSpec = defineCommand<ImportOptions>({
       .option('--create', 'make the database if there is none')
       .option('--strict', 'stop at the first bad line; what precedes it is written')
       .option('--rejects <file>', 'write bad lines to a new FILE, as they are')
-      .option('--again [name]', 'import a file that was imported before once more'),
+      .option('--as <name>', 'import a file that was imported before once more, under a new name'),
   help: `NDJSON is one {"key": …, "value": …} per line, as export writes it. In CSV the first line names the columns; the
 value of a row is an object of the columns that are not in the key.
 
 Entries are written in transactions of about 2 MiB of the file. After an interruption run the same command again: it
-goes on where it stopped, and writes nothing twice. To write a file again that was imported completely, say --again;
-with --again NAME that, too, can be continued after an interruption.
+goes on where it stopped, and writes nothing twice. Nor does it write a file
+again that was imported completely, unless you give it a new name: --as second.
 
 Good lines are imported and bad ones reported with their number; the exit code is then 1.
 
 Examples:
   $ holdfast import file:./state backup.ndjson
-  $ holdfast import file:./state users.csv --key-column country id --prefix users --infer
+  $ holdfast import file:./state users.csv --key-column country --key-column id --infer
   $ holdfast export file:./a | holdfast import file:./b - --create`,
   async run(call) {
     const { options, signal } = call;
     const path = call.operands[0]!;
     const isCsv = formatOf(path, options);
     const prefix = options.prefix === undefined ? [] : parseKeyArgument(options.prefix);
-    const again = typeof options.again === 'string' ? options.again : options.again && randomUUID();
     const input = await openInput(path);
     const rejects = options.rejects === undefined ? undefined : await openNew(options.rejects);
     let keepRejects = false;
@@ -73,7 +72,7 @@ Examples:
         infer: options.infer ?? false,
         delimiter: options.delimiter,
       };
-      const seed = JSON.stringify([isCsv ? csv : 'ndjson', printKey(prefix), again ?? '']);
+      const seed = JSON.stringify([isCsv ? csv : 'ndjson', printKey(prefix), options.as ?? '']);
       const strict = options.strict ?? false;
       const onBad = async ({ line, raw }: Row, problem: string): Promise<void> => {
         if (importer.tally.badRows <= SHOWN_MAX) call.say(`line ${line}: ${problem}`);
@@ -143,7 +142,7 @@ async function report(
       `Imported ${countOf(written, 'entry', 'entries')} in ${(end.ms / 1000).toFixed(1)} s (version ${end.version}).${before}`,
     );
     if (entriesBefore > 0 && written === 0)
-      call.say('This file was imported before. To write it again, say --again.');
+      call.say('This file was imported before. To write it again, give it a new name: --as second.');
     if (badRows > SHOWN_MAX)
       call.say(
         `… and ${countOf(badRows - SHOWN_MAX, 'bad line')} more; --json lists up to ${formatCount(BAD_ROWS_TOLD_MAX)}.`,

@@ -26,6 +26,7 @@ export const listCommand: CommandSpec = defineCommand<ListOptions>({
   needs: 'database',
   addOptions: addListOptions,
   help: `${KEY_HELP}
+
 On a terminal lines are aligned and cut to its width; into a pipe they are KEY<tab>VALUE, and nothing is cut.
 With --json there is one {"key", "value", "version", "versionstamp"} per line.
 

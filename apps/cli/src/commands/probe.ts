@@ -26,7 +26,12 @@ Examples:
         checks: checks.map(({ name, expected, found, ok }) => ({ name, expected, found, ok })),
       });
     else {
-      const rows = checks.map(({ name, expected, found, ok }) => [ok ? 'ok' : 'BAD', name, expected, found]);
+      const rows = checks.map(({ name, expected, found, ok }) => [
+        ok ? 'ok' : 'BAD',
+        name,
+        expected,
+        found === expected ? 'the same' : found,
+      ]);
       await out.table([['', 'CHECK', 'EXPECTED', 'FOUND'], ...rows]);
       const failed = checks.filter(({ ok }) => !ok).length;
       await out.line(

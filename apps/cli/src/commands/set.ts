@@ -15,6 +15,7 @@ export const setCommand: CommandSpec = defineCommand<ValueOptions>({
       .option('--bytes', 'the value is the bytes of the file or of standard input, as they are')
       .option('--bytes-hex', 'the value is bytes in hex'),
   help: `${KEY_HELP}
+
 A VALUE is JSON; - reads it from standard input. What JSON lacks is written as {"$bytes": "base64"},
 {"$bigint": "1"}, {"$date": "2026-11-22T15:00:00.000Z"}, {"$map": [[key, value]]}, {"$set": [value]},
 {"$number": "NaN"}, {"$undefined": true}.
