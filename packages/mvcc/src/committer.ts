@@ -9,11 +9,11 @@
 import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
 import { advance } from './advance.js';
 import type { Context } from './context.js';
-import type { Log } from './log.js';
+import { type Log, missingRecord } from './log.js';
 import type { PreparedFlush, Proposal, Waiting } from './proposal.js';
-import { publish } from './publish.js';
+import { outcomeUnknown, type PublishOutcome, publish } from './publish.js';
 import type { BuiltRecord, RecordBuilder } from './record-builder.js';
-import { instant, type Tip } from './tip.js';
+import { type Instant, instant, type Tip } from './tip.js';
 import { type Verdict, validate } from './validate.js';
 import { ORDER_MAX, type Stamp } from './versionstamp.js';
 import type { View } from './view.js';
@@ -21,6 +21,7 @@ import type { View } from './view.js';
 /** A record carries its writes inline up to here; the rest of the queue goes into the next. */
 const GROUP_BYTES_MAX = 1024 * 1024;
 const GROUP_TRANSACTIONS_MAX = Math.min(4096, ORDER_MAX);
+const SETTLE_PAUSE_MS_FIRST = 50;
 
 export interface CommitterStats {
   commits: number;
@@ -183,12 +184,12 @@ export class Committer {
       const usable = flush && flush.after === view.flushedThrough ? flush : undefined;
       if (accepted.length === 0 && !usable) return false;
       const built = await this.#builder.build(view, accepted, usable);
+      const sent = instant(this.#context.clock);
       const outcome = await publish(this.#context, this.#log, built.record.version, built.bytes, {
         timeoutMs: this.#commitTimeoutMs,
         makeFence: async () => (await this.#builder.build(view, [], undefined)).bytes,
       });
-      const mine =
-        outcome === 'created' ? await this.#confirm(view, built) : await this.#findAfterLoss(built);
+      const mine = await this.#settle(outcome, view, built, sent);
       if (mine) {
         this.stats.commits++;
         this.stats.transactions += accepted.length;
@@ -211,38 +212,74 @@ export class Committer {
     }
   }
 
+  /** Whether our record is the one of its version. From here on a failure can't say that nothing happened. */
+  async #settle(outcome: PublishOutcome, view: View, built: BuiltRecord, sent: Instant): Promise<boolean> {
+    const { clock } = this.#context;
+    const deadline = clock.monotonic() + this.#commitTimeoutMs;
+    for (let pauseMs = SETTLE_PAUSE_MS_FIRST; ; pauseMs *= 2) {
+      try {
+        return outcome.slot === 'created'
+          ? await this.#confirm(outcome, view, built, sent)
+          : await this.#findAfterLoss(built);
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw outcomeUnknown(built.record.version, error);
+        if (error.code !== 'UNAVAILABLE')
+          throw new HoldfastError(error.code, error.message, { cause: error, maybeCommitted: true });
+        if (clock.monotonic() >= deadline) throw outcomeUnknown(built.record.version, error);
+        await clock.sleep(pauseMs);
+      }
+    }
+  }
+
   /** The store created our record. Whether that makes it part of the chain. */
-  async #confirm(view: View, built: BuiltRecord): Promise<boolean> {
+  async #confirm(outcome: PublishOutcome, view: View, built: BuiltRecord, sent: Instant): Promise<boolean> {
+    const { version } = built.record;
     // A slot that looked empty may have been a collected one: after half the grace period only the tip tells.
     if (this.#tip.isStale()) {
       const newest = await this.#log.newest();
       const tip = newest === undefined ? undefined : await this.#log.read(newest);
-      if (tip === undefined || tip.version < built.record.version || tip.floor > built.record.version) {
+      if (tip === undefined || tip.version < version)
+        throw new HoldfastError(
+          'UNAVAILABLE',
+          `The listing of the log does not show record ${version}, just created.`,
+        );
+      if (tip.floor > version) {
+        // What we created is an orphan below the floor. An earlier PUT may have been committed, and collected.
+        if (outcome.sentBefore) throw belowFloor(version, tip.floor);
         await this.#tip.follow();
         return false;
       }
     }
     const next = await advance(this.#context, view, built.record, { manifest: built.manifest });
-    this.#tip.adopt(next, instant(this.#context.clock));
+    this.#tip.adopt(next, sent);
     return true;
   }
 
   /** The slot is taken: by a copy of our own PUT, or by another writer, whose records we then follow. */
   async #findAfterLoss(built: BuiltRecord): Promise<boolean> {
-    await this.#tip.follow(true);
     const { version, hash } = built.record;
-    if (this.#tip.view.version < version)
+    const tip = await this.#tip.follow(true);
+    if (tip.version < version)
       throw new HoldfastError(
         'CORRUPT',
-        `The store says that ${recordName(version)} exists, and then that it doesn't. Expected read-after-write consistency; nothing was acknowledged.`,
-        { maybeCommitted: true },
+        `The store says that ${recordName(version)} exists, and then that it doesn't: expected a store that reads its own writes.`,
       );
+    // Below the floor a slot proves nothing: it may have been collected, and taken again.
+    if (tip.floor > version) throw belowFloor(version, tip.floor);
     const seen = this.#tip.hashAt(version) ?? (await this.#log.readHeader(version))?.hash;
-    return seen !== undefined && equalBytes(seen, hash);
+    if (seen === undefined) throw missingRecord(version, `Record ${tip.version}`);
+    return equalBytes(seen, hash);
   }
 
   #countConflict(view: View): void {
     this.stats.conflicts++;
     this.#context.emit({ type: 'conflict', version: view.version });
   }
+}
+
+function belowFloor(version: number, floor: number): HoldfastError {
+  return outcomeUnknown(
+    version,
+    new Error(`the oldest version retained is ${floor} by now, and what lay below it is collected`),
+  );
 }

@@ -23,7 +23,7 @@ import {
   type StoredAndBytes,
   userKey,
 } from './entry-reader.js';
-import { Flusher } from './flusher.js';
+import { Flusher, isFlushDue } from './flusher.js';
 import { type Change, History, type LogEntry } from './history.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceOptions } from './namespace.js';
@@ -160,15 +160,17 @@ export class Database implements AsyncDisposable {
     options.signal?.throwIfAborted();
     const view = this.#tip.view;
     if (this.#isFreshEnough(options)) return view.get(stored, bytes, options);
-    const [now, found] = await Promise.all([this.#tip.refresh(), view.get(stored, bytes, options)]);
-    options.signal?.throwIfAborted();
+    const [now, found] = await Promise.all([
+      this.#tip.refresh(options.signal),
+      view.get(stored, bytes, options),
+    ]);
     return now === view ? found : now.get(stored, bytes, options);
   }
 
   async #fresh(options: ReadOptions): Promise<View> {
     this.#checkOpen();
     options.signal?.throwIfAborted();
-    return this.#isFreshEnough(options) ? this.#tip.view : this.#tip.refresh();
+    return this.#isFreshEnough(options) ? this.#tip.view : this.#tip.refresh(options.signal);
   }
 
   #isFreshEnough({ maxStalenessMs = 0 }: ReadOptions): boolean {
@@ -352,6 +354,12 @@ export class Database implements AsyncDisposable {
   flush(): Promise<boolean> {
     this.#checkWritable();
     return this.#flusher.flush();
+  }
+
+  /** Does what is due: a flush, if the tail has grown. For processes opened with `maintenance: 'manual'`. */
+  async maintain(): Promise<{ flushed: boolean }> {
+    this.#checkWritable();
+    return { flushed: isFlushDue(await this.#tip.refresh()) && (await this.#flusher.flush()) };
   }
 
   /** Fetches and checks every object again. */

@@ -12,11 +12,12 @@ import { StoreError } from '@holdfast/object-store';
 import { type Context, fromStoreError } from './context.js';
 import type { Log } from './log.js';
 
-export type PublishOutcome =
-  /** The store created it: ours. */
-  | 'created'
-  /** The slot holds a record: ours or another's, read it. */
-  | 'occupied';
+export interface PublishOutcome {
+  /** `created`: by this PUT. `occupied`: the slot holds a record, ours or another's: read it. */
+  readonly slot: 'created' | 'occupied';
+  /** An earlier PUT of the same bytes was sent whose outcome is not known. */
+  readonly sentBefore: boolean;
+}
 
 const BACKOFF_MS_FIRST = 20;
 const BACKOFF_MS_MAX = 2_000;
@@ -42,7 +43,7 @@ export async function publish(
   for (let attempt = 0; ; attempt++) {
     try {
       const result = await store.put(name, bytes, { ifAbsent: true });
-      return result.occupied ? 'occupied' : 'created';
+      return { slot: result.occupied ? 'occupied' : 'created', sentBefore: maybeSent };
     } catch (error) {
       const code = error instanceof StoreError ? error.code : undefined;
       if (code !== 'UNKNOWN_OUTCOME' && code !== 'UNAVAILABLE')
@@ -50,7 +51,7 @@ export async function publish(
       if (code === 'UNKNOWN_OUTCOME') {
         if (!maybeSent) context.emit({ type: 'unknown-outcome', version });
         maybeSent = true;
-        if (await isOccupied(log, version)) return 'occupied';
+        if (await isOccupied(log, version)) return { slot: 'occupied', sentBefore: true };
       }
       if (clock.monotonic() >= deadline)
         return await giveUp(context, log, version, maybeSent, error, options);
@@ -86,18 +87,25 @@ async function giveUp(
         `Record ${version} could not be written within ${options.timeoutMs} ms and was fenced off: the commit did not happen and can't happen any more. Try again.`,
         { cause },
       );
-    return 'occupied';
+    return { slot: 'occupied', sentBefore: true };
   } catch (error) {
     if (error instanceof StoreError) {
-      if (await isOccupied(log, version).catch(() => undefined)) return 'occupied';
-      throw new HoldfastError(
-        'OUTCOME_UNKNOWN',
-        `Record ${version} was sent and the store has not said what became of it (${error.message}). The writes may have taken effect: ask outcome(requestId), or read them back before sending them again.`,
-        { cause: error, maybeCommitted: true },
-      );
+      if (await isOccupied(log, version).catch(() => undefined))
+        return { slot: 'occupied', sentBefore: true };
+      throw outcomeUnknown(version, error);
     }
     throw error;
   }
+}
+
+/** What a caller hears when neither yes nor no can be said. */
+export function outcomeUnknown(version: number, cause: unknown): HoldfastError {
+  const why = cause instanceof Error ? ` (${cause.message})` : '';
+  return new HoldfastError(
+    'OUTCOME_UNKNOWN',
+    `Record ${version} was sent, and what became of it could not be learnt${why}. The writes may have taken effect: ask outcome(requestId), or read them back before sending them again.`,
+    { cause, maybeCommitted: true },
+  );
 }
 
 function backoffMs(context: Context, attempt: number, error: unknown): number {

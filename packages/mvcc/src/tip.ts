@@ -15,7 +15,7 @@ import { type Log, missingRecord } from './log.js';
 import type { View } from './view.js';
 
 /** Two clocks, because either may be wrong: a suspended machine stops one, an administrator sets the other. */
-interface Instant {
+export interface Instant {
   readonly wall: number;
   readonly monotonic: number;
 }
@@ -80,7 +80,12 @@ export class Tip {
    * The state with everything acknowledged before this call. Calls that come while a probe is under way share
    * the one after it: that one begins after them.
    */
-  refresh(): Promise<View> {
+  refresh(signal?: AbortSignal): Promise<View> {
+    const shared = this.#refresh();
+    return signal ? orAborted(shared, signal) : shared;
+  }
+
+  #refresh(): Promise<View> {
     if (this.#refreshing === undefined) return this.#begin();
     this.#next ??= this.#refreshing.then(
       () => this.#begin(),
@@ -130,6 +135,21 @@ export class Tip {
     if (record === undefined) throw missingRecord(newest, 'The listing of the log');
     const at = await jump(this.#context, this.#log, record, view);
     this.adopt(at, asked);
+  }
+}
+
+/** The work is shared with others: an abort ends the waiting for it, not the work. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort!);
   }
 }
 
