@@ -65,7 +65,7 @@ function checkAnswers(entries: readonly Entry[]): Finding {
   const repeated = entries.filter(({ answer }) => answer?.repeated !== undefined).length;
   return {
     check: 'calls',
-    detail: `${count(entries.length)} calls, each answered; ${count(repeated)} were sent twice and took effect once`,
+    detail: `${count(entries.length)} calls, each answered; ${count(repeated)} were sent twice and count once`,
     problems: entries
       .filter(isPending)
       .map(({ request }) => `${request.requestId} (${request.contract}.${request.method}) has no answer.`),
