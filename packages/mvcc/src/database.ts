@@ -27,7 +27,7 @@ import { Flusher, isFlushDue } from './flusher.js';
 import { type Change, History, type LogEntry } from './history.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceOptions } from './namespace.js';
-import { type OpenOptions, openParts, probeStore, storeFingerprint } from './open.js';
+import { checkOptions, type OpenOptions, openParts, probeStore, storeFingerprint } from './open.js';
 import { RecordBuilder } from './record-builder.js';
 import { encodeClosed, type Outcome, outcomeOf, requestKey } from './requests.js';
 import { Snapshot } from './snapshot.js';
@@ -77,6 +77,7 @@ const WATCH_POLL_MS = 1_000;
 
 /** Opens the database in `store`, or makes it. */
 export async function openDatabase(store: ObjectStore, options: OpenOptions): Promise<Database> {
+  checkOptions(options);
   const { clock, random } = options;
   const traffic = new Traffic();
   const wrapped = withRetry(metered(store, { meter: traffic }), {

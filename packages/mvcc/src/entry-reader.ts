@@ -54,6 +54,19 @@ export function userKey(key: Key): StoredAndBytes {
   return { stored: toStoredKey(bytes), bytes };
 }
 
+/** Keys to get, or a message that says what they must be. */
+export function checkKeys(keys: readonly Key[]): readonly Key[] {
+  if (Array.isArray(keys)) return keys;
+  throw new TypeError(`getMany: expected an array of keys, found ${keys === null ? 'null' : typeof keys}.`);
+}
+
+/** The bounds of a range where order and limit have no meaning: given, they are refused rather than ignored. */
+export function userBounds(range: KeyRange): Bounds {
+  if (range === undefined)
+    throw new TypeError('expected a range such as { prefix: key }, found undefined; {} stands for all keys');
+  return boundsInSpace(USER_SPACE, keyBounds(range));
+}
+
 export interface ParsedRange {
   readonly bounds: Bounds;
   readonly reverse: boolean;
@@ -62,7 +75,10 @@ export interface ParsedRange {
 }
 
 export function userRange(range: Range | undefined, options: ListOptions = {}): ParsedRange {
-  const { reverse, limit, ...keys } = (range ?? {}) as Range & Record<string, unknown>;
+  // What is no range is left to `keyBounds` to refuse.
+  const isFields = typeof range === 'object' && range !== null && !Array.isArray(range);
+  const { reverse, limit, ...fields } = (isFields ? range : {}) as Range & Record<string, unknown>;
+  const keys = isFields ? fields : range;
   const most = options.limit ?? limit ?? Number.POSITIVE_INFINITY;
   if (
     typeof most !== 'number' ||
@@ -70,7 +86,7 @@ export function userRange(range: Range | undefined, options: ListOptions = {}): 
     (most !== Number.POSITIVE_INFINITY && !Number.isInteger(most))
   )
     throw new RangeError(`limit: expected a whole number from 0, found ${String(most)}.`);
-  const bounds = boundsInSpace(USER_SPACE, keyBounds(keys as KeyRange));
+  const bounds = boundsInSpace(USER_SPACE, keyBounds(keys as KeyRange | undefined));
   return { bounds, reverse: options.reverse ?? reverse ?? false, limit: most };
 }
 

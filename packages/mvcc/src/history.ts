@@ -10,7 +10,7 @@ import {
 import type { CallOptions } from '@holdfast/object-store';
 import { advance, jump } from './advance.js';
 import type { Context } from './context.js';
-import { userRange } from './entry-reader.js';
+import { userBounds } from './entry-reader.js';
 import { type Log, missingRecord } from './log.js';
 import { expired } from './snapshot.js';
 import { toStoredKey } from './space.js';
@@ -126,6 +126,11 @@ export class History {
   ): AsyncGenerator<LogEntry, void, undefined> {
     const tip = await this.#tip.refresh();
     const { from = tip.version, to = tip.floor } = options;
+    for (const [name, version] of Object.entries({ from, to }))
+      if (!Number.isSafeInteger(version) || version < 1 || version > tip.version)
+        throw new RangeError(
+          `log: expected ${name} to be a version from 1 to ${tip.version}, found ${String(version)}.`,
+        );
     for await (const record of this.records(from, to, options)) {
       const { transactions } = record.body;
       yield {
@@ -152,7 +157,9 @@ export class History {
     options: { from?: number | undefined; signal?: AbortSignal | undefined; pollMs: number },
   ): AsyncGenerator<Change, void, undefined> {
     const { signal, pollMs } = options;
-    const { bounds } = userRange(range);
+    if (!(typeof pollMs === 'number' && pollMs >= 0))
+      throw new RangeError(`pollMs: expected milliseconds from 0, found ${String(pollMs)}.`);
+    const bounds = userBounds(range ?? {});
     const begin = toStoredKey(bounds.begin);
     const end = toStoredKey(bounds.end!);
     let view =
@@ -162,7 +169,9 @@ export class History {
     try {
       while (!signal?.aborted) {
         const known = this.#tip.view.version;
-        for await (const record of this.records(view.version + 1, known, { signal })) {
+        // Nothing new is no walk: backwards from the record that is not there yet.
+        const news = known > view.version ? this.records(view.version + 1, known, { signal }) : [];
+        for await (const record of news) {
           const next = await advance(this.#context, view, record, { signal });
           const before = new Map<string, Uint8Array | undefined>();
           for await (const { key, value, order, stored } of recordWrites(next, record, { signal })) {

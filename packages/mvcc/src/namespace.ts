@@ -1,5 +1,5 @@
 /** A database seen through a key prefix, with codecs of its own. */
-import type { Key, KeyPart, KeyTuple } from '@holdfast/core';
+import { encodeKey, type Key, type KeyPart, type KeyTuple } from '@holdfast/core';
 import type { Entry, ListOptions, Range, ReadOptions } from './entry-reader.js';
 import type { Transaction } from './transaction.js';
 
@@ -135,5 +135,8 @@ export interface NamespaceTransaction<V> {
 }
 
 function asTuple(key: Key): readonly KeyPart[] {
-  return typeof key === 'string' || key instanceof Uint8Array ? [key] : key;
+  if (typeof key === 'string' || key instanceof Uint8Array) return [key];
+  // Says what a key must be, where this is none.
+  if (!Array.isArray(key)) encodeKey(key);
+  return key;
 }

@@ -79,7 +79,6 @@ export interface Opened {
 }
 
 export async function openParts(store: ObjectStore, options: OpenOptions): Promise<Opened> {
-  checkOptions(options);
   const clock = options.clock ?? systemClock;
   const provider = options.crypto ?? defaultProvider();
   const { signal } = options;
@@ -219,7 +218,7 @@ export async function probeStore(store: ObjectStore, options: OpenOptions): Prom
   const { signal } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
-  const report = await callStore('probing it', () => probe(store, { clock, random, signal }));
+  const report = await callStore('probing it', () => probe(store, { clock, random, signal, swaps: false }));
   if (report.safe) return;
   const failed = report.checks.filter((check) => !check.ok);
   throw new HoldfastError(
@@ -234,9 +233,15 @@ export function storeFingerprint(store: ObjectStore, provider: CryptoProvider): 
   return provider.sha256(new TextEncoder().encode(`holdfast/1 store ${store.identity}`)).slice(0, 8);
 }
 
-function checkOptions(options: OpenOptions): void {
-  const { key, cacheBytes, graceMs, commitTimeoutMs } = options;
-  const isProvider = typeof key === 'object' && 'wrap' in key && 'unwrap' in key;
+/** @throws TypeError or RangeError, before anything is asked of the store. */
+export function checkOptions(options: OpenOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(
+      `open: expected options with a key, such as { key: 32 bytes }, found ${options === null ? 'null' : typeof options}.`,
+    );
+  const { key, cacheBytes, graceMs, commitTimeoutMs, probe, maintenance } = options;
+  const isProvider =
+    typeof key === 'object' && key !== null && !(key instanceof Uint8Array) && isKeyProvider(key);
   if (!(key instanceof Uint8Array ? key.length === 32 : key === 'plaintext' || isProvider))
     throw new TypeError(
       `key: expected 32 bytes, a KeyProvider ({ wrap, unwrap }) or 'plaintext', found ${key instanceof Uint8Array ? `${key.length} bytes` : key === undefined ? 'nothing' : typeof key}.`,
@@ -244,4 +249,18 @@ function checkOptions(options: OpenOptions): void {
   for (const [name, value] of Object.entries({ cacheBytes, graceMs, commitTimeoutMs }))
     if (value !== undefined && !(typeof value === 'number' && value >= 0))
       throw new RangeError(`${name}: expected a number from 0, found ${String(value)}.`);
+  if (cacheBytes !== undefined && !Number.isSafeInteger(cacheBytes))
+    throw new RangeError(`cacheBytes: expected a whole number of bytes, found ${cacheBytes}.`);
+  checkChoice('probe', probe, ['auto', 'always', 'skip']);
+  checkChoice('maintenance', maintenance, ['auto', 'manual']);
+}
+
+function isKeyProvider(key: Partial<Record<'wrap' | 'unwrap', unknown>>): boolean {
+  return typeof key.wrap === 'function' && typeof key.unwrap === 'function';
+}
+
+function checkChoice(name: string, found: string | undefined, choices: readonly string[]): void {
+  if (found === undefined || choices.includes(found)) return;
+  const expected = choices.map((choice) => `'${choice}'`).join(', ');
+  throw new TypeError(`${name}: expected one of ${expected}, found ${JSON.stringify(found)}.`);
 }

@@ -60,8 +60,7 @@ export async function uploadRun(
   };
   for (const entry of entries) {
     builder ??= new SegmentBuilder(context.sealing, newObjectId(context, baseVersion));
-    const pending = builder.add(entry);
-    if (pending) await pending;
+    builder.add(entry);
     if (builder.bytes >= SEGMENT_BYTES) {
       await close(builder);
       builder = undefined;

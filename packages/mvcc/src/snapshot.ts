@@ -9,6 +9,7 @@ import {
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import {
+  checkKeys,
   countLive,
   type Entry,
   entryOf,
@@ -16,6 +17,7 @@ import {
   liveEntries,
   liveKeys,
   type Range,
+  userBounds,
   userKey,
   userRange,
 } from './entry-reader.js';
@@ -68,8 +70,8 @@ export class Snapshot {
     return (await this.getEntry<V>(key))?.value;
   }
 
-  getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]> {
-    return Promise.all(keys.map((key) => this.get<V>(key)));
+  async getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]> {
+    return Promise.all(checkKeys(keys).map((key) => this.get<V>(key)));
   }
 
   async getEntry<V = unknown>(key: Key): Promise<Entry<V> | undefined> {
@@ -109,7 +111,7 @@ export class Snapshot {
   async *diff(other: Snapshot, range?: KeyRange): AsyncGenerator<Difference, void, undefined> {
     const forward = other.version >= this.version;
     const [older, newer] = forward ? [this.#view, other.#view] : [other.#view, this.#view];
-    const { bounds } = userRange(range);
+    const bounds = userBounds(range ?? {});
     const cursor = newer.scan(bounds, { ...this.#calls, newerThan: older.version });
     for (await cursor.start(); !cursor.done; await cursor.next()) {
       if (cursor.version <= older.version) continue;

@@ -52,6 +52,7 @@ export async function runTransaction<T>(
   options: TransactOptions = {},
 ): Promise<Committed<T>> {
   const { context } = parts;
+  checkCall(body, options);
   const { signal, requestId, maxRetries = RETRIES_MAX } = options;
   const meter = options.budget ? new BudgetMeter(options.budget, options.meter) : options.meter;
   const calls = { ...options, meter };
@@ -106,6 +107,7 @@ async function runOnce<T>(
   try {
     result = await body(tx);
   } catch (error) {
+    tx.finish();
     // What the body concluded from a state that has since changed is no conclusion.
     if (!(error instanceof HoldfastError)) await confirmReads(parts, tx, isolation);
     throw error;
@@ -161,6 +163,22 @@ function* bulkEntries(
   for (const [stored, change] of tx.changes.entries())
     if (isBulkWrite(stored, change))
       yield { key: fromStoredKey(stored), value: change.value, version: 0, order: 0 };
+}
+
+function checkCall(body: unknown, options: TransactOptions): void {
+  const { isolation, maxRetries, digest } = options;
+  if (typeof body !== 'function')
+    throw new TypeError(
+      `transact: expected a function that takes a transaction, found ${body === null ? 'null' : typeof body}.`,
+    );
+  if (isolation !== undefined && isolation !== 'serializable' && isolation !== 'snapshot')
+    throw new TypeError(
+      `isolation: expected 'serializable' or 'snapshot', found ${JSON.stringify(isolation)}.`,
+    );
+  if (maxRetries !== undefined && !(typeof maxRetries === 'number' && maxRetries >= 0))
+    throw new RangeError(`maxRetries: expected a number from 0, found ${String(maxRetries)}.`);
+  if (digest !== undefined && typeof digest !== 'string' && !(digest instanceof Uint8Array))
+    throw new TypeError(`digest: expected a string or a Uint8Array, found ${typeof digest}.`);
 }
 
 /** A request's result is stored with it, so it must be something that can be stored. */

@@ -16,6 +16,7 @@ import {
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import {
+  checkKeys,
   countLive,
   type Entry,
   entryOf,
@@ -24,6 +25,7 @@ import {
   liveKeys,
   type Range,
   type StoredAndBytes,
+  userBounds,
   userKey,
   userRange,
 } from './entry-reader.js';
@@ -116,8 +118,8 @@ export class TransactionAttempt implements Transaction {
     return (await this.getEntry<V>(key))?.value;
   }
 
-  getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]> {
-    return Promise.all(keys.map((key) => this.get<V>(key)));
+  async getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]> {
+    return Promise.all(checkKeys(keys).map((key) => this.get<V>(key)));
   }
 
   async getEntry<V = unknown>(key: Key): Promise<Entry<V> | undefined> {
@@ -180,7 +182,7 @@ export class TransactionAttempt implements Transaction {
 
   async deleteRange(range: KeyRange): Promise<number> {
     const stored: StoredKey[] = [];
-    const { bounds } = userRange(range);
+    const bounds = userBounds(range);
     this.#check();
     const cursor = new TrackedCursor(this.#view, this, bounds, { ...this.#calls, keysOnly: true });
     for (await cursor.start(); !cursor.done; await cursor.next())

@@ -113,6 +113,12 @@ describe('probe', () => {
     expect(recording.calls.some((call) => call.key.endsWith('/swap'))).toBe(false);
   });
 
+  test('does not ask for swaps where the caller needs none', async () => {
+    const store = unsafe['ignores ifMatch']!(new MemoryStore());
+    expect((await probe(store)).safe).toBe(false);
+    expect((await probe(store, { swaps: false })).safe).toBe(true);
+  });
+
   test('lost answers and short failures are looked into, and prove nothing', async () => {
     for (let seed = 0; seed < 25; seed++) {
       const clock = new ManualClock();

@@ -17,6 +17,8 @@ export interface ProbeOptions {
   /** How many creates race for one key. 8 unless given. */
   readonly racers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether compare-and-swap is checked too. As the adapter claims it unless given; commits don't use it. */
+  readonly swaps?: boolean | undefined;
   /** Objects are written under `<prefix>probe/<random>/`. Empty unless given. */
   readonly prefix?: string | undefined;
 }
@@ -47,7 +49,7 @@ export async function probe(store: ObjectStore, options: ProbeOptions = {}): Pro
     await run.readAfterWrite();
     await run.createTwice();
     await run.racingCreates(options.racers ?? 8);
-    if (store.capabilities.putIfMatch) await run.compareAndSwap();
+    if (options.swaps ?? store.capabilities.putIfMatch) await run.compareAndSwap();
     await run.range();
     await run.listing();
   } finally {

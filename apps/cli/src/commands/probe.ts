@@ -19,7 +19,7 @@ Examples:
     const { out, options, signal } = call;
     call.interrupted = () => 'What the probe wrote was deleted.';
     const store = await call.openStore();
-    const { safe, checks } = await probe(store, { signal });
+    const { safe, checks } = await probe(store, { signal, swaps: false });
     if (options.json)
       await out.json({
         safe,
