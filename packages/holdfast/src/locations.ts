@@ -15,6 +15,7 @@ export interface LocationOptions {
     | undefined;
 }
 
+const CALLS = ['get', 'put', 'delete', 'list'] as const;
 const SCHEMES =
   'memory:, file:./dir, s3://bucket/prefix, minio://host:port/bucket/prefix, oss://bucket/prefix';
 
@@ -23,7 +24,16 @@ export async function resolveLocation(
   location: Location,
   options: LocationOptions = {},
 ): Promise<ObjectStore> {
-  if (typeof location === 'object' && !(location instanceof URL)) return location;
+  if (typeof location === 'object' && location !== null && !(location instanceof URL)) {
+    if (CALLS.every((call) => typeof location[call] === 'function') && location.capabilities) return location;
+    throw new TypeError(
+      `Not a location: expected an ObjectStore (capabilities, ${CALLS.join(', ')}) or one of ${SCHEMES}, found another object.`,
+    );
+  }
+  if (typeof location !== 'string' && !(location instanceof URL))
+    throw new TypeError(
+      `Not a location: expected one of ${SCHEMES}, or an ObjectStore, found ${location === null ? 'null' : typeof location}.`,
+    );
   const text = String(location);
   const { credentials } = options;
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase();
@@ -64,7 +74,13 @@ function filePath(text: string): string {
       throw new TypeError(
         `A file: location has no host: expected file:./dir or file:///dir, found host ${url.host}.`,
       );
-    return decodeURIComponent(url.pathname);
+    try {
+      return decodeURIComponent(url.pathname);
+    } catch {
+      throw new TypeError(
+        'A file: URL has bad percent-encoding: expected % and two hex digits for a byte of UTF-8.',
+      );
+    }
   }
   if (path === '') throw new TypeError('A file: location needs a folder: expected file:./dir, found file:.');
   return path;

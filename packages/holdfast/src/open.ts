@@ -9,5 +9,5 @@ export type OpenOptions = DatabaseOptions & LocationOptions;
  * PREFIX_IN_USE, STORE_UNSAFE, STORE_REFUSED, UNAVAILABLE, CORRUPT, UNSUPPORTED_FORMAT.
  */
 export async function open(location: Location, options: OpenOptions): Promise<Database> {
-  return openDatabase(await resolveLocation(location, options), options);
+  return openDatabase(await resolveLocation(location, options ?? {}), options);
 }
