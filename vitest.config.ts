@@ -34,7 +34,13 @@ export default defineConfig({
         test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: ['test/servers/**'] },
       },
       ...(process.env.HOLDFAST_TEST_SERVERS
-        ? [{ extends: true as const, test: { name: 'servers', include: ['test/servers/**/*.test.ts'] } }]
+        ? [
+            {
+              extends: true as const,
+              // One file after the other: some start many processes, and one measures memory.
+              test: { name: 'servers', include: ['test/servers/**/*.test.ts'], fileParallelism: false },
+            },
+          ]
         : []),
     ],
     testTimeout: 30_000,

@@ -71,6 +71,7 @@ const STOP_MS = 2_000;
 export async function runCampaign(campaign: Campaign): Promise<CampaignReport> {
   const { folder, style, requestIds, workers: count, calls, kills, stops = 0, stopMs = STOP_MS } = campaign;
   const seed = campaign.seed ?? Number(process.env.HOLDFAST_CAMPAIGN_SEED ?? randomInt(2 ** 31));
+  console.log(`HOLDFAST_CAMPAIGN_SEED=${seed}`);
   const draw = drawFrom(seed);
   const key = randomBytes(32).toString('hex');
   const journalOf = (worker: number): string => join(folder, `worker-${worker}.jsonl`);

