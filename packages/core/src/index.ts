@@ -1,8 +1,12 @@
 export { BlockCache } from './block-cache.js';
+export { ByteReader, ByteWriter, compareBytes, concatBytes, equalBytes, toHex } from './bytes.js';
 export { type Entry, VALUE_PIECE_BYTES } from './entry.js';
+export { ENVELOPE_BYTES, type Envelope, FORMAT_VERSION, readEnvelope, type Sealing } from './envelope.js';
+export { corrupt, HoldfastError, type HoldfastErrorCode, type HoldfastErrorOptions } from './errors.js';
 export { encodeKey, type Key, type KeyPart, type KeyTuple, MAX_KEY_BYTES, MAX_KEY_DEPTH } from './key.js';
 export { decodeKey } from './key-decode.js';
 export { type KeyRange, keyBounds } from './key-range.js';
+export { Manifest, type PageRef, type PageUpload, readManifestSection } from './manifest.js';
 export {
   CompactRange,
   compactRangeLength,
@@ -18,24 +22,6 @@ export {
   verifyInclusion,
 } from './merkle.js';
 export {
-  type ClearSegmentEntry,
-  decodePage,
-  encodePage,
-  placeSegment,
-  readPageClear,
-  type SegmentEntry,
-} from './page.js';
-export { BLOCK_BYTES, SegmentBuilder, type SegmentDescriptor } from './segment-builder.js';
-export { type Cursor, type CursorOptions, SegmentCursor } from './segment-cursor.js';
-export { SegmentReader } from './segment-reader.js';
-export { type SegmentDeps, SMALL_SEGMENT_BYTES } from './segment-source.js';
-export type { VerifyOptions } from './segment-verify.js';
-export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value.js';
-export { ByteReader, ByteWriter, compareBytes, concatBytes, equalBytes, toHex } from './bytes.js';
-export { ENVELOPE_BYTES, type Envelope, FORMAT_VERSION, readEnvelope, type Sealing } from './envelope.js';
-export { corrupt, HoldfastError, type HoldfastErrorCode, type HoldfastErrorOptions } from './errors.js';
-export { Manifest, type PageRef, type PageUpload, readManifestSection } from './manifest.js';
-export {
   LOG_PREFIX,
   MAX_VERSION,
   OBJECT_ID_BYTES,
@@ -46,6 +32,14 @@ export {
   recordName,
   SEGMENT_PREFIX,
 } from './names.js';
+export {
+  type ClearSegmentEntry,
+  decodePage,
+  encodePage,
+  placeSegment,
+  readPageClear,
+  type SegmentEntry,
+} from './page.js';
 export {
   type Carry,
   type CarryRef,
@@ -61,3 +55,10 @@ export {
   recordObjectId,
   type Write,
 } from './record.js';
+export { auditSegment } from './segment-audit.js';
+export { BLOCK_BYTES, SegmentBuilder, type SegmentDescriptor } from './segment-builder.js';
+export { type Cursor, type CursorOptions, SegmentCursor } from './segment-cursor.js';
+export { SMALL_SEGMENT_BYTES, type VerifyOptions } from './segment-object.js';
+export { SegmentReader } from './segment-reader.js';
+export type { SegmentDeps } from './segment-source.js';
+export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value.js';

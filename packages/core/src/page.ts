@@ -12,7 +12,8 @@ import { newCipher, openCipher, readEnvelope, type Sealing, writeEnvelope } from
 import { corrupt } from './errors.js';
 import { OBJECT_ID_BYTES, type ObjectId } from './names.js';
 import type { SegmentDescriptor } from './segment-builder.js';
-import { coverVersions, FOOTER_BYTES } from './segment-meta.js';
+import { coverVersions } from './segment-meta.js';
+import { FOOTER_BYTES } from './segment-table.js';
 
 /** A live segment: what its builder said of it, and its place in the manifest. */
 export interface SegmentEntry extends SegmentDescriptor {

@@ -195,6 +195,26 @@ describe('a record', () => {
     );
   });
 
+  test('never shares a key with another one, even if the random source repeats itself', async () => {
+    const manifest = { manifestRoot: hashOf(3), manifestSection: Uint8Array.of(1, 0, 0) };
+    const clears = [
+      clearOf(5),
+      clearOf(5, { floor: 2 }),
+      clearOf(5, { flushedThrough: 1 }),
+      clearOf(5, { keyring: Uint8Array.of(1) }),
+      clearOf(5, { parent: hashOf(9) }),
+      clearOf(5, manifest),
+    ];
+    const bodies = [emptyBody, { ...emptyBody, timeMs: emptyBody.timeMs + 1 }];
+    const salts = new Set<string>();
+    for (const clear of clears)
+      for (const body of bodies) {
+        const { bytes: encoded } = await encodeRecord(sealing(1, 7), clear, body, COMMIT_ID);
+        salts.add(toHex(encoded.subarray(52, 84)));
+      }
+    expect(salts.size).toBe(clears.length * bodies.length);
+  });
+
   test('of an unknown format version says so', async () => {
     const { bytes: good } = await encodeRecord(sealing(0), clearOf(1), emptyBody, COMMIT_ID);
     const bad = good.slice();
@@ -248,7 +268,9 @@ test("FORMAT.md's worked example is what the code writes", async () => {
   const example = `\`\`\`\n${lines.join('\n')}\n\`\`\`\n`;
   const file = new URL('../../../FORMAT.md', import.meta.url);
   const text = readFileSync(file, 'utf8');
-  const [before, , after] = text.split(/(<!-- worked example: begin -->\n[\s\S]*<!-- worked example: end -->)/);
+  const [before, , after] = text.split(
+    /(<!-- worked example: begin -->\n[\s\S]*<!-- worked example: end -->)/,
+  );
   const expected = `${before}<!-- worked example: begin -->\n${example}<!-- worked example: end -->${after}`;
   if (process.env.HOLDFAST_UPDATE_VECTORS === '1') writeFileSync(file, expected);
   else expect(text).toBe(expected);

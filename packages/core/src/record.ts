@@ -120,19 +120,19 @@ export async function encodeRecord(
 ): Promise<{ bytes: Uint8Array; hash: Uint8Array }> {
   const plaintext = encodeBody(body, carryFrom(body.carry, clear.flushedThrough));
   const objectId = recordObjectId(clear.version, commitId);
-  const plaintextHash = sealing.provider.sha256(plaintext);
+  const clearBytes = encodeClear(clear);
+  // The clear bytes too: one key and nonce over two sets of associated data would give its GHASH key away.
+  const contentHash = sealing.provider.sha256(clearBytes, plaintext);
   const { cipher, envelope } = await newCipher(
     sealing,
     OBJECT_KIND.record,
     objectId,
-    plaintextHash,
+    contentHash,
     clear.parent,
   );
-  const writer = new ByteWriter(ENVELOPE_BYTES + 512 + clear.manifestSection.length + plaintext.length);
+  const writer = new ByteWriter(ENVELOPE_BYTES + clearBytes.length + plaintext.length + 64);
   writeEnvelope(writer, envelope);
-  writer.raw(clear.parent).u64(clear.flushedThrough).u64(clear.floor);
-  for (const hash of clear.history.hashes) writer.raw(hash);
-  writer.bytes(clear.keyring).raw(clear.manifestRoot).bytes(clear.manifestSection);
+  writer.raw(clearBytes);
   const sealed = await cipher.seal(0, true, plaintext, writer.finish());
   writer.u32(sealed.length).raw(sealed);
   const hash = sealing.provider.sha256(writer.finish());
@@ -198,6 +198,14 @@ export async function openRecord(sealing: Sealing, header: RecordHeader): Promis
   const plaintext = await cipher.open(0, true, header.sealedBody, header.clearBytes);
   if (plaintext === undefined) throw corrupt(object, 'its sealed body fails authentication');
   return { ...header, body: decodeBody(plaintext, object, header) };
+}
+
+/** The fields between the envelope and the sealed body. */
+function encodeClear(clear: RecordClear): Uint8Array {
+  const writer = new ByteWriter(512 + clear.manifestSection.length);
+  writer.raw(clear.parent).u64(clear.flushedThrough).u64(clear.floor);
+  for (const hash of clear.history.hashes) writer.raw(hash);
+  return writer.bytes(clear.keyring).raw(clear.manifestRoot).bytes(clear.manifestSection).finish();
 }
 
 function encodeBody(body: RecordBody, from: number): Uint8Array {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { toHex } from './bytes.js';
+import type { Entry } from './entry.js';
 import { SegmentBuilder } from './segment-builder.js';
 import {
-  EVERYTHING,
   key,
   numberedEntries,
   seededRandom,
@@ -9,18 +10,19 @@ import {
   takeApart,
   testId,
   testSealing,
-  walk,
 } from './segment-fixture.js';
+
+const LARGE = seededRandom(3)(70_000);
 
 describe('a segment builder', () => {
   test('refuses a key that is not above the one before, and stays usable', async () => {
     const builder = new SegmentBuilder(testSealing(), testId(testSealing()));
-    await builder.add({ key: key('bb'), version: 1, order: 0, value: key('x') });
+    builder.add({ key: key('bb'), version: 1, order: 0, value: key('x') });
     for (const low of ['bb', 'b', 'a', '', 'ba'])
       expect(() => builder.add({ key: key(low), version: 1, order: 0, value: undefined })).toThrow(
         RangeError,
       );
-    await builder.add({ key: key('bba'), version: 1, order: 0, value: key('x') });
+    builder.add({ key: key('bba'), version: 1, order: 0, value: key('x') });
     expect((await builder.finish()).descriptor).toMatchObject({
       entries: 2,
       firstKey: key('bb'),
@@ -35,7 +37,7 @@ describe('a segment builder', () => {
         RangeError,
       );
     await expect(builder.finish()).rejects.toThrow(RangeError);
-    await builder.add({ key: key('a'), version: 1, order: 0, value: undefined });
+    builder.add({ key: key('a'), version: 1, order: 0, value: undefined });
     await builder.finish();
     await expect(builder.finish()).rejects.toThrow(TypeError);
     expect(() => builder.add({ key: key('b'), version: 1, order: 0, value: undefined })).toThrow(TypeError);
@@ -47,7 +49,7 @@ describe('a segment builder', () => {
     const buffer = key('k0');
     for (let i = 0; i < 10; i++) {
       buffer[1] = 48 + i;
-      await builder.add({ key: buffer, version: 1, order: 0, value: buffer });
+      builder.add({ key: buffer, version: 1, order: 0, value: buffer });
     }
     buffer.fill(0);
     const { descriptor } = await builder.finish();
@@ -63,7 +65,7 @@ describe('a segment builder', () => {
     ] as const) {
       const sealing = testSealing();
       const builder = new SegmentBuilder(sealing, testId(sealing));
-      for (const entry of numberedEntries(count, valueBytes)) await builder.add(entry);
+      for (const entry of numberedEntries(count, valueBytes)) builder.add(entry);
       const expected = builder.bytes;
       const { bytes } = await builder.finish();
       expect(Math.abs(expected - bytes.length)).toBeLessThan(60 + bytes.length / 500);
@@ -84,27 +86,50 @@ describe('a segment builder', () => {
     }
   });
 
-  test('never seals two segments under one key, even if the random source repeats itself', async () => {
-    const salts = new Set<string>();
-    for (const value of ['x', 'y', 'z']) {
+  describe('whose random source repeats itself, as a cloned machine does,', () => {
+    const shared = [...numberedEntries(40), { key: key('l'), version: 1, order: 0, value: LARGE }];
+    const built = async (tail: Entry): Promise<string[]> => {
+      // One seed: the same id and the same random bytes each time.
       const sealing = testSealing(1, 1);
-      const builder = new SegmentBuilder(sealing, testId(sealing));
-      await builder.add({ key: key('a'), version: 1, order: 0, value: key(value) });
+      const builder = new SegmentBuilder(sealing, testId(sealing), { blockBytes: 400 });
+      for (const entry of [...shared, tail]) builder.add(entry);
       const { bytes } = await builder.finish();
-      salts.add(String(bytes.subarray(bytes.length - 64, bytes.length - 32)));
-    }
-    expect(salts.size).toBe(3);
+      const [salt, commitment] = [bytes.subarray(-64, -32), bytes.subarray(-32)];
+      return [toHex(salt), toHex(commitment), toHex(bytes.subarray(0, 416))];
+    };
+    const tail: Entry = { key: key('m'), version: 9, order: 0, value: key('x') };
+
+    test('never seals two segments under one key, though only the last entry differs', async () => {
+      const others: Entry[] = [
+        { ...tail, value: key('y') },
+        { ...tail, value: undefined },
+        { ...tail, version: 10 },
+        { ...tail, order: 1 },
+        { ...tail, key: key('n') },
+        { ...tail, value: LARGE },
+        { ...tail, value: LARGE.toReversed() },
+      ];
+      const found = await Promise.all([tail, ...others].map(built));
+      for (const field of [0, 1, 2])
+        expect(new Set(found.map((fields) => fields[field])).size).toBe(found.length);
+    });
+
+    test('seals the same segment to the same bytes', async () => {
+      expect(await built(tail)).toEqual(await built({ ...tail }));
+    });
   });
 
-  test('seals in order even when its caller waits for nothing but the end', async () => {
+  test('seals nothing before it is finished, and asks for randomness once', async () => {
     const sealing = testSealing();
-    const entries = numberedEntries(2000, 30);
-    const builder = new SegmentBuilder(sealing, testId(sealing), { blockBytes: 300 });
-    for (const entry of entries) void builder.add(entry);
-    const { bytes } = await builder.finish();
-    const awaited = await storeSegment(entries, { sealing: testSealing(), blockBytes: 300 });
-    expect(bytes).toHaveLength(awaited.bytes.length);
-    expect(await walk(awaited.reader, { ...EVERYTHING, keysOnly: true })).toHaveLength(2000);
-    expect(Buffer.compare(bytes, awaited.bytes)).toBe(0);
+    let drawn = 0;
+    const random = (length: number): Uint8Array => {
+      drawn++;
+      return sealing.random(length);
+    };
+    const builder = new SegmentBuilder({ ...sealing, random }, testId(sealing), { blockBytes: 300 });
+    for (const entry of numberedEntries(500)) builder.add(entry);
+    expect(drawn).toBe(0);
+    await builder.finish();
+    expect(drawn).toBe(1);
   });
 });

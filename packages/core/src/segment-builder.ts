@@ -1,29 +1,39 @@
 /**
- * Builds a segment from entries in ascending key order, sealing each block as it closes (FORMAT.md, "Segment").
+ * Builds a segment from entries in ascending key order (FORMAT.md, "Segment").
  *
  * Invariants:
- * - Chunk numbers are given out in the order of `add`, each sealed once, under a key that no other object has.
- * - Memory is the sealed output, one open block and 8 bytes an entry for the filter, if each `add` is awaited.
+ * - Nothing is sealed before all plaintext is known and hashed into the salt: two clones whose random source
+ *   repeats itself share a key only where every byte they seal is the same.
+ * - Memory is the plaintext and 8 bytes an entry for the filter; `finish` frees each chunk as it seals it into the
+ *   output, so both together never weigh much more than one.
  */
-import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND, type ObjectCipher } from '@holdfast/crypto';
+import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
 import { BlockBuilder } from './block-builder.js';
-import { ByteWriter } from './bytes.js';
 import { type Entry, VALUE_PIECE_BYTES } from './entry.js';
-import { type Envelope, newCipher, type Sealing, writeEnvelope } from './envelope.js';
+import { newCipher, type Sealing } from './envelope.js';
 import { FilterBuilder } from './filter.js';
-import { leafHash, merkleRoot } from './merkle.js';
+import { leafHash } from './merkle.js';
 import type { ObjectId } from './names.js';
-import { encodeMeta, FOOTER_BYTES } from './segment-meta.js';
+import { encodeMeta } from './segment-meta.js';
+import {
+  type ChunkRow,
+  encodeFooter,
+  encodeTable,
+  FOOTER_BYTES,
+  segmentRoot,
+  TABLE_ROW_BYTES,
+} from './segment-table.js';
 
 /** A block is closed when its entries hold this many bytes or more. */
 export const BLOCK_BYTES: number = 32 * 1024;
+const NOTHING = new Uint8Array(0);
 
 /** What a builder says of a finished segment. */
 export interface SegmentDescriptor {
   readonly id: ObjectId;
   /** Of the whole object. */
   readonly bytes: number;
-  /** Of its meta chunk and footer together. */
+  /** Of its chunk table, meta chunk and footer together. */
   readonly metaBytes: number;
   /** Merkle root, 32 bytes. */
   readonly root: Uint8Array;
@@ -44,13 +54,11 @@ export class SegmentBuilder {
   #block: BlockBuilder;
   readonly #filter = new FilterBuilder();
 
+  /** Plaintext of the chunks, in order; views of the caller's bytes where a value is large. */
   readonly #chunks: Uint8Array[] = [];
-  readonly #leaves: Uint8Array[] = [];
-  readonly #chunkBytes: number[] = [];
+  /** Their hashes, taken as they come, so that `finish` need not hash megabytes in one go. */
+  readonly #hashes: Uint8Array[] = [];
   readonly #blocks: { chunk: number; firstKey: Uint8Array }[] = [];
-  /** Everything that is being sealed, in order. */
-  #sealed: Promise<void> = Promise.resolve();
-  #cipher: { cipher: ObjectCipher; envelope: Envelope } | undefined;
 
   /** The key before: a copy, as callers reuse theirs. */
   #last = new Uint8Array(64);
@@ -61,6 +69,7 @@ export class SegmentBuilder {
   #tombstones = 0;
   #minVersion = 0;
   #maxVersion = 0;
+  /** Of what is closed: sealed chunks, their rows in the table, the blocks' first keys. */
   #bytes = 0;
   #finished = false;
 
@@ -78,16 +87,17 @@ export class SegmentBuilder {
 
   /** What the object would weigh if it were finished now, in bytes: exact but for some lengths of numbers. */
   get bytes(): number {
-    const open = this.#block.entries === 0 ? 0 : this.#block.bytes + CHUNK_OVERHEAD_BYTES + 64;
+    const open =
+      this.#block.entries === 0 ? 0 : this.#block.bytes + CHUNK_OVERHEAD_BYTES + TABLE_ROW_BYTES + 32;
     return this.#bytes + open + this.#filter.bytes + this.#lastLength + FOOTER_BYTES + 48;
   }
 
   /**
-   * Adds an entry. Where it returns a promise, await it before adding more, and leave the value as it is until
-   * then: a block or a large value is being sealed.
+   * Adds an entry. Its key is copied; a value over 64 KiB is not, so leave it as it is until the segment is
+   * finished.
    * @throws RangeError for a key that is not above the one before, or a number that is not one.
    */
-  add(entry: Entry): Promise<void> | void {
+  add(entry: Entry): void {
     const { key, version, order, value } = entry;
     if (this.#finished) throw new TypeError('This segment is finished: start a new builder.');
     if (!Number.isSafeInteger(version) || version < 0 || !Number.isSafeInteger(order) || order < 0)
@@ -103,19 +113,17 @@ export class SegmentBuilder {
       this.#minVersion = this.#minVersion === 0 ? version : Math.min(this.#minVersion, version);
       this.#maxVersion = Math.max(this.#maxVersion, version);
     }
-    let waiting: Promise<void> | undefined;
     if (value === undefined) {
       this.#tombstones++;
       this.#block.addTombstone(key, shared, version, order);
     } else if (value.length <= VALUE_PIECE_BYTES) {
       this.#block.addValue(key, shared, version, order, value);
     } else {
-      this.#block.addLarge(key, shared, version, order, value.length, this.#chunkBytes.length);
+      this.#block.addLarge(key, shared, version, order, value.length, this.#chunks.length);
       for (let at = 0; at < value.length; at += VALUE_PIECE_BYTES)
-        waiting = this.#seal(value.subarray(at, at + VALUE_PIECE_BYTES));
+        this.#close(value.subarray(at, at + VALUE_PIECE_BYTES));
     }
-    if (this.#block.entryBytes >= this.#blockBytes) waiting = this.#closeBlock();
-    return waiting;
+    if (this.#block.entryBytes >= this.#blockBytes) this.#closeBlock();
   }
 
   /** Remembers `key`. Returns how many bytes it shares with the key before. */
@@ -136,39 +144,23 @@ export class SegmentBuilder {
     return shared;
   }
 
-  #closeBlock(): Promise<void> {
-    const chunk = this.#chunkBytes.length;
-    this.#blocks.push({ chunk, firstKey: this.#blockFirstKey! });
+  #closeBlock(): void {
+    this.#blocks.push({ chunk: this.#chunks.length, firstKey: this.#blockFirstKey! });
     this.#bytes += this.#blockFirstKey!.length + 3;
     this.#blockFirstKey = undefined;
-    const plaintext = this.#block.finish();
+    this.#close(this.#block.finish());
     this.#block = this.#newBlock();
-    return this.#seal(plaintext);
   }
 
-  /** Takes the next chunk number now; seals when those before are sealed. */
-  #seal(plaintext: Uint8Array): Promise<void> {
-    const chunk = this.#chunkBytes.length;
-    const bytes = plaintext.length + CHUNK_OVERHEAD_BYTES;
-    this.#chunkBytes.push(bytes);
-    this.#bytes += bytes + 3 + 32;
-    this.#sealed = this.#sealed.then(async () => {
-      // The hash hedges against a random source that repeats itself: see `hedgedSalt`.
-      this.#cipher ??= await newCipher(
-        this.#sealing,
-        OBJECT_KIND.segment,
-        this.#id,
-        this.#sealing.provider.sha256(plaintext),
-      );
-      const sealed = await this.#cipher.cipher.seal(chunk, false, plaintext);
-      this.#chunks.push(sealed);
-      this.#leaves.push(leafHash(this.#sealing.provider.sha256, sealed));
-    });
-    return this.#sealed;
+  /** Gives the next chunk number to a block or a piece. */
+  #close(plaintext: Uint8Array): void {
+    this.#chunks.push(plaintext);
+    this.#hashes.push(this.#sealing.provider.sha256(plaintext));
+    this.#bytes += plaintext.length + CHUNK_OVERHEAD_BYTES + TABLE_ROW_BYTES;
   }
 
   /**
-   * Seals what is open and joins it all.
+   * Closes what is open, and seals and joins it all.
    * @returns the object's bytes and what the manifest needs to know of them.
    * @throws RangeError when nothing was added.
    */
@@ -177,36 +169,15 @@ export class SegmentBuilder {
     if (this.#entries === 0) throw new RangeError('Expected at least one entry: there is no empty segment.');
     this.#finished = true;
     if (this.#block.entries > 0) this.#closeBlock();
-    await this.#sealed;
-    const { cipher, envelope } = this.#cipher!;
-    const { sha256 } = this.#sealing.provider;
-    const chunks = this.#chunks.length;
-    const lastKey = this.#last.slice(0, this.#lastLength);
     const summary = {
       entries: this.#entries,
       tombstones: this.#tombstones,
       minVersion: this.#minVersion,
       maxVersion: this.#maxVersion,
-      lastKey,
+      lastKey: this.#last.slice(0, this.#lastLength),
     };
-    const meta = encodeMeta({
-      ...summary,
-      chunkBytes: this.#chunkBytes,
-      leaves: this.#leaves,
-      blocks: this.#blocks,
-      filter: this.#filter.finish(),
-    });
-    const sealedMeta = await cipher.seal(chunks, true, meta);
-    const footerWriter = new ByteWriter(FOOTER_BYTES).u32(chunks).u32(sealedMeta.length);
-    writeEnvelope(footerWriter, envelope);
-    const footer = footerWriter.finish();
-    const root = merkleRoot(sha256, [
-      ...this.#leaves,
-      leafHash(sha256, sealedMeta),
-      leafHash(sha256, footer),
-    ]);
-    const metaBytes = sealedMeta.length + footer.length;
-    const bytes = this.#join(sealedMeta, footer);
+    const meta = encodeMeta({ ...summary, blocks: this.#blocks, filter: this.#filter.finish() });
+    const { bytes, metaBytes, root, epoch } = await this.#seal(meta);
     return {
       bytes,
       descriptor: {
@@ -215,21 +186,43 @@ export class SegmentBuilder {
         bytes: bytes.length,
         metaBytes,
         root,
-        epoch: envelope.epoch,
+        epoch,
         firstKey: this.#firstKey!,
       },
     };
   }
 
-  #join(...end: readonly Uint8Array[]): Uint8Array {
-    const parts = [...this.#chunks, ...end];
-    this.#chunks.length = 0;
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  /** @param meta plaintext of the meta chunk. */
+  async #seal(
+    meta: Uint8Array,
+  ): Promise<{ bytes: Uint8Array; metaBytes: number; root: Uint8Array; epoch: number }> {
+    const { sha256 } = this.#sealing.provider;
+    // Of all plaintext: it hedges against a random source that repeats itself, see `hedgedSalt`.
+    const hash = sha256(...this.#hashes, sha256(meta));
+    const { cipher, envelope } = await newCipher(this.#sealing, OBJECT_KIND.segment, this.#id, hash);
+    const chunks = this.#chunks;
+    const dataBytes = chunks.reduce((sum, { length }) => sum + length + CHUNK_OVERHEAD_BYTES, 0);
+    const sealedMetaBytes = meta.length + CHUNK_OVERHEAD_BYTES;
+    const metaBytes = chunks.length * TABLE_ROW_BYTES + sealedMetaBytes + FOOTER_BYTES;
+    const bytes = new Uint8Array(dataBytes + metaBytes);
     let at = 0;
-    for (const part of parts) {
+    const append = (part: Uint8Array): void => {
       bytes.set(part, at);
       at += part.length;
+    };
+    const rows: ChunkRow[] = [];
+    for (const [i, plaintext] of chunks.entries()) {
+      const sealed = await cipher.seal(i, false, plaintext);
+      rows.push({ bytes: sealed.length, leaf: leafHash(sha256, sealed) });
+      append(sealed);
+      chunks[i] = NOTHING;
     }
-    return bytes;
+    const table = encodeTable(rows);
+    append(table);
+    append(await cipher.seal(chunks.length, true, meta, table));
+    append(encodeFooter(chunks.length, sealedMetaBytes, envelope));
+    const leaves = rows.map(({ leaf }) => leaf);
+    const root = segmentRoot(sha256, leaves, bytes.subarray(dataBytes));
+    return { bytes, metaBytes, root, epoch: envelope.epoch };
   }
 }

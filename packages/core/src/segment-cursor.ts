@@ -13,7 +13,7 @@ import { KIND_LARGE, KIND_TOMBSTONE } from './block-builder.js';
 import { compareBytes } from './bytes.js';
 import { corrupt } from './errors.js';
 import type { SegmentMeta } from './segment-meta.js';
-import { type SegmentSource, sliceChunk } from './segment-source.js';
+import type { SegmentSource } from './segment-source.js';
 import { ValueWalk } from './value-walk.js';
 
 const WINDOW_BYTES_MAX = 1024 * 1024;
@@ -206,11 +206,11 @@ export class SegmentCursor implements Cursor {
 
   async #fetch(i: number): Promise<Block> {
     const meta = this.#meta;
-    if (meta.sealed) return this.#source.block(meta, i, this.#o);
+    if (meta.table.sealed) return this.#source.block(meta, i, this.#o);
     const window = await this.#windowOf(i);
     const { low, sealed } = window;
     if (this.#windows > 1 && !this.#ahead) this.#readAhead(window);
-    const chunk = sliceChunk(meta, meta.blockChunk(low), meta.blockChunk(i), sealed);
+    const chunk = meta.table.slice(sealed, meta.blockChunk(low), meta.blockChunk(i));
     const block = await this.#source.openBlock(meta, i, chunk);
     if (block.byteLength <= this.#keepBytes) {
       this.#keepBytes -= block.byteLength;
@@ -244,7 +244,7 @@ export class SegmentCursor implements Cursor {
   async #load({ low, high }: { low: number; high: number }): Promise<Window> {
     const meta = this.#meta;
     const from = meta.blockChunk(low);
-    const sealed = await this.#source.fetchChunks(meta, from, meta.blockChunk(high) + 1, this.#o);
+    const sealed = await this.#source.fetchChunks(meta.table, from, meta.blockChunk(high) + 1, this.#o);
     return { low, high, sealed };
   }
 
@@ -253,13 +253,13 @@ export class SegmentCursor implements Cursor {
     const meta = this.#meta;
     const step = this.#step;
     let chunk = meta.blockChunk(i);
-    let bytes = meta.chunkBytes(chunk);
+    let bytes = meta.table.chunkBytes(chunk);
     const bytesMax = Math.max(bytes, this.#windowBytes);
     let last = i;
     for (let k = i + step; k >= this.#lowBlock && k <= this.#highBlock; k += step) {
       chunk += step;
       if (meta.blockChunk(k) !== chunk || this.#source.hasBlock(meta, k)) break;
-      bytes += meta.chunkBytes(chunk);
+      bytes += meta.table.chunkBytes(chunk);
       if (bytes > bytesMax) break;
       last = k;
     }

@@ -3,17 +3,18 @@ import { nobleProvider, OBJECT_KIND, type SuiteId } from '@holdfast/crypto';
 import { nodeProvider } from '@holdfast/crypto/node';
 import { type GetOptions, MemoryStore, type StoredObject } from '@holdfast/object-store';
 import { BlockCache } from './block-cache.js';
-import { ByteReader, ByteWriter, concatBytes, toHex } from './bytes.js';
+import { ByteReader, concatBytes, toHex } from './bytes.js';
 import type { Entry } from './entry.js';
-import { newCipher, openCipher, readEnvelope, type Sealing, writeEnvelope } from './envelope.js';
+import { newCipher, openCipher, readEnvelope, type Sealing } from './envelope.js';
 import { HoldfastError } from './errors.js';
-import { leafHash, merkleRoot } from './merkle.js';
+import { leafHash } from './merkle.js';
 import { type ObjectId, objectName, SEGMENT_PREFIX } from './names.js';
 import { placeSegment, type SegmentEntry } from './page.js';
 import { SegmentBuilder } from './segment-builder.js';
 import type { CursorOptions } from './segment-cursor.js';
-import { encodeMeta, FOOTER_BYTES, type MetaFields } from './segment-meta.js';
+import { encodeMeta, type MetaFields } from './segment-meta.js';
 import { SegmentReader } from './segment-reader.js';
+import { type ChunkRow, encodeFooter, encodeTable, FOOTER_BYTES, segmentRoot } from './segment-table.js';
 
 /** Bytes that are the same in every run: seeded, and good for tests only. */
 export function seededRandom(seed: number): (length: number) => Uint8Array {
@@ -94,7 +95,7 @@ export async function storeSegment(
     testId(sealing),
     o.blockBytes ? { blockBytes: o.blockBytes } : {},
   );
-  for (const entry of entries) await builder.add(entry);
+  for (const entry of entries) builder.add(entry);
   const { bytes, descriptor } = await builder.finish();
   const stamp = o.stampVersion ? { stampVersion: o.stampVersion, stampOrder: o.stampOrder ?? 0 } : {};
   const entry = placeSegment(descriptor, { level: 0, run: 1, ...stamp });
@@ -155,29 +156,32 @@ export const EVERYTHING: CursorOptions = { begin: new Uint8Array(0), end: undefi
 /** A segment's plaintext, taken apart. */
 export interface Parts {
   readonly chunks: Uint8Array[];
+  readonly table: ChunkRow[];
   readonly meta: MetaFields;
 }
 
-/** Takes a segment apart, as a holder of the keys can. */
+/** Takes a segment apart, as a holder of the keys can: FORMAT.md's byte tables, read slowly. */
 export async function takeApart({ bytes, entry, sealing, name }: TestSegment): Promise<Parts> {
   const footer = new ByteReader(bytes, name, bytes.length - FOOTER_BYTES);
   const count = footer.u32();
-  footer.u32();
+  const sealedMetaBytes = footer.u32();
   const envelope = readEnvelope(footer, OBJECT_KIND.segment, name);
   const cipher = await openCipher(sealing, envelope, entry.id, name);
-  const sealedMeta = bytes.subarray(bytes.length - entry.metaBytes, bytes.length - FOOTER_BYTES);
-  const reader = new ByteReader((await cipher.open(count, true, sealedMeta))!, name);
+  const tableAt = bytes.length - entry.metaBytes;
+  const metaAt = tableAt + 36 * count;
+  const rows = new ByteReader(bytes, name, tableAt, metaAt);
   const chunks: Uint8Array[] = [];
-  const chunkBytes: number[] = [];
-  const leaves: Uint8Array[] = [];
+  const table: ChunkRow[] = [];
   let at = 0;
-  for (let i = reader.varint(); i > 0; i--) {
-    const length = reader.varint();
-    leaves.push(reader.raw(32));
-    chunks.push((await cipher.open(chunks.length, false, bytes.subarray(at, at + length)))!.slice());
-    chunkBytes.push(length);
-    at += length;
+  for (let i = 0; i < count; i++) {
+    const row = { bytes: rows.u32(), leaf: rows.raw(32) };
+    chunks.push((await cipher.open(i, false, bytes.subarray(at, at + row.bytes)))!.slice());
+    table.push(row);
+    at += row.bytes;
   }
+  const sealedMeta = bytes.subarray(metaAt, metaAt + sealedMetaBytes);
+  const opened = await cipher.open(count, true, sealedMeta, bytes.subarray(tableAt, metaAt));
+  const reader = new ByteReader(opened!, name);
   const blocks: { chunk: number; firstKey: Uint8Array }[] = [];
   let chunk = 0;
   for (let i = reader.varint(); i > 0; i--) {
@@ -195,45 +199,53 @@ export async function takeApart({ bytes, entry, sealing, name }: TestSegment): P
   const filter = reader.bytes();
   return {
     chunks,
-    meta: { chunkBytes, leaves, blocks, lastKey, entries, tombstones, minVersion, maxVersion, filter },
+    table,
+    meta: { blocks, lastKey, entries, tombstones, minVersion, maxVersion, filter },
   };
+}
+
+/** What a forger changes; each is given what would be true. */
+export interface Lies {
+  readonly table?: (truth: ChunkRow[]) => ChunkRow[];
+  readonly tableBytes?: (encoded: Uint8Array) => Uint8Array;
+  readonly meta?: (truth: MetaFields) => MetaFields;
+  /** Of the meta chunk's plaintext. */
+  readonly metaBytes?: (encoded: Uint8Array) => Uint8Array;
 }
 
 /**
  * Seals a segment of any plaintext, with leaves, root and manifest entry to match: what a faulty holder of the
  * keys could publish.
- * @param lies `meta` changes what the meta chunk says, `metaBytes` its plaintext.
  */
 export async function forge(
   original: TestSegment,
-  { chunks, meta }: Parts,
-  lies: { meta?: (truth: MetaFields) => MetaFields; metaBytes?: (plaintext: Uint8Array) => Uint8Array } = {},
+  { chunks, meta }: Pick<Parts, 'chunks' | 'meta'>,
+  lies: Lies = {},
 ): Promise<TestSegment> {
   const { sealing } = original;
   const { sha256 } = sealing.provider;
   const id = testId(sealing);
   const { cipher, envelope } = await newCipher(sealing, OBJECT_KIND.segment, id, new Uint8Array(32));
   const sealed = await Promise.all(chunks.map((chunk, i) => cipher.seal(i, false, chunk)));
-  const truth: MetaFields = {
-    ...meta,
-    leaves: sealed.map((chunk) => leafHash(sha256, chunk)),
-    chunkBytes: sealed.map((chunk) => chunk.length),
-  };
-  const said = lies.meta ? lies.meta(truth) : truth;
-  const encoded = encodeMeta(said);
-  const plaintext = lies.metaBytes ? lies.metaBytes(encoded) : encoded;
-  const count = said.chunkBytes.length;
-  const sealedMeta = await cipher.seal(count, true, plaintext);
-  const footer = new ByteWriter().u32(count).u32(sealedMeta.length);
-  writeEnvelope(footer, envelope);
-  const bytes = concatBytes(...sealed, sealedMeta, footer.finish());
-  const root = merkleRoot(sha256, [
-    ...said.leaves,
-    leafHash(sha256, sealedMeta),
-    leafHash(sha256, footer.finish()),
-  ]);
-  const metaBytes = sealedMeta.length + FOOTER_BYTES;
-  return openStored(original, { ...original.entry, id, bytes: bytes.length, metaBytes, root }, bytes);
+  const told = <T>(truth: T, lie: ((truth: T) => T) | undefined): T => (lie ? lie(truth) : truth);
+  const rows = told(
+    sealed.map((chunk): ChunkRow => ({ bytes: chunk.length, leaf: leafHash(sha256, chunk) })),
+    lies.table,
+  );
+  const table = told(encodeTable(rows), lies.tableBytes);
+  const plaintext = told(encodeMeta(told(meta, lies.meta)), lies.metaBytes);
+  // A cipher of its own, as a short table makes it seal an index that a chunk has.
+  const forger = await openCipher(sealing, envelope, id, 'a forgery');
+  const sealedMeta = await forger.seal(rows.length, true, plaintext, table);
+  const end = concatBytes(table, sealedMeta, encodeFooter(rows.length, sealedMeta.length, envelope));
+  const bytes = concatBytes(...sealed, end);
+  const root = segmentRoot(
+    sha256,
+    rows.map(({ leaf }) => leaf),
+    end,
+  );
+  const entry = { ...original.entry, id, bytes: bytes.length, metaBytes: end.length, root };
+  return openStored(original, entry, bytes);
 }
 
 /** Puts `bytes` where `entry` points, and opens that with a cold cache. */

@@ -15,6 +15,7 @@ import {
   errorCode,
   forge,
   key,
+  type Lies,
   numberedEntries,
   openStored,
   type Parts,
@@ -25,8 +26,9 @@ import {
   testSealing,
   walk,
 } from './segment-fixture.js';
-import { encodeMeta, FOOTER_BYTES, type MetaFields } from './segment-meta.js';
+import { encodeMeta } from './segment-meta.js';
 import { SegmentReader } from './segment-reader.js';
+import { encodeTable, FOOTER_BYTES, segmentRoot } from './segment-table.js';
 
 /** Answers as the reader does, or the code of its HoldfastError; anything else thrown fails the test. */
 async function answerOrCode<T>(call: Promise<T>): Promise<T | { code: string }> {
@@ -128,7 +130,7 @@ describe('a store that changes bytes', () => {
     const segment = await storeSegment(numberedEntries(64, 25), { blockBytes: 1 });
     const { store, name, bytes } = segment;
     // Blocks of one entry each, all of one size.
-    const size = (await takeApart(segment)).meta.chunkBytes[10]!;
+    const size = (await takeApart(segment)).table[10]!.bytes;
     const swapped = bytes.slice();
     swapped.copyWithin(10 * size, 11 * size, 12 * size);
     swapped.set(bytes.subarray(10 * size, 11 * size), 11 * size);
@@ -141,7 +143,7 @@ describe('a store that changes bytes', () => {
   test('what opens but is not what was published is refused: the leaf and the root count, not only the tag', async () => {
     const segment = await storeSegment(numberedEntries(100), { blockBytes: 500 });
     const { store, name, bytes, sealing, entry } = segment;
-    const { chunks, meta } = await takeApart(segment);
+    const { chunks, table, meta } = await takeApart(segment);
     const footer = new ByteReader(bytes, name, bytes.length - FOOTER_BYTES + 8);
     const cipher = await openCipher(sealing, readEnvelope(footer, OBJECT_KIND.segment, name), entry.id, name);
 
@@ -155,10 +157,29 @@ describe('a store that changes bytes', () => {
 
     const filter = new Uint8Array(meta.filter.length);
     const withMeta = bytes.slice();
-    const sealedMeta = await cipher.seal(chunks.length, true, encodeMeta({ ...meta, filter }));
-    withMeta.set(sealedMeta, bytes.length - entry.metaBytes);
+    const changedMeta = encodeMeta({ ...meta, filter });
+    const sealedMeta = await cipher.seal(chunks.length, true, changedMeta, encodeTable(table));
+    withMeta.set(sealedMeta, bytes.length - FOOTER_BYTES - sealedMeta.length);
     await store.put(name, withMeta);
     await expect(cold(segment).get(key('k000001'))).rejects.toThrow('Merkle root');
+  });
+
+  test('a chunk table that the meta chunk was not sealed with is refused, even if the manifest agreed', async () => {
+    const segment = await storeSegment(numberedEntries(100), { blockBytes: 500 });
+    const { bytes, entry, sealing } = segment;
+    const { chunks, table } = await takeApart(segment);
+    const swapped = [...table];
+    [swapped[0], swapped[1]] = [
+      { ...table[0]!, leaf: table[1]!.leaf },
+      { ...table[1]!, leaf: table[0]!.leaf },
+    ];
+    const changed = bytes.slice();
+    changed.set(encodeTable(swapped), bytes.length - entry.metaBytes);
+    const leaves = swapped.map(({ leaf }) => leaf);
+    const root = segmentRoot(sealing.provider.sha256, leaves, changed.subarray(-entry.metaBytes));
+    expect(chunks.length).toBeGreaterThan(2);
+    const { reader } = await openStored(segment, { ...entry, root }, changed);
+    await expect(reader.mayContain(key('k000001'))).rejects.toThrow('its meta chunk fails authentication');
   });
 
   test('a store that answers with fewer bytes than it says is refused', async () => {
@@ -237,15 +258,14 @@ describe('a faulty holder of the keys', () => {
     );
   });
 
-  test('who seals a broken meta chunk gets typed errors', async () => {
+  test('who seals a broken meta chunk or chunk table gets typed errors', async () => {
     const { entries, segment } = await withLargeValue();
     const parts = await takeApart(segment);
     await fc.assert(
-      fc.asyncProperty(edits, cut, fc.boolean(), async (changes, cutAt, early) => {
-        // Half of the time in the chunk table and the block table's head, where the numbers are.
-        const near = changes.map(([at, byte]): [number, number] => [early ? at % 700 : at, byte]);
+      fc.asyncProperty(edits, cut, fc.boolean(), async (changes, cutAt, inTable) => {
+        const change = (bytes: Uint8Array): Uint8Array => mutate(bytes, changes, cutAt);
         await readAll(
-          await forge(segment, parts, { metaBytes: (bytes) => mutate(bytes, near, cutAt) }),
+          await forge(segment, parts, inTable ? { tableBytes: change } : { metaBytes: change }),
           entries,
         );
       }),
@@ -356,41 +376,42 @@ describe('a faulty holder of the keys', () => {
     const { chunks, meta } = await takeApart(segment);
     const [first, ...blocks] = meta.blocks;
     const last = meta.blocks.at(-1)!;
-    // As (truth) => lie: sizes and leaves are only known once the forgery is sealed.
-    const lies: ((truth: MetaFields) => Partial<MetaFields>)[] = [
-      (t) => ({ chunkBytes: t.chunkBytes.map((bytes, at) => bytes + (at === 0 ? 1 : 0)) }),
-      (t) => ({
-        chunkBytes: t.chunkBytes.map((bytes, at) =>
-          at === 0 ? 15 : at === 1 ? bytes + t.chunkBytes[0]! - 15 : bytes,
-        ),
-      }),
-      (t) => ({
-        chunkBytes: [...t.chunkBytes.slice(0, -1), t.chunkBytes.at(-1)! - 16, 16],
-        leaves: [...t.leaves, new Uint8Array(32)],
-      }),
-      () => ({ blocks: [] }),
-      () => ({ blocks }),
-      () => ({ blocks: [first!, { ...first!, firstKey: key('k0000000') }, ...blocks] }),
-      () => ({ blocks: [...meta.blocks.slice(0, -1), { ...last, chunk: last.chunk - 1 }] }),
-      () => ({ blocks: [...meta.blocks.slice(0, -1), { ...last, chunk: last.chunk + 1 }] }),
-      () => ({ blocks: [...meta.blocks.slice(0, -1), { ...last, firstKey: key('z') }] }),
-      () => ({ blocks: [first!, { ...blocks[0]!, firstKey: first!.firstKey }, ...blocks.slice(1)] }),
-      () => ({ lastKey: key('k') }),
-      () => ({ entries: 1 }),
-      () => ({ filter: new Uint8Array(0) }),
-      () => ({ minVersion: 2 ** 40 }),
+    const lies: Lies[] = [
+      { table: ([row, ...rows]) => [{ ...row!, bytes: row!.bytes + 1 }, ...rows] },
+      {
+        table: ([a, b, ...rows]) => [
+          { ...a!, bytes: 15 },
+          { ...b!, bytes: b!.bytes + a!.bytes - 15 },
+          ...rows,
+        ],
+      },
+      {
+        table: (rows) => [
+          ...rows.slice(0, -1),
+          { ...rows.at(-1)!, bytes: rows.at(-1)!.bytes - 16 },
+          { bytes: 16, leaf: new Uint8Array(32) },
+        ],
+      },
+      { table: () => [] },
+      { tableBytes: (bytes) => bytes.subarray(1) },
+      ...[
+        { blocks: [] },
+        { blocks },
+        { blocks: [first!, { ...first!, firstKey: key('k0000000') }, ...blocks] },
+        { blocks: [...meta.blocks.slice(0, -1), { ...last, chunk: last.chunk - 1 }] },
+        { blocks: [...meta.blocks.slice(0, -1), { ...last, chunk: last.chunk + 1 }] },
+        { blocks: [...meta.blocks.slice(0, -1), { ...last, firstKey: key('z') }] },
+        { blocks: [first!, { ...blocks[0]!, firstKey: first!.firstKey }, ...blocks.slice(1)] },
+        { lastKey: key('k') },
+        { entries: 1 },
+        { filter: new Uint8Array(0) },
+        { minVersion: 2 ** 40 },
+      ].map((lie): Lies => ({ meta: (truth) => ({ ...truth, ...lie }) })),
     ];
-    for (const lie of lies) {
-      const forged = await forge(
-        segment,
-        { chunks, meta },
-        { meta: (truth) => ({ ...truth, ...lie(truth) }) },
-      );
+    for (const [i, lie] of lies.entries()) {
+      const forged = await forge(segment, { chunks, meta }, lie);
       const gets = forged.store.gets;
-      expect([String(lie), await errorCode(forged.reader.mayContain(key('k000001')))]).toEqual([
-        String(lie),
-        'CORRUPT',
-      ]);
+      expect([i, await errorCode(forged.reader.mayContain(key('k000001')))]).toEqual([i, 'CORRUPT']);
       expect(await errorCode(forged.reader.get(key('k000001')))).toBe('CORRUPT');
       expect(forged.store.gets - gets).toBe(2);
     }

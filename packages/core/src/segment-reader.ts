@@ -7,8 +7,9 @@ import { KIND_LARGE, KIND_TOMBSTONE } from './block-builder.js';
 import type { Entry } from './entry.js';
 import type { SegmentEntry } from './page.js';
 import { type CursorOptions, SegmentCursor } from './segment-cursor.js';
+import type { VerifyOptions } from './segment-object.js';
 import { inKeyRange, type SegmentDeps, SegmentSource } from './segment-source.js';
-import { type VerifyOptions, verifySegment } from './segment-verify.js';
+import { verifySegment } from './segment-verify.js';
 
 export class SegmentReader {
   readonly entry: SegmentEntry;

@@ -1,29 +1,23 @@
 /**
- * The bytes of one segment: fetched, authenticated and opened.
+ * The bytes of one segment: fetched, authenticated, opened and cached.
  *
  * Invariants:
- * - Nothing leaves here that was not checked: the meta chunk and footer against the manifest's root, every other
- *   chunk against its Merkle leaf and by the AEAD, in this order.
- * - A missing object, or one of another size, is `CORRUPT`: "missing" never becomes "key absent" (I7). The
- *   store's own errors pass through.
+ * - Nothing leaves here opened that was not checked: the segment's end against the manifest's root, every chunk
+ *   against its Merkle leaf, and then both by the AEAD.
  * - Kept bytes are never views of a larger buffer, so that the cache's bound holds.
  */
 
-import { OBJECT_KIND } from '@holdfast/crypto';
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
 import { Block, BlockCursor } from './block.js';
 import type { BlockCache } from './block-cache.js';
-import { ByteReader, compareBytes, equalBytes } from './bytes.js';
+import { compareBytes } from './bytes.js';
 import { VALUE_PIECE_BYTES } from './entry.js';
-import { openCipher, readEnvelope, type Sealing } from './envelope.js';
+import { openCipher, type Sealing } from './envelope.js';
 import { corrupt } from './errors.js';
-import { leafHash, merkleRoot } from './merkle.js';
-import { objectName, SEGMENT_PREFIX } from './names.js';
 import type { SegmentEntry } from './page.js';
-import { FOOTER_BYTES, SegmentMeta } from './segment-meta.js';
+import { SegmentMeta } from './segment-meta.js';
+import { SegmentObject, type VerifyOptions } from './segment-object.js';
 
-/** A segment no larger than this is fetched whole at the first touch. */
-export const SMALL_SEGMENT_BYTES: number = 64 * 1024;
 /** Of the cache's size, what one large value may take. */
 const CACHED_VALUE_SHARE = 1 / 16;
 
@@ -46,43 +40,20 @@ export interface SegmentDeps {
   readonly cache: BlockCache;
 }
 
-export class SegmentSource {
-  readonly entry: SegmentEntry;
+export class SegmentSource extends SegmentObject<SegmentEntry> {
   readonly cache: BlockCache;
-  readonly #store: ObjectStore;
   readonly #sealing: Sealing;
   readonly #cacheKey: string;
 
   constructor(deps: SegmentDeps, entry: SegmentEntry) {
-    this.#store = deps.store;
+    super(deps.store, deps.sealing.provider.sha256, entry);
     this.#sealing = deps.sealing;
     this.cache = deps.cache;
-    this.entry = entry;
     this.#cacheKey = cacheKeyOf(entry);
-  }
-
-  /** The object's name: how errors name it too. */
-  get name(): string {
-    return objectName(SEGMENT_PREFIX, this.entry.id);
   }
 
   #chunkKey(chunk: number): string {
     return this.#cacheKey + String.fromCharCode(chunk >>> 16, chunk & 0xffff);
-  }
-
-  /** Bytes `[offset, offset + length)` of the object: as stored, not yet checked. */
-  async fetch(offset: number, length: number, o: CallOptions | undefined): Promise<Uint8Array> {
-    const found = await this.#store.get(this.name, {
-      range: { offset, length },
-      signal: o?.signal,
-      meter: o?.meter,
-    });
-    if (!found) throw corrupt(this.name, 'the manifest names it, and it is missing');
-    if (found.size !== this.entry.bytes)
-      throw corrupt(this.name, `expected an object of ${this.entry.bytes} bytes, found ${found.size}`);
-    if (found.bytes.length !== length)
-      throw corrupt(this.name, `at offset ${offset}, expected ${length} bytes, found ${found.bytes.length}`);
-    return found.bytes;
   }
 
   get cachedMeta(): SegmentMeta | undefined {
@@ -94,63 +65,22 @@ export class SegmentSource {
   }
 
   /** From the store, whatever is cached. */
-  async fetchMeta(o: CallOptions | undefined): Promise<SegmentMeta> {
-    const { bytes, metaBytes } = this.entry;
-    const dataBytes = bytes - metaBytes;
-    if (bytes > SMALL_SEGMENT_BYTES)
-      return this.#openMeta(await this.fetch(dataBytes, metaBytes, o), undefined);
-    const whole = await this.fetch(0, bytes, o);
-    return this.#openMeta(whole.subarray(dataBytes), ownBytes(whole.subarray(0, dataBytes)));
-  }
-
-  async #openMeta(tail: Uint8Array, sealed: Uint8Array | undefined): Promise<SegmentMeta> {
+  async fetchMeta(o: VerifyOptions | undefined): Promise<SegmentMeta> {
     const { entry, name } = this;
-    const { sha256 } = this.#sealing.provider;
-    const sealedMeta = tail.subarray(0, tail.length - FOOTER_BYTES);
-    const footer = tail.subarray(tail.length - FOOTER_BYTES);
-    const reader = new ByteReader(footer, `${name} (footer)`);
-    const chunks = reader.u32();
-    const sealedMetaBytes = reader.u32();
-    const envelope = readEnvelope(reader, OBJECT_KIND.segment, name);
-    reader.end();
-    if (sealedMetaBytes !== sealedMeta.length || envelope.epoch !== entry.epoch)
-      throw corrupt(
-        name,
-        `expected a meta chunk of ${sealedMeta.length} bytes and epoch ${entry.epoch} in its footer, found ${sealedMetaBytes} and ${envelope.epoch}`,
-      );
+    const { table, sealedMeta, envelope } = await this.fetchEnd(o);
     const cipher = await openCipher(this.#sealing, envelope, entry.id, name);
-    const plaintext = await cipher.open(chunks, true, sealedMeta);
+    const plaintext = await cipher.open(table.chunks, true, sealedMeta, table.bytes);
     if (!plaintext)
       throw corrupt(name, `at offset ${entry.bytes - entry.metaBytes}, its meta chunk fails authentication`);
-    const meta = new SegmentMeta(ownBytes(plaintext), chunks, entry, cipher, sealed, name);
-    const leaves: Uint8Array[] = [];
-    for (let i = 0; i < meta.chunks; i++) leaves.push(meta.leaf(i));
-    leaves.push(leafHash(sha256, sealedMeta), leafHash(sha256, footer));
-    if (!equalBytes(merkleRoot(sha256, leaves), entry.root))
-      throw corrupt(name, 'its Merkle root is not the one that the manifest names');
-    return meta;
-  }
-
-  /** The sealed bytes of chunks `[from, to)`, in one request if they did not come with the meta chunk. */
-  async fetchChunks(
-    meta: SegmentMeta,
-    from: number,
-    to: number,
-    o: CallOptions | undefined,
-  ): Promise<Uint8Array> {
-    const start = meta.chunkAt[from]!;
-    const end = meta.chunkAt[to]!;
-    return meta.sealed ? meta.sealed.subarray(start, end) : this.fetch(start, end - start, o);
+    return new SegmentMeta(ownBytes(plaintext), table, entry, cipher, name);
   }
 
   /** Checks and opens one chunk. */
   async openChunk(meta: SegmentMeta, chunk: number, sealed: Uint8Array): Promise<Uint8Array> {
-    const hash = leafHash(this.#sealing.provider.sha256, sealed);
-    const plaintext = equalBytes(hash, meta.leaf(chunk))
+    const plaintext = this.isLeaf(meta.table, chunk, sealed)
       ? await meta.cipher.open(chunk, false, sealed)
       : undefined;
-    if (!plaintext)
-      throw corrupt(this.name, `at offset ${meta.chunkAt[chunk]}, chunk ${chunk} fails authentication`);
+    if (!plaintext) throw this.chunkCorrupt(meta.table, chunk);
     return plaintext;
   }
 
@@ -191,7 +121,7 @@ export class SegmentSource {
     const chunk = meta.blockChunk(i);
     return this.cache.load(
       this.#blockKey(meta, i),
-      async () => this.openBlock(meta, i, await this.fetchChunks(meta, chunk, chunk + 1, o)),
+      async () => this.openBlock(meta, i, await this.fetchChunks(meta.table, chunk, chunk + 1, o)),
       o?.signal,
     );
   }
@@ -220,7 +150,7 @@ export class SegmentSource {
     let fits = length > VALUE_PIECE_BYTES && first >= after && end <= meta.blockChunk(i);
     for (let chunk = first; fits && chunk < end; chunk++) {
       const piece = Math.min(VALUE_PIECE_BYTES, length - (chunk - first) * VALUE_PIECE_BYTES);
-      fits = meta.chunkBytes(chunk) === piece + meta.cipher.overheadBytes;
+      fits = meta.table.chunkBytes(chunk) === piece + meta.cipher.overheadBytes;
     }
     if (!fits)
       throw corrupt(
@@ -240,7 +170,7 @@ export class SegmentSource {
   ): Promise<Uint8Array> {
     const end = this.checkPieces(meta, i, length, first);
     const load = async (): Promise<Uint8Array> =>
-      this.openValue(meta, first, end, length, await this.fetchChunks(meta, first, end, o), first);
+      this.openValue(meta, first, end, length, await this.fetchChunks(meta.table, first, end, o), first);
     return length <= this.cache.maxBytes * CACHED_VALUE_SHARE
       ? this.cache.load(this.#chunkKey(first), load, o?.signal)
       : load();
@@ -261,18 +191,12 @@ export class SegmentSource {
     const value = new Uint8Array(length);
     let at = 0;
     for (let chunk = first; chunk < end; chunk++) {
-      const piece = await this.openChunk(meta, chunk, sliceChunk(meta, from, chunk, sealed));
+      const piece = await this.openChunk(meta, chunk, meta.table.slice(sealed, from, chunk));
       value.set(piece, at);
       at += piece.length;
     }
     return value;
   }
-}
-
-/** Chunk `chunk` of sealed bytes that begin with chunk `from`. */
-export function sliceChunk(meta: SegmentMeta, from: number, chunk: number, sealed: Uint8Array): Uint8Array {
-  const base = meta.chunkAt[from]!;
-  return sealed.subarray(meta.chunkAt[chunk]! - base, meta.chunkAt[chunk + 1]! - base);
 }
 
 /** The bytes in a buffer of their own. */

@@ -6,44 +6,23 @@
  * the entries found: each leaf and the root, each entry decoded, keys strictly ascending between first and last
  * key, counts and versions those of the manifest, every key in the filter, every piece part of one value.
  */
-import type { CallOptions } from '@holdfast/object-store';
 import { BlockCursor } from './block.js';
 import { KIND_LARGE, KIND_TOMBSTONE } from './block-builder.js';
 import { compareBytes, equalBytes } from './bytes.js';
 import { corrupt } from './errors.js';
 import type { SegmentMeta } from './segment-meta.js';
-import { type SegmentSource, sliceChunk } from './segment-source.js';
-
-const WINDOW_BYTES = 1024 * 1024;
-
-export interface VerifyOptions extends CallOptions {
-  /** Called after each read with its length in bytes. */
-  onBytes?(bytes: number): void;
-}
+import type { VerifyOptions } from './segment-object.js';
+import type { SegmentSource } from './segment-source.js';
 
 export async function verifySegment(
   source: SegmentSource,
   o: VerifyOptions,
 ): Promise<{ entries: number; chunks: number }> {
   const meta = await source.fetchMeta(o);
-  o.onBytes?.(source.entry.metaBytes + (meta.sealed?.length ?? 0));
   const tally = new Tally(source, meta);
-  for (let from = 0; from < meta.chunks; ) {
-    const to = windowEnd(meta, from);
-    const sealed = await source.fetchChunks(meta, from, to, o);
-    if (!meta.sealed) o.onBytes?.(sealed.length);
-    for (let chunk = from; chunk < to; chunk++) await tally.add(chunk, sliceChunk(meta, from, chunk, sealed));
-    from = to;
-  }
+  await source.eachChunk(meta.table, o, (chunk, sealed) => tally.add(chunk, sealed));
   tally.end();
-  return { entries: source.entry.entries, chunks: meta.chunks };
-}
-
-/** The chunk after the last of a window of about 1 MiB that begins with chunk `from`. */
-function windowEnd(meta: SegmentMeta, from: number): number {
-  let to = from + 1;
-  while (to < meta.chunks && meta.chunkAt[to + 1]! - meta.chunkAt[from]! <= WINDOW_BYTES) to++;
-  return to;
+  return { entries: source.entry.entries, chunks: meta.table.chunks };
 }
 
 class Tally {

@@ -10,6 +10,7 @@ import type { CallOptions } from '@holdfast/object-store';
 import { VALUE_PIECE_BYTES } from './entry.js';
 import type { SegmentMeta } from './segment-meta.js';
 import type { SegmentSource } from './segment-source.js';
+import type { ChunkTable } from './segment-table.js';
 
 const WINDOW_BYTES_MAX = 1024 * 1024;
 
@@ -35,8 +36,8 @@ export class ValueWalk {
     let window = this.#window;
     if (!window || first < window.from || end > window.to) {
       if (!follows) return source.value(meta, i, length, first, this.#o);
-      const to = walkEnd(meta, first, end, meta.blockChunk(i));
-      window = { from: first, to, sealed: await source.fetchChunks(meta, first, to, this.#o) };
+      const to = walkEnd(meta.table, first, end, meta.blockChunk(i));
+      window = { from: first, to, sealed: await source.fetchChunks(meta.table, first, to, this.#o) };
       this.#window = window;
     }
     return source.openValue(meta, first, end, length, window.sealed, window.from);
@@ -44,12 +45,12 @@ export class ValueWalk {
 }
 
 /** The chunk after the last whole value that fits a window with the value `[first, end)`. */
-function walkEnd(meta: SegmentMeta, first: number, end: number, block: number): number {
+function walkEnd(table: ChunkTable, first: number, end: number, block: number): number {
   let whole = end;
   for (let chunk = end; chunk < block; chunk++) {
-    if (meta.chunkAt[chunk + 1]! - meta.chunkAt[first]! > WINDOW_BYTES_MAX) break;
+    if (table.chunkAt[chunk + 1]! - table.chunkAt[first]! > WINDOW_BYTES_MAX) break;
     // A piece that is not full is the last of its value.
-    if (meta.chunkBytes(chunk) !== VALUE_PIECE_BYTES + CHUNK_OVERHEAD_BYTES) whole = chunk + 1;
+    if (table.chunkBytes(chunk) !== VALUE_PIECE_BYTES + CHUNK_OVERHEAD_BYTES) whole = chunk + 1;
   }
   return whole;
 }
