@@ -83,6 +83,11 @@ export class ByteWriter {
     return this.varint(bytes.length).raw(bytes);
   }
 
+  /** What was written so far, not copied: valid until the next write. */
+  view(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
   /** A copy of what was written so far. */
   finish(): Uint8Array {
     return this.#buffer.slice(0, this.#length);

@@ -59,8 +59,19 @@ export interface Carry {
   readonly entries: readonly Entry[];
 }
 
+/** Carried entries as they are written, so that a writer need not encode them anew for each record. */
+export interface EncodedEntries {
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What a record is made from: a body whose carried entries may be encoded already. */
+export interface RecordDraft extends Omit<RecordBody, 'carry'> {
+  readonly carry: { readonly refs: readonly CarryRef[]; readonly entries: readonly Entry[] | EncodedEntries };
+}
+
 /** The version after which a record's inline carry begins. */
-export function carryFrom(carry: Carry, flushedThrough: number): number {
+export function carryFrom(carry: Pick<Carry, 'refs'>, flushedThrough: number): number {
   return carry.refs.at(-1)?.version ?? flushedThrough;
 }
 
@@ -115,7 +126,7 @@ export function recordObjectId(version: number, commitId: Uint8Array): Uint8Arra
 export async function encodeRecord(
   sealing: Sealing,
   clear: RecordClear,
-  body: RecordBody,
+  body: RecordDraft,
   commitId: Uint8Array,
 ): Promise<{ bytes: Uint8Array; hash: Uint8Array }> {
   const plaintext = encodeBody(body, carryFrom(body.carry, clear.flushedThrough));
@@ -133,9 +144,9 @@ export async function encodeRecord(
   const writer = new ByteWriter(ENVELOPE_BYTES + clearBytes.length + plaintext.length + 64);
   writeEnvelope(writer, envelope);
   writer.raw(clearBytes);
-  const sealed = await cipher.seal(0, true, plaintext, writer.finish());
+  const sealed = await cipher.seal(0, true, plaintext, writer.view());
   writer.u32(sealed.length).raw(sealed);
-  const hash = sealing.provider.sha256(writer.finish());
+  const hash = sealing.provider.sha256(writer.view());
   return { bytes: writer.raw(hash).finish(), hash };
 }
 
@@ -208,7 +219,7 @@ function encodeClear(clear: RecordClear): Uint8Array {
   return writer.bytes(clear.keyring).raw(clear.manifestRoot).bytes(clear.manifestSection).finish();
 }
 
-function encodeBody(body: RecordBody, from: number): Uint8Array {
+function encodeBody(body: RecordDraft, from: number): Uint8Array {
   const writer = new ByteWriter(1024);
   writer.raw(body.writerId).varint(body.timeMs);
   writer.varint(body.stores.length);
@@ -221,12 +232,25 @@ function encodeBody(body: RecordBody, from: number): Uint8Array {
   const { refs, entries } = body.carry;
   writer.varint(refs.length);
   for (const ref of refs) writer.varint(ref.version).raw(ref.hash).varint(ref.bytes);
-  writer.varint(entries.length);
-  for (const { key, value, version, order } of entries) {
-    writeKeyValue(writer, key, value);
-    writer.varint(version - from).varint(order);
-  }
+  const carried = 'bytes' in entries ? entries : encodeEntries(entries, from);
+  writer.varint(carried.count).raw(carried.bytes);
   return writer.finish();
+}
+
+function encodeEntries(entries: readonly Entry[], from: number): EncodedEntries {
+  const writer = new ByteWriter();
+  for (const entry of entries) writer.raw(encodeEntry(entry, from));
+  return { count: entries.length, bytes: writer.finish() };
+}
+
+/** One carried entry. @param from what `carryFrom` gives for its record. */
+export function encodeEntry({ key, value, version, order }: Entry, from: number): Uint8Array {
+  const writer = new ByteWriter(key.length + (value?.length ?? 0) + 16);
+  writeKeyValue(writer, key, value);
+  return writer
+    .varint(version - from)
+    .varint(order)
+    .finish();
 }
 
 /** A value's length is written one higher, so that 0 stands for a deletion. */

@@ -15,6 +15,7 @@ import {
   Manifest,
   PAGE_PREFIX,
   type RecordClear,
+  type RecordDraft,
   recordName,
   sharedSubtreesAgree,
   toHex,
@@ -27,7 +28,7 @@ import { TailBuilder } from './tail.js';
 import { View } from './view.js';
 
 /** What of a record makes a state. */
-export type StateRecord = RecordClear & Pick<LogRecord, 'hash' | 'bytes' | 'body'>;
+export type StateRecord = RecordClear & Pick<LogRecord, 'hash' | 'bytes'> & { readonly body: RecordDraft };
 
 export interface AdvanceOptions extends CallOptions {
   /** The record's manifest, where its writer has it at hand. */
@@ -64,7 +65,7 @@ export async function advance(
 export async function jump(
   context: Context,
   log: Log,
-  record: StateRecord,
+  record: LogRecord,
   known?: View,
   options: CallOptions = {},
 ): Promise<View> {

@@ -1,15 +1,14 @@
 /** Makes the record that follows a state: transactions, a flush, and what has to be carried. */
 import {
   carryFrom,
-  type Entry,
   encodeRecord,
   equalBytes,
   type LoggedTransaction,
   type Manifest,
   type PageUpload,
   placeSegment,
-  type RecordBody,
   type RecordClear,
+  type RecordDraft,
   type SegmentDescriptor,
 } from '@holdfast/core';
 import type { StateRecord } from './advance.js';
@@ -86,7 +85,7 @@ export class RecordBuilder {
       manifestRoot: manifest.root,
       manifestSection: manifest.section,
     };
-    const body: RecordBody = {
+    const body: RecordDraft = {
       writerId: this.#writerId,
       timeMs: Math.max(clock.now(), view.timeMs),
       stores: withStore(view.stores, this.#storeFingerprint),
@@ -99,7 +98,7 @@ export class RecordBuilder {
 }
 
 /** What the record after `view` carries of the older tail. */
-export function planCarry(view: View, flushedThrough: number): RecordBody['carry'] {
+export function planCarry(view: View, flushedThrough: number): RecordDraft['carry'] {
   const refs = view.refs.filter((ref) => ref.version > flushedThrough);
   if (view.version <= flushedThrough) return { refs: [], entries: [] };
   const bound = Math.min(Math.max(CARRY_BYTES_MIN, view.ownBytes * CARRY_TIMES_OWN), CARRY_BYTES_MAX);
@@ -109,9 +108,8 @@ export function planCarry(view: View, flushedThrough: number): RecordBody['carry
       refs: [...refs, { version: view.version, hash: view.hash, bytes: view.recordBytes }],
       entries: [],
     };
-  const from = carryFrom({ refs, entries: [] }, flushedThrough);
-  const entries: Entry[] = view.tail.freshEntries().filter((entry) => entry.version > from);
-  return { refs, entries };
+  const from = carryFrom({ refs }, flushedThrough);
+  return { refs, entries: view.tail.encodeFresh(from) };
 }
 
 function withStore(

@@ -6,7 +6,7 @@
  *   what the next record has to carry inline.
  * - A tail never changes after `TailBuilder.finish()`; copies share nodes, so a snapshot costs nothing.
  */
-import type { Entry } from '@holdfast/core';
+import { ByteWriter, type EncodedEntries, encodeEntry } from '@holdfast/core';
 import { type SortedMap, sortedMap } from './sorted-map.js';
 import { fromStoredKey, type StoredKey } from './space.js';
 import { compareStamps, type Stamp } from './versionstamp.js';
@@ -15,6 +15,8 @@ import { compareStamps, type Stamp } from './versionstamp.js';
 export interface TailEntry extends Stamp {
   /** Undefined: deleted. */
   readonly value: Uint8Array | undefined;
+  /** As a record carries it, for a carry that begins after `from`; made when it is first needed. */
+  encoded?: { readonly from: number; readonly bytes: Uint8Array };
 }
 
 /** What an entry weighs in a record: a little more than its bytes. */
@@ -49,13 +51,21 @@ export class Tail {
     return this.all.get(key);
   }
 
-  /** What a record carries inline. */
-  freshEntries(): Entry[] {
-    const entries: Entry[] = [];
-    this.fresh.forEachPair((key, { value, version, order }) => {
-      entries.push({ key: fromStoredKey(key), value, version, order });
+  /**
+   * What a record carries inline: the fresh entries after `from`, encoded. Most were in the record before too, so
+   * each keeps its encoding.
+   */
+  encodeFresh(from: number): EncodedEntries {
+    const writer = new ByteWriter(this.freshBytes + 1024);
+    let count = 0;
+    this.fresh.forEachPair((key, entry) => {
+      if (entry.version <= from) return;
+      if (entry.encoded?.from !== from)
+        entry.encoded = { from, bytes: encodeEntry({ ...entry, key: fromStoredKey(key) }, from) };
+      writer.raw(entry.encoded.bytes);
+      count++;
     });
-    return entries;
+    return { count, bytes: writer.view() };
   }
 }
 
