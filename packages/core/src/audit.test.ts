@@ -6,9 +6,10 @@ import { corrupt, HoldfastError } from './errors.js';
 import { Manifest, readManifestSection } from './manifest.js';
 import { CompactRange, leafHash } from './merkle.js';
 import { objectName, PAGE_PREFIX, recordName, SEGMENT_PREFIX } from './names.js';
-import { type ClearSegmentEntry, readPageClear, type SegmentEntry } from './page.js';
+import { readPageClear } from './page.js';
 import { decodeRecordHeader, encodeRecord, type RecordHeader } from './record.js';
 import { auditSegment } from './segment-audit.js';
+import type { ClearSegmentEntry, SegmentEntry } from './segment-entry.js';
 import {
   CountingStore,
   errorCode,

@@ -32,14 +32,7 @@ export {
   recordName,
   SEGMENT_PREFIX,
 } from './names.js';
-export {
-  type ClearSegmentEntry,
-  decodePage,
-  encodePage,
-  placeSegment,
-  readPageClear,
-  type SegmentEntry,
-} from './page.js';
+export { decodePage, encodePage, readPageClear } from './page.js';
 export {
   type Carry,
   type CarryRef,
@@ -59,8 +52,14 @@ export {
   type Write,
 } from './record.js';
 export { auditSegment } from './segment-audit.js';
-export { BLOCK_BYTES, SegmentBuilder, type SegmentDescriptor } from './segment-builder.js';
+export { BLOCK_BYTES, SegmentBuilder } from './segment-builder.js';
 export { type Cursor, type CursorOptions, SegmentCursor } from './segment-cursor.js';
+export {
+  type ClearSegmentEntry,
+  placeSegment,
+  type SegmentDescriptor,
+  type SegmentEntry,
+} from './segment-entry.js';
 export { SMALL_SEGMENT_BYTES, type VerifyOptions } from './segment-object.js';
 export { SegmentReader } from './segment-reader.js';
 export type { SegmentDeps } from './segment-source.js';

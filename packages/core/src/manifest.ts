@@ -11,7 +11,8 @@ import type { Sealing } from './envelope.js';
 import { corrupt } from './errors.js';
 import { leafHash, merkleRoot } from './merkle.js';
 import { OBJECT_ID_BYTES, type ObjectId, objectName, PAGE_PREFIX } from './names.js';
-import { decodePage, encodePage, type SegmentEntry } from './page.js';
+import { decodePage, encodePage } from './page.js';
+import type { SegmentEntry } from './segment-entry.js';
 
 /** A page this large stays in the record; the next one that would grow past it starts a new page. */
 const INLINE_BYTES_MAX = 8 * 1024;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareBytes } from './bytes.js';
-import { decodePage, encodePage, placeSegment, readPageClear, type SegmentEntry } from './page.js';
+import { decodePage, encodePage, readPageClear } from './page.js';
+import { placeSegment, type SegmentEntry } from './segment-entry.js';
 import { errorCode, key, seededRandom, storeSegment, testId, testSealing } from './segment-fixture.js';
 
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((b) => Uint8Array.from(b));

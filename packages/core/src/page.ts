@@ -11,46 +11,8 @@ import { ByteReader, ByteWriter, compareBytes } from './bytes.js';
 import { newCipher, openCipher, readEnvelope, type Sealing, writeEnvelope } from './envelope.js';
 import { corrupt } from './errors.js';
 import { OBJECT_ID_BYTES, type ObjectId } from './names.js';
-import type { SegmentDescriptor } from './segment-builder.js';
-import { coverVersions } from './segment-meta.js';
+import { type ClearSegmentEntry, coverVersions, type SegmentEntry } from './segment-entry.js';
 import { FOOTER_BYTES } from './segment-table.js';
-
-/** A live segment: what its builder said of it, and its place in the manifest. */
-export interface SegmentEntry extends SegmentDescriptor {
-  /** 0: may overlap other runs. */
-  readonly level: number;
-  /** Segments of one run share it and do not overlap. */
-  readonly run: number;
-  /** Version of the entries that carry none; 0: there are no such entries. */
-  readonly stampVersion: number;
-  readonly stampOrder: number;
-}
-
-/** What a page says without any key. */
-export interface ClearSegmentEntry {
-  readonly id: ObjectId;
-  readonly bytes: number;
-  readonly metaBytes: number;
-  readonly root: Uint8Array;
-  readonly epoch: number;
-}
-
-/**
- * Gives a finished segment its place; its versions then cover the stamp too.
- * @param place the stamp is given where the segment was built with version 0 entries, and only there.
- */
-export function placeSegment(
-  descriptor: SegmentDescriptor,
-  place: {
-    readonly level: number;
-    readonly run: number;
-    readonly stampVersion?: number;
-    readonly stampOrder?: number;
-  },
-): SegmentEntry {
-  const { level, run, stampVersion = 0, stampOrder = 0 } = place;
-  return { ...descriptor, ...coverVersions(descriptor, stampVersion), level, run, stampVersion, stampOrder };
-}
 
 export async function encodePage(
   sealing: Sealing,

@@ -4,7 +4,7 @@
  */
 import type { ObjectStore } from '@holdfast/object-store';
 import type { Sha256 } from './merkle.js';
-import type { ClearSegmentEntry } from './page.js';
+import type { ClearSegmentEntry } from './segment-entry.js';
 import { SegmentObject, type VerifyOptions } from './segment-object.js';
 
 /**

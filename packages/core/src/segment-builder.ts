@@ -14,6 +14,7 @@ import { newCipher, type Sealing } from './envelope.js';
 import { FilterBuilder } from './filter.js';
 import { leafHash } from './merkle.js';
 import type { ObjectId } from './names.js';
+import type { SegmentDescriptor } from './segment-entry.js';
 import { encodeMeta } from './segment-meta.js';
 import {
   type ChunkRow,
@@ -27,25 +28,6 @@ import {
 /** A block is closed when its entries hold this many bytes or more. */
 export const BLOCK_BYTES: number = 32 * 1024;
 const NOTHING = new Uint8Array(0);
-
-/** What a builder says of a finished segment. */
-export interface SegmentDescriptor {
-  readonly id: ObjectId;
-  /** Of the whole object. */
-  readonly bytes: number;
-  /** Of its chunk table, meta chunk and footer together. */
-  readonly metaBytes: number;
-  /** Merkle root, 32 bytes. */
-  readonly root: Uint8Array;
-  readonly epoch: number;
-  readonly entries: number;
-  readonly tombstones: number;
-  /** Over entries with a version of their own; 0, 0 if none. */
-  readonly minVersion: number;
-  readonly maxVersion: number;
-  readonly firstKey: Uint8Array;
-  readonly lastKey: Uint8Array;
-}
 
 export class SegmentBuilder {
   readonly #sealing: Sealing;

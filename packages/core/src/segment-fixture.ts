@@ -9,9 +9,9 @@ import { newCipher, openCipher, readEnvelope, type Sealing } from './envelope.js
 import { HoldfastError } from './errors.js';
 import { leafHash } from './merkle.js';
 import { type ObjectId, objectName, SEGMENT_PREFIX } from './names.js';
-import { placeSegment, type SegmentEntry } from './page.js';
 import { SegmentBuilder } from './segment-builder.js';
 import type { CursorOptions } from './segment-cursor.js';
+import { placeSegment, type SegmentEntry } from './segment-entry.js';
 import { encodeMeta, type MetaFields } from './segment-meta.js';
 import { SegmentReader } from './segment-reader.js';
 import { type ChunkRow, encodeFooter, encodeTable, FOOTER_BYTES, segmentRoot } from './segment-table.js';

@@ -10,7 +10,7 @@ import { compareSlice } from './block.js';
 import { ByteReader, ByteWriter, compareBytes, equalBytes } from './bytes.js';
 import { corrupt } from './errors.js';
 import { FILTER_PROBES, filterMayContain } from './filter.js';
-import type { SegmentEntry } from './page.js';
+import { coverVersions, type SegmentEntry } from './segment-entry.js';
 import type { ChunkTable } from './segment-table.js';
 
 export interface MetaFields {
@@ -35,19 +35,6 @@ export function encodeMeta(meta: MetaFields): Uint8Array {
   writer.bytes(meta.lastKey).varint(meta.entries).varint(meta.tombstones);
   writer.varint(meta.minVersion).varint(meta.maxVersion);
   return writer.u8(FILTER_PROBES).bytes(meta.filter).finish();
-}
-
-/** The versions of all entries of a segment, given those that entries carry themselves and its run's stamp. */
-export function coverVersions(
-  own: { readonly minVersion: number; readonly maxVersion: number },
-  stampVersion: number,
-): { minVersion: number; maxVersion: number } {
-  const { minVersion, maxVersion } = own;
-  if (stampVersion === 0) return { minVersion, maxVersion };
-  return {
-    minVersion: minVersion === 0 ? stampVersion : Math.min(minVersion, stampVersion),
-    maxVersion: Math.max(maxVersion, stampVersion),
-  };
 }
 
 export class SegmentMeta {

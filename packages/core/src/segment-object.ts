@@ -11,7 +11,7 @@ import { equalBytes } from './bytes.js';
 import { corrupt, type HoldfastError } from './errors.js';
 import { leafHash, type Sha256 } from './merkle.js';
 import { objectName, SEGMENT_PREFIX } from './names.js';
-import type { ClearSegmentEntry } from './page.js';
+import type { ClearSegmentEntry } from './segment-entry.js';
 import { type ChunkTable, readSegmentEnd, type SegmentEnd } from './segment-table.js';
 
 /** A segment no larger than this is fetched whole at the first touch. */

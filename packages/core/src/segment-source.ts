@@ -14,7 +14,7 @@ import { compareBytes } from './bytes.js';
 import { VALUE_PIECE_BYTES } from './entry.js';
 import { openCipher, type Sealing } from './envelope.js';
 import { corrupt } from './errors.js';
-import type { SegmentEntry } from './page.js';
+import type { SegmentEntry } from './segment-entry.js';
 import { SegmentMeta } from './segment-meta.js';
 import { SegmentObject, type VerifyOptions } from './segment-object.js';
 

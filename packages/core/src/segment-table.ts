@@ -12,7 +12,7 @@ import { ByteReader, ByteWriter, equalBytes } from './bytes.js';
 import { ENVELOPE_BYTES, type Envelope, readEnvelope, writeEnvelope } from './envelope.js';
 import { corrupt } from './errors.js';
 import { HASH_BYTES, leafHash, merkleRoot, type Sha256 } from './merkle.js';
-import type { ClearSegmentEntry } from './page.js';
+import type { ClearSegmentEntry } from './segment-entry.js';
 
 /** Of one chunk: sealed bytes (u32), Merkle leaf. */
 export const TABLE_ROW_BYTES: number = 4 + HASH_BYTES;
