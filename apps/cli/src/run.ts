@@ -106,7 +106,7 @@ function withPlace(error: unknown, location: string, keySource: string): unknown
   if (code === 'NOT_FOUND')
     return new HoldfastError(
       code,
-      `There is no database in ${location}. Check the location, or make one with \`holdfast init ${location}\`.`,
+      `There is no database in ${location}. Check the location, or make one with \`holdfast init ${shellQuoted(location)}\`.`,
       { cause: error },
     );
   if (code === 'WRONG_KEY')
@@ -114,6 +114,10 @@ function withPlace(error: unknown, location: string, keySource: string): unknown
       cause: error,
     });
   return error;
+}
+
+function shellQuoted(text: string): string {
+  return /^[\w.:/@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 type Reported = Omit<Failure, 'exitCode'> & { readonly exitCode: number };

@@ -1,6 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, open as openCallback } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
+import { promisify } from 'node:util';
 import { type Call, type CommandSpec, defineCommand } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { fileFailure, UsageError } from '../failure.js';
@@ -21,6 +23,8 @@ interface ImportOptions {
   readonly as?: string;
 }
 
+const openFile = promisify(openCallback);
+const CHUNK_BYTES = 256 * 1024;
 /** Bad lines that people are shown. */
 const SHOWN_MAX = 20;
 
@@ -178,12 +182,19 @@ interface Input {
 async function openInput(path: string): Promise<Input> {
   if (path === '-') return { size: undefined, chunks: (signal) => addAbortSignal(signal, process.stdin) };
   try {
-    const file = await open(path);
-    const stats = await file.stat();
-    await file.close();
-    if (stats.isDirectory()) throw new UsageError(`Can't read ${path}: it is a folder.`);
+    // Once: what a pipe gives to whoever opens it first is gone.
+    const fd = await openFile(path, 'r');
+    const stats = fstatSync(fd);
+    if (stats.isDirectory()) {
+      closeSync(fd);
+      throw new UsageError(`Can't read ${path}: it is a folder.`);
+    }
     const size = stats.isFile() ? stats.size : undefined;
-    return { size, chunks: (signal) => createReadStream(path, { signal, highWaterMark: 256 * 1024 }) };
+    // A file stream that waits for a pipe's writer could not be interrupted.
+    const stream = stats.isFIFO()
+      ? new Socket({ fd, readable: true, writable: false })
+      : createReadStream(path, { fd, highWaterMark: CHUNK_BYTES });
+    return { size, chunks: (signal) => addAbortSignal(signal, stream) };
   } catch (error) {
     throw fileFailure('read', path, error);
   }
