@@ -6,6 +6,7 @@
 import { meetsTarget, type Row, ratioOf } from '../measure.js';
 import { figure, targetText } from './figures.js';
 
+const TITLE = 'Holdfast against the raw store: ratio, and its target';
 const WIDTH = 900;
 const LABEL_WIDTH = 430;
 const RIGHT = 150;
@@ -24,7 +25,7 @@ export function chartOf(rows: readonly Row[], subtitle: string): string {
   const x = (value: number): number => LABEL_WIDTH + (plot * (Math.log10(value) - low)) / (high - low);
   const bottom = TOP + shown.length * ROW_HEIGHT;
   const parts: string[] = [
-    text(16, 24, 'Holdfast against the raw store: ratio, and its target', 'font-size="16" font-weight="600"'),
+    text(16, 24, TITLE, 'font-size="16" font-weight="600"'),
     text(16, 43, subtitle, 'font-size="11" fill="#666"'),
   ];
   for (let power = low; power <= high; power++) {
@@ -54,7 +55,8 @@ export function chartOf(rows: readonly Row[], subtitle: string): string {
     );
   }
   const height = bottom + AXIS;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="system-ui, sans-serif" font-size="12">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-labelledby="title">
+<title id="title">${TITLE}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${parts.join('\n')}
 </svg>
