@@ -1,5 +1,5 @@
 // Checks what the documents point at: relative links and their anchors resolve, and a test that is named after a
-// link to its file (in italics: `[x.test.ts](test/x.test.ts): *does this*, *and that*`) is in that file.
+// link to its file (in italics: `[x.test.ts](test/x.test.ts): _does this_, _and that_`) is in that file.
 //
 // Usage: node tools/check-links.mjs [--root <folder>]
 import { execFileSync } from 'node:child_process';
@@ -48,10 +48,15 @@ function* linksOf(line) {
     yield { target: match[1] ?? match[2] ?? match[3], after: line.slice(match.index + match[0].length) };
 }
 
-/** The italics right behind a link: `: *one*, *two*`. */
+/** The italics right behind a link: `: _one_, _two_`. */
 function namesAfter(text) {
-  const run = /^(?:[:,;]?\s*(?:and\s+)?\*[^*]+\*)+/.exec(text)?.[0] ?? '';
-  return [...run.matchAll(/\*([^*]+)\*/g)].map((match) => match[1]);
+  const names = [];
+  const italics = /^(?:[:,;]?\s*(?:and\s+)?)([*_])(.+?)\1(?![\p{L}\p{N}])/u;
+  for (let rest = text, match = italics.exec(rest); match; match = italics.exec(rest)) {
+    names.push(match[2].replaceAll('\\', ''));
+    rest = rest.slice(match[0].length);
+  }
+  return names;
 }
 
 function anchors(file) {
