@@ -11,7 +11,7 @@ import { ByteReader, ByteWriter, compareBytes } from './bytes.js';
 import { newCipher, openCipher, readEnvelope, type Sealing, writeEnvelope } from './envelope.js';
 import { corrupt } from './errors.js';
 import { OBJECT_ID_BYTES, type ObjectId } from './names.js';
-import { type ClearSegmentEntry, coverVersions, type SegmentEntry } from './segment-entry.js';
+import type { ClearSegmentEntry, SegmentEntry } from './segment-entry.js';
 import { FOOTER_BYTES } from './segment-table.js';
 
 export async function encodePage(

@@ -7,6 +7,7 @@
  * - At most one record of this process is under way; what arrives meanwhile makes the next group. No timer.
  */
 import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
+import { allowManyListeners } from '@holdfast/object-store';
 import { advance } from './advance.js';
 import type { Context } from './context.js';
 import { type Log, missingRecord } from './log.js';
@@ -81,6 +82,7 @@ export class Committer {
         this.#queue.splice(at, 1);
         reject(signal!.reason);
       };
+      allowManyListeners(signal);
       signal?.addEventListener('abort', leave, { once: true });
       this.#queue.push(waiting);
       this.#start();

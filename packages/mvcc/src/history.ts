@@ -38,7 +38,10 @@ export interface LogEntry {
   /** 16 bytes. */
   readonly writerId: Uint8Array;
   readonly transactions: number;
+  /** Without those of large transactions, which lie in segments. */
   readonly writes: number;
+  /** Transactions whose writes lie in segments. */
+  readonly bulkTransactions: number;
   /** The object's size. */
   readonly bytes: number;
   readonly flushedThrough: number;
@@ -126,6 +129,9 @@ export class History {
   ): AsyncGenerator<LogEntry, void, undefined> {
     const tip = await this.#tip.refresh();
     const { from = tip.version, to = tip.floor } = options;
+    for (const version of [from, to])
+      if (!Number.isSafeInteger(version) || version < tip.floor || version > tip.version)
+        throw new RangeError(`log: expected versions from ${tip.floor} to ${tip.version}, found ${version}.`);
     for (const [name, version] of Object.entries({ from, to }))
       if (!Number.isSafeInteger(version) || version < 1 || version > tip.version)
         throw new RangeError(
@@ -141,6 +147,7 @@ export class History {
         writerId: record.body.writerId,
         transactions: transactions.length,
         writes: transactions.reduce((sum, { writes }) => sum + writes.length, 0),
+        bulkTransactions: transactions.filter(({ bulkRun }) => bulkRun !== 0).length,
         bytes: record.bytes,
         flushedThrough: record.flushedThrough,
         manifestRoot: record.manifestRoot,

@@ -21,6 +21,8 @@ export interface Instant {
 }
 
 const HASHES_KEPT = 64;
+/** How many turns of the microtask queue a probe waits for others to join it. */
+const GATHER_TURNS = 16;
 
 export class Tip {
   readonly #context: Context;
@@ -29,6 +31,8 @@ export class Tip {
   #view: View;
   #confirmedAt: Instant;
   #refreshing: Promise<View> | undefined;
+  /** The refresh whose probe is not sent yet. */
+  #gathering: Promise<View> | undefined;
   #next: Promise<View> | undefined;
   readonly #listeners = new Set<() => void>();
   /** Hashes of the newest records, so that a lost race is told from a won one without reading the slot again. */
@@ -86,6 +90,7 @@ export class Tip {
   }
 
   #refresh(): Promise<View> {
+    if (this.#gathering) return this.#gathering;
     if (this.#refreshing === undefined) return this.#begin();
     this.#next ??= this.#refreshing.then(
       () => this.#begin(),
@@ -96,11 +101,18 @@ export class Tip {
 
   #begin(): Promise<View> {
     this.#next = undefined;
-    const refreshing = this.follow().finally(() => {
+    const refreshing = this.#gather().finally(() => {
       if (this.#refreshing === refreshing) this.#refreshing = undefined;
     });
-    this.#refreshing = refreshing;
+    this.#gathering = this.#refreshing = refreshing;
     return refreshing;
+  }
+
+  /** Readers that were just answered, and read on, share this probe: it is not sent yet. Microtasks only. */
+  async #gather(): Promise<View> {
+    for (let turn = 0; turn < GATHER_TURNS; turn++) await undefined;
+    this.#gathering = undefined;
+    return this.follow();
   }
 
   /** Reads what comes after the known tip. `lost`: the next slot is known to be taken. */

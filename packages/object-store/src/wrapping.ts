@@ -1,5 +1,6 @@
 /** What all wrappers share. */
 import type { Clock } from './clock.js';
+import { allowManyListeners } from './many-listeners.js';
 import type { ObjectStore } from './object-store.js';
 
 /** The properties that a wrapper hands on unchanged. */
@@ -28,6 +29,7 @@ export interface Limits {
  */
 export async function within<T>(call: (signal: AbortSignal) => Promise<T>, limits: Limits): Promise<T> {
   const { clock, ms, signal } = limits;
+  allowManyListeners(signal);
   const calling = new AbortController();
   const sleeping = new AbortController();
   let onAbort: (() => void) | undefined;
