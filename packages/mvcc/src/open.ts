@@ -32,7 +32,7 @@ import {
   systemRandom,
 } from '@holdfast/object-store';
 import { jump } from './advance.js';
-import { type Context, type DatabaseEvent, fromStoreError } from './context.js';
+import { type Context, type DatabaseEvent, fromStoreError, readingInWords } from './context.js';
 import { type DatabaseKey, DatabaseSealing } from './database-sealing.js';
 import { Log, newestRecord } from './log.js';
 import { openRecordKeyring } from './record-keyring.js';
@@ -97,10 +97,12 @@ export async function openParts(store: ObjectStore, options: OpenOptions): Promi
     const header = decodeRecordHeader(provider.sha256, object.bytes, newest);
     const sealing = await sealingOf(header, provider, options);
     const { onEvent } = options;
+    const cache = new BlockCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     const context: Context = {
       store,
       sealing,
-      cache: new BlockCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES),
+      cache,
+      segments: { store: readingInWords(store), sealing, cache },
       clock,
       random: options.random ?? systemRandom,
       emit: (event) => onEvent?.(event),
@@ -147,7 +149,14 @@ async function sealingOf(
 
 /** Makes record 1. Losing the race to another creator is not an error: its database is then opened. */
 async function create(store: ObjectStore, provider: CryptoProvider, options: OpenOptions): Promise<void> {
-  await refuseForeignPrefix(store, options);
+  const { signal } = options;
+  const foreign = await foreignObject(store, options);
+  if (foreign !== undefined) {
+    // It may be the work of another creator that was faster: then there is a database now.
+    const newest = await callStore('looking for the newest record', () => newestRecord(store, { signal }));
+    if (newest !== undefined) return;
+    throw refusal(foreign);
+  }
   if (options.readOnly || options.create === false)
     throw new HoldfastError(
       'NOT_FOUND',
@@ -186,7 +195,7 @@ async function create(store: ObjectStore, provider: CryptoProvider, options: Ope
     random(16),
   );
   try {
-    await store.put(recordName(1), bytes, { ifAbsent: true, signal: options.signal });
+    await store.put(recordName(1), bytes, { ifAbsent: true, signal });
   } catch (error) {
     // Whether it arrived shows when the log is listed again; sending it twice can't make two.
     if (!(error instanceof StoreError) || error.code !== 'UNKNOWN_OUTCOME')
@@ -194,21 +203,25 @@ async function create(store: ObjectStore, provider: CryptoProvider, options: Ope
   }
 }
 
-async function refuseForeignPrefix(store: ObjectStore, options: OpenOptions): Promise<void> {
-  await callStore('looking for other objects', async () => {
-    for await (const { key } of store.list('', { limit: 8, signal: options.signal })) {
-      if (key.startsWith(SEGMENT_PREFIX) || key.startsWith(PAGE_PREFIX))
-        throw corrupt(
-          LOG_PREFIX,
-          `the prefix has a Holdfast object (${key}) and no record: expected the log beside it, and it was deleted or is hidden`,
-        );
-      if (!key.startsWith(PROBE_PREFIX))
-        throw new HoldfastError(
-          'PREFIX_IN_USE',
-          `The prefix is not empty and holds no database: expected nothing, found ${JSON.stringify(key)}. Nothing was changed; choose another prefix.`,
-        );
-    }
+/** The first object that a prefix without a database should not have; undefined: there is none. */
+function foreignObject(store: ObjectStore, options: OpenOptions): Promise<string | undefined> {
+  return callStore('looking for other objects', async () => {
+    for await (const { key } of store.list('', { limit: 8, signal: options.signal }))
+      if (!key.startsWith(PROBE_PREFIX)) return key;
+    return undefined;
   });
+}
+
+function refusal(key: string): HoldfastError {
+  if (key.startsWith(SEGMENT_PREFIX) || key.startsWith(PAGE_PREFIX))
+    return corrupt(
+      LOG_PREFIX,
+      `the prefix has a Holdfast object (${key}) and no record: expected the log beside it, and it was deleted or is hidden`,
+    );
+  return new HoldfastError(
+    'PREFIX_IN_USE',
+    `The prefix is not empty and holds no database: expected nothing, found ${JSON.stringify(key)}. Nothing was changed; choose another prefix.`,
+  );
 }
 
 const PROBE_PREFIX = 'probe/';
