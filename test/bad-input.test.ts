@@ -7,6 +7,7 @@ import { MemoryStore } from '@holdfast/object-store';
 import { open } from 'holdfast';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { collect, openTestDatabase, TEST_KEY } from './support/database.js';
+import { contentsOf } from './support/image-store.js';
 
 /** A mistake, and what it is answered with: a code, or the class of a mistake in the program. */
 type Mistake = [
@@ -415,11 +416,11 @@ async function errorOf(make: () => unknown): Promise<Error & { code?: string }> 
 }
 
 test.each(mistakes)('%s is refused', async (_, make, answer, ...says) => {
-  const before = store.objects();
+  const before = contentsOf(store);
   const error = await errorOf(() => make(db));
   expect(error.code ?? error.name, error.message).toBe(answer);
   for (const words of says) expect(error.message).toMatch(words);
-  expect(store.objects()).toEqual(before);
+  expect(contentsOf(store)).toEqual(before);
   expect(await db.getMany(['a', 'text', 'known', 'tail'])).toEqual([1, 'text', 1, true]);
 });
 
@@ -459,11 +460,11 @@ describe('what looks like a mistake and is none', () => {
   });
 
   test('deleting what is not there changes nothing', async () => {
-    const before = store.objects();
+    const before = contentsOf(store);
     await db.deleteRange({ prefix: ['nothing'] });
     expect(await db.dropCheckpoint('nothing')).toBe(false);
     expect(await db.transact((tx) => tx.deleteRange({ gt: 'x', lt: 'b' }))).toBe(0);
-    expect(store.objects()).toEqual(before);
+    expect(contentsOf(store)).toEqual(before);
   });
 });
 
@@ -484,13 +485,13 @@ describe('a transaction after its body', () => {
     await db.transact((tx) => {
       kept = tx;
     });
-    const before = store.objects();
+    const before = contentsOf(store);
     const error = await errorOf(() => use(kept));
     expect(error).toMatchObject({
       code: 'CLOSED',
       message: expect.stringContaining('awaited inside the body'),
     });
-    expect(store.objects()).toEqual(before);
+    expect(contentsOf(store)).toEqual(before);
   });
 
   test('that threw is refused too', async () => {
@@ -550,26 +551,26 @@ describe('a database that may not be written, or not be used', () => {
   ];
 
   test.each(writes)('read-only, it refuses %s', async (_, use) => {
-    const before = store.objects();
+    const before = contentsOf(store);
     const reader = await openTestDatabase(store, { readOnly: true });
     const error = await errorOf(() => use(reader));
     expect(error).toMatchObject({ code: 'READ_ONLY', message: expect.stringContaining('readOnly: true') });
-    expect(store.objects()).toEqual(before);
+    expect(contentsOf(store)).toEqual(before);
   });
 
   test.each(reads)('read-only, it allows %s', async (_, use) => {
-    const before = store.objects();
+    const before = contentsOf(store);
     await use(await openTestDatabase(store, { readOnly: true }));
-    expect(store.objects()).toEqual(before);
+    expect(contentsOf(store)).toEqual(before);
   });
 
   test.each([...writes, ...reads])('closed, it refuses %s', async (_, use) => {
-    const before = store.objects();
+    const before = contentsOf(store);
     const closed = await openTestDatabase(store);
     await closed.close();
     const error = await errorOf(() => use(closed));
     expect(error).toMatchObject({ code: 'CLOSED', message: expect.stringContaining('open it again') });
-    expect(store.objects()).toEqual(before);
+    expect(contentsOf(store)).toEqual(before);
   });
 
   test('closing twice is no mistake', async () => {
@@ -653,9 +654,9 @@ describe('open', () => {
   test.each(bad.filter(([, location]) => location === 'memory:'))(
     'of an existing database with %s changes nothing',
     async (_, _location, options) => {
-      const before = store.objects();
+      const before = contentsOf(store);
       await errorOf(() => open(store, options && ({ key: TEST_KEY, ...options } as never)));
-      expect(store.objects()).toEqual(before);
+      expect(contentsOf(store)).toEqual(before);
     },
   );
 });

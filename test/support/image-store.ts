@@ -6,6 +6,7 @@ import {
   type GetOptions,
   type ListedObject,
   type ListOptions,
+  type MemoryStore,
   type ObjectStore,
   type StoredObject,
   StoreError,
@@ -51,4 +52,9 @@ export class ImageStore implements ObjectStore {
   delete(): never {
     throw new StoreError('DENIED', 'An image is not written to.');
   }
+}
+
+/** Every object of a store as text, so that two moments can be compared quickly. */
+export function contentsOf(store: MemoryStore): ReadonlyMap<string, string> {
+  return new Map([...store.objects()].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]));
 }

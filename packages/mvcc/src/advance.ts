@@ -145,7 +145,7 @@ function makeView(context: Context, record: StateRecord, tail: TailBuilder, mani
       tail: tail.finish(),
       manifest,
     },
-    context,
+    context.segments,
   );
 }
 

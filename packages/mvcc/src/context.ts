@@ -1,5 +1,5 @@
 /** What the parts of one open database share. */
-import { type BlockCache, HoldfastError } from '@holdfast/core';
+import { type BlockCache, HoldfastError, type SegmentDeps } from '@holdfast/core';
 import { type Clock, type ObjectStore, type RandomBytes, StoreError } from '@holdfast/object-store';
 import type { DatabaseSealing } from './database-sealing.js';
 
@@ -17,9 +17,26 @@ export interface Context {
   readonly store: ObjectStore;
   readonly sealing: DatabaseSealing;
   readonly cache: BlockCache;
+  /** What segments are read with: their store fails in the engine's words. */
+  readonly segments: SegmentDeps;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly emit: (event: DatabaseEvent) => void;
+}
+
+/** A store whose reads fail in the engine's words, for those who know none of them. */
+export function readingInWords(store: ObjectStore): ObjectStore {
+  return {
+    capabilities: store.capabilities,
+    identity: store.identity,
+    get: (key, options) =>
+      store.get(key, options).catch((error: unknown) => {
+        throw fromStoreError(error, `reading ${key}`);
+      }),
+    put: (key, bytes, options) => store.put(key, bytes, options),
+    delete: (keys, options) => store.delete(keys, options),
+    list: (prefix, options) => store.list(prefix, options),
+  };
 }
 
 /** Says a store's failure in the engine's words. */

@@ -329,7 +329,7 @@ export class Database implements AsyncDisposable {
   async checkpoint(name: string, options: CallOptions = {}): Promise<Checkpoint> {
     this.#checkWritable();
     const at = checkpointKey(name);
-    const view = await this.#tip.refresh();
+    const view = await this.#tip.refresh(options.signal);
     const timeMs = this.#context.clock.now();
     await this.#transact((tx) => tx.setStored(at.stored, encodeCheckpoint(view.version, timeMs)), options);
     return { name, version: view.version, time: new Date(timeMs) };
@@ -366,7 +366,7 @@ export class Database implements AsyncDisposable {
   /** Fetches and checks every object again. */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     this.#checkOpen();
-    return verify(this.#context, this.#log, await this.#tip.refresh(), options);
+    return verify(this.#context, this.#log, await this.#tip.refresh(options.signal), options);
   }
 
   stats(): Stats {

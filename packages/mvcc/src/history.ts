@@ -6,6 +6,7 @@ import {
   type KeyRange,
   type KeyTuple,
   type LogRecord,
+  sharedSubtreesAgree,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import { advance, jump } from './advance.js';
@@ -66,20 +67,27 @@ export class History {
   async viewAt(version: number, options: CallOptions = {}): Promise<View> {
     if (!Number.isSafeInteger(version) || version < 1)
       throw new RangeError(`Expected a version from 1, found ${version}.`);
-    if (version > this.#tip.view.version) await this.#tip.refresh();
+    if (version > this.#tip.view.version) await this.#tip.refresh(options.signal);
     const tip = this.#tip.view;
     if (version === tip.version) return tip;
     if (version > tip.version)
       throw new RangeError(`Expected a version up to ${tip.version}, found ${version}.`);
     if (version < tip.floor) throw expired(version, tip.floor);
-    return jump(this.#context, this.#log, await this.#read(version, options), undefined, options);
+    const view = await jump(this.#context, this.#log, await this.#read(version, options), undefined, options);
+    // Costs nothing, and notices a record of another branch where its tree and the tip's overlap.
+    if (!sharedSubtreesAgree(view.history, tip.history))
+      throw new HoldfastError(
+        'FORK',
+        `Record ${version} is not of the history that this process has seen up to version ${tip.version}. The store shows two histories; stop using it and compare replicas.`,
+      );
+    return view;
   }
 
   /** The newest version whose record was written at `date` or before. Writers' wall clocks: advisory. */
   async versionAt(date: Date, options: CallOptions = {}): Promise<number> {
     const timeMs = date.getTime();
     if (Number.isNaN(timeMs)) throw new RangeError('Expected a valid Date, found an invalid one.');
-    const tip = await this.#tip.refresh();
+    const tip = await this.#tip.refresh(options.signal);
     if (tip.timeMs <= timeMs) return tip.version;
     let low = tip.floor;
     let high = tip.version;
@@ -100,7 +108,7 @@ export class History {
   async #read(version: number, options: CallOptions): Promise<LogRecord> {
     const record = await this.#log.read(version, options);
     if (record) return record;
-    await this.#tip.refresh();
+    await this.#tip.refresh(options.signal);
     const { floor } = this.#tip.view;
     throw version < floor ? expired(version, floor) : missingRecord(version, 'The log');
   }
@@ -127,7 +135,7 @@ export class History {
   async *log(
     options: CallOptions & { from?: number | undefined; to?: number | undefined } = {},
   ): AsyncGenerator<LogEntry, void, undefined> {
-    const tip = await this.#tip.refresh();
+    const tip = await this.#tip.refresh(options.signal);
     const { from = tip.version, to = tip.floor } = options;
     for (const version of [from, to])
       if (!Number.isSafeInteger(version) || version < tip.floor || version > tip.version)
@@ -169,11 +177,12 @@ export class History {
     const bounds = userBounds(range ?? {});
     const begin = toStoredKey(bounds.begin);
     const end = toStoredKey(bounds.end!);
-    let view =
-      options.from === undefined ? await this.#tip.refresh() : await this.viewAt(options.from, { signal });
     const changed = new Signal();
     const unsubscribe = this.#tip.onChange(() => changed.raise());
     try {
+      signal?.throwIfAborted();
+      const { from } = options;
+      let view = from === undefined ? await this.#tip.refresh(signal) : await this.viewAt(from, { signal });
       while (!signal?.aborted) {
         const known = this.#tip.view.version;
         // Nothing new is no walk: backwards from the record that is not there yet.
@@ -199,7 +208,7 @@ export class History {
         }
         if (this.#tip.view.version > view.version || signal?.aborted) continue;
         await changed.wait(this.#context, pollMs, signal);
-        if (this.#tip.view.version === view.version && !signal?.aborted) await this.#tip.refresh();
+        if (this.#tip.view.version === view.version && !signal?.aborted) await this.#tip.refresh(signal);
       }
     } catch (error) {
       // Ending a watch is what the signal is for: it is an end, not a failure.

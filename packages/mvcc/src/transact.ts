@@ -109,13 +109,13 @@ async function runOnce<T>(
   } catch (error) {
     tx.finish();
     // What the body concluded from a state that has since changed is no conclusion.
-    if (!(error instanceof HoldfastError)) await confirmReads(parts, tx, isolation);
+    if (!(error instanceof HoldfastError)) await confirmReads(parts, tx, options);
     throw error;
   }
   if (request) tx.setStored(request.at.stored, encodeRequest(request.digest, checkResult(result)));
   tx.finish();
   if (tx.changes.size === 0) {
-    await confirmReads(parts, tx, isolation);
+    await confirmReads(parts, tx, options);
     return { result, stamp: undefined };
   }
   parts.checkWritable();
@@ -139,10 +139,15 @@ async function runOnce<T>(
 }
 
 /** Reads alone are as good as a commit: they hold at the tip as it is after the body, or the body runs again. */
-async function confirmReads(parts: Parts, tx: TransactionAttempt, isolation: string): Promise<void> {
+async function confirmReads(
+  parts: Parts,
+  tx: TransactionAttempt,
+  { isolation, signal, meter }: TransactOptions,
+): Promise<void> {
   if (isolation === 'snapshot' || tx.reads.isEmpty) return;
-  const now = await parts.tip.refresh();
-  if (await tx.reads.isOverwrittenIn(now, tx.readVersion))
+  const now = await parts.tip.refresh(signal);
+  signal?.throwIfAborted();
+  if (await tx.reads.isOverwrittenIn(now, tx.readVersion, { signal, meter }))
     throw new HoldfastError(
       'CONFLICT',
       `What this transaction read at version ${tx.readVersion} has changed. Run it again.`,
