@@ -43,6 +43,8 @@ export interface CursorOptions extends CallOptions {
   readonly reverse?: boolean | undefined;
   /** No value will be asked for. */
   readonly keysOnly?: boolean | undefined;
+  /** The walk has been long already: read in large windows, and ahead, from the first block on. */
+  readonly long?: boolean | undefined;
 }
 
 /** Blocks `[low, high]` in consecutive chunks, sealed. */
@@ -87,6 +89,10 @@ export class SegmentCursor implements Cursor {
     this.#o = options;
     this.#step = options.reverse ? -1 : 1;
     this.#keepBytes = source.cache.maxBytes * CACHE_SHARE;
+    if (options.long) {
+      this.#windowBytes = WINDOW_BYTES_MAX;
+      this.#windows = 1;
+    }
     this.#values = new ValueWalk(source, options);
   }
 

@@ -3,8 +3,8 @@
  *
  * Invariants:
  * - Each key comes once, with its entry of the highest versionstamp; older ones are passed over.
- * - A source is opened only when its first possible key is the next one, so that a scan over many segments
- *   that don't overlap holds one of them in memory, not all.
+ * - A source is opened only when its first possible key is the next one (in a long walk: the next but one), so
+ *   that a scan over many segments that don't overlap holds one or two of them in memory, not all.
  */
 import { type Cursor, compareBytes } from '@holdfast/core';
 import { compareStamps } from './versionstamp.js';
@@ -15,13 +15,19 @@ export type ScanCursor = Cursor;
 export interface MergeSource {
   /** No key of this source comes before it in the direction of the walk. Undefined: not known, open at once. */
   readonly bound: Uint8Array | undefined;
-  open(): Cursor;
+  /** @param long the walk has been long already, and will likely go on. */
+  open(long: boolean): Cursor;
 }
+
+/** After so many keys a walk counts as long: it then opens the next source while it walks this one. */
+const LONG_WALK = 2048;
 
 interface Slot {
   readonly source: MergeSource;
-  cursor: Cursor | undefined;
+  readonly cursor: Cursor | undefined;
   key: Uint8Array;
+  /** Under way, ahead of its turn. */
+  opening?: Promise<Cursor>;
 }
 
 export class MergeCursor implements ScanCursor {
@@ -31,6 +37,7 @@ export class MergeCursor implements ScanCursor {
   readonly #direction: 1 | -1;
   /** The slots that stand on the current key, its newest entry first. */
   readonly #current: Slot[] = [];
+  #walked = 0;
   done = true;
 
   constructor(sources: readonly MergeSource[], reverse: boolean) {
@@ -61,9 +68,12 @@ export class MergeCursor implements ScanCursor {
   /** Moves to the first key. */
   async start(): Promise<void> {
     for (const source of this.#sources) {
-      const slot: Slot = { source, cursor: undefined, key: source.bound ?? new Uint8Array(0) };
-      if (source.bound === undefined && !(await open(slot))) continue;
-      this.#push(slot);
+      if (source.bound !== undefined) {
+        this.#push({ source, cursor: undefined, key: source.bound });
+        continue;
+      }
+      const cursor = await open(source, false);
+      if (!cursor.done) this.#push({ source, cursor, key: cursor.key });
     }
     await this.#settle();
   }
@@ -78,6 +88,7 @@ export class MergeCursor implements ScanCursor {
       this.#requeue(slot);
     }
     this.#current.length = 0;
+    this.#walked++;
     return this.#settle();
   }
 
@@ -111,13 +122,24 @@ export class MergeCursor implements ScanCursor {
       else this.#current.push(slot);
     }
     this.done = this.#current.length === 0;
+    if (this.#walked >= LONG_WALK) this.#openAhead();
     return undefined;
+  }
+
+  #openAhead(): void {
+    const slot = this.#heap[0];
+    if (slot === undefined || slot.cursor !== undefined || slot.opening) return;
+    // Its place in the heap is that of its bound, and stays so until its turn comes.
+    slot.opening = open(slot.source, true);
+    // Who needs the source awaits the opening itself, and meets the error there.
+    slot.opening.catch(() => {});
   }
 
   async #openTop(): Promise<void> {
     const slot = this.#heap[0]!;
     this.#pop();
-    if (await open(slot)) this.#push(slot);
+    const cursor = await (slot.opening ?? open(slot.source, this.#walked >= LONG_WALK));
+    if (!cursor.done) this.#push({ source: slot.source, cursor, key: cursor.key });
     await this.#settle();
   }
 
@@ -154,10 +176,8 @@ export class MergeCursor implements ScanCursor {
   }
 }
 
-async function open(slot: Slot): Promise<boolean> {
-  slot.cursor = slot.source.open();
-  await slot.cursor.start();
-  if (slot.cursor.done) return false;
-  slot.key = slot.cursor.key;
-  return true;
+async function open(source: MergeSource, long: boolean): Promise<Cursor> {
+  const cursor = source.open(long);
+  await cursor.start();
+  return cursor;
 }

@@ -144,7 +144,8 @@ export class View {
         : compareBytes(begin, segment.firstKey) > 0
           ? begin
           : segment.firstKey;
-      const open = () => this.reader(segment).cursor({ begin, end, reverse, keysOnly, signal, meter });
+      const open = (long: boolean) =>
+        this.reader(segment).cursor({ begin, end, reverse, keysOnly, signal, meter, long });
       sources.push({ bound, open });
     }
     return new MergeCursor(sources, reverse);
