@@ -20,7 +20,7 @@ import { promisify } from 'node:util';
 import { ENVELOPE_BYTES } from '@holdfast/core';
 import { type Clock, systemClock } from '@holdfast/object-store';
 import { type S3DevServer, startS3DevServer } from '@holdfast/s3-dev-server';
-import { type Database, type HoldfastError, open } from 'holdfast';
+import { type Database, type HoldfastError, type OpenOptions, open } from 'holdfast';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { TEST_KEY } from './support/database.js';
 
@@ -50,12 +50,14 @@ async function make(): Promise<void> {
 }
 
 /** Opens, reads and writes; the refusal, wherever it comes. The folder is then what it was. */
-async function refusal(use: (() => Promise<unknown>) | object, root = base): Promise<HoldfastError> {
+async function refusal(
+  use: (() => Promise<unknown>) | Partial<OpenOptions>,
+  root = base,
+): Promise<HoldfastError> {
   const before = filesOf(root);
-  const error: unknown = await (typeof use === 'function'
-    ? use()
-    : open(`file:${folder}`, { key: TEST_KEY, ...use })
-  ).then(
+  const work: Promise<unknown> =
+    typeof use === 'function' ? use() : open(`file:${folder}`, { key: TEST_KEY, ...use });
+  const error: unknown = await work.then(
     (value) => new Error(`expected a refusal, found ${String(value)}`),
     (reason: unknown) => reason,
   );
@@ -73,7 +75,7 @@ describe('a key that is not the one', () => {
   const provider = { wrap: async (k: Uint8Array) => k, unwrap: async (k: Uint8Array) => k };
   test.each([
     ['another key', { key: new Uint8Array(32) }, /another root key/],
-    ['no encryption', { key: 'plaintext' }, /encrypted: expected its key/],
+    ['no encryption', { key: 'plaintext' as const }, /encrypted: expected its key/],
     ['a key provider', { key: provider }, /give the 32 bytes/],
   ])('%s is refused', async (_, options, says) => {
     await make();

@@ -100,7 +100,9 @@ class Campaign {
     this.count++;
     // Of the past, the versions whose own record was changed; `verify` reads the others too.
     const pastVersions = [...changes.keys()].flatMap((name) => versionOf(name) ?? []);
-    const finding = await examine(this.#truth, changes, { pastVersions });
+    // Most are refused before `verify` is asked: it is then asked each fourth time.
+    const verify = EVERY || this.count % 4 === 0 ? 'always' : 'unnoticed';
+    const finding = await examine(this.#truth, changes, { pastVersions, verify });
     const unsound = finding.codes.filter((code) => !SOUND_CODES.has(code));
     if (finding.wrong.length > 0) this.#failures.push(`${what}: ${finding.wrong.join('; ')}`);
     if (unsound.length > 0) this.#failures.push(`${what}: ${unsound.join(', ')}`);
@@ -118,7 +120,7 @@ class Campaign {
 function* offsets(size: number, whole: boolean): Generator<number> {
   for (let at = 0; at < size; at++) {
     const fromEnd = Math.min(at, size - 1 - at);
-    const stride = fromEnd < 512 ? 17 : Math.ceil(size / 40);
+    const stride = fromEnd < 512 ? 23 : Math.ceil(size / 30);
     if (EVERY || whole || at % stride === 0) yield at;
   }
 }
@@ -155,7 +157,7 @@ test('a flipped bit anywhere is refused', { timeout: LONG_MS }, async () => {
   for (const [name, bytes] of truth.image)
     for (const at of offsets(bytes.length, name === newest || isSmall(bytes)))
       await campaign.run(`${name}[${at}]`, new Map([[name, flipped(bytes, at)]]));
-  campaign.end(2000);
+  campaign.end(1900);
 });
 
 test('a flipped bit in a large transaction is refused', { timeout: LONG_MS }, async () => {
@@ -165,7 +167,7 @@ test('a flipped bit in a large transaction is refused', { timeout: LONG_MS }, as
   expect(bytes.length).toBeGreaterThan(500_000);
   for (const at of offsets(bytes.length, false))
     await campaign.run(`${name}[${at}]`, new Map([[name, flipped(bytes, at)]]));
-  campaign.end(100);
+  campaign.end(70);
 });
 
 test('an attacker who repairs the outer hash gets no further', { timeout: LONG_MS }, async () => {
@@ -319,11 +321,5 @@ describe('controls: what the proofs above rest on', () => {
     const name = recordName(truth.version);
     const finding = await examine(truth, new Map([[name, plain.get(name)]]));
     expect(finding).toMatchObject({ version: undefined, codes: ['WRONG_KEY'], wrong: [] });
-  });
-
-  test('an honest holder of the key can write what the forger could not', async () => {
-    const db = await openTestDatabase(new MemoryStore());
-    await db.set(['b', 1], 'honest');
-    expect(await db.get(['b', 1])).toBe('honest');
   });
 });
