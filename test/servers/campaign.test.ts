@@ -23,7 +23,7 @@ const spreadWithIds = { style: 'spread', requestIds: true, stops: 0 } as const;
 const mixed = { style: 'mixed', requestIds: true, stops: 3 } as const;
 
 const variantsOf = (name: string): readonly Variant[] => {
-  if (process.env.HOLDFAST_CAMPAIGN === 'full') return [hot, hotWithIds, spread, spreadWithIds, mixed];
+  if (full) return [hot, hotWithIds, spread, spreadWithIds, mixed];
   return name === 'minio' ? [hotWithIds, spread] : [hot, spreadWithIds];
 };
 
@@ -34,7 +34,10 @@ interface Place {
 }
 
 const workers = 8;
-const calls = Number(process.env.HOLDFAST_CAMPAIGN_CALLS ?? 500);
+const full = process.env.HOLDFAST_CAMPAIGN === 'full';
+// A commit takes a server several times as long as a folder: at full size these alone would take the leg's time.
+const callsOn = (name: string): number =>
+  Number(process.env.HOLDFAST_CAMPAIGN_CALLS ?? (full || name === 'file' ? 500 : 150));
 const timeoutMs = 900_000;
 
 let folder: string;
@@ -81,6 +84,7 @@ function environmentOf({ accessKeyId, secretAccessKey }: Server): Record<string,
 }
 
 for (const [name, open] of Object.entries(places)) {
+  const calls = callsOn(name);
   describe(`${workers} processes x ${calls} increments on ${name}`, () => {
     for (const variant of variantsOf(name)) {
       test(
@@ -100,7 +104,7 @@ for (const [name, open] of Object.entries(places)) {
             });
             const { found, ...numbers } = report;
             console.log(`${name}, ${titleOf(variant)}: ${JSON.stringify(numbers)}`);
-            expectClean(report, variant);
+            expectClean(report, variant, workers * calls);
           } finally {
             await cleanup();
           }
@@ -116,11 +120,10 @@ function titleOf({ style, requestIds, stops }: Variant): string {
   return `${counters}, ${requestIds ? 'with request ids' : 'without request ids'}${stops ? ', some stopped for a while' : ''}`;
 }
 
-function expectClean(report: CampaignReport, { requestIds, stops }: Variant): void {
+function expectClean(report: CampaignReport, { requestIds, stops }: Variant, total: number): void {
   expect(report.problems, `HOLDFAST_CAMPAIGN_SEED=${report.seed}`).toEqual([]);
   expect(report.kills).toBeGreaterThan(0);
   if (stops > 0) expect(report.stops).toBeGreaterThan(0);
-  expect(report.acknowledged + report.unknown).toBe(workers * calls);
-  if (requestIds)
-    expect(report.found.counters.reduce((sum, [, value]) => sum + value, 0)).toBe(workers * calls);
+  expect(report.acknowledged + report.unknown).toBe(total);
+  if (requestIds) expect(report.found.counters.reduce((sum, [, value]) => sum + value, 0)).toBe(total);
 }
