@@ -427,6 +427,70 @@ describe('I5: the history of acknowledged transactions equals their version orde
   });
 });
 
+describe('transactions that lose to their own group', () => {
+  test('run again on its writes: a hot counter costs a few records, and every caller gets its own count', async () => {
+    const before = db.version;
+    const counts = await Promise.all(Array.from({ length: 50 }, () => increment(db)));
+    expect(counts.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+    expect(await db.get('n')).toBe(50);
+    expect(db.version - before).toBeLessThanOrEqual(3);
+    expect(db.stats().reruns).toBeGreaterThan(40);
+  });
+
+  test('see ranges, deletions and stamps of those before them, as they will be', async () => {
+    const append = (name: string) =>
+      db.transact(async (tx) => {
+        const last = (await collect(tx.list({ prefix: 'line', reverse: true, limit: 1 })))[0];
+        tx.set(['line', ((last?.key[1] as number) ?? 0) + 1], name);
+        if (last) tx.set(['seen', name], last.versionstamp);
+      });
+    await Promise.all(['a', 'b', 'c', 'd'].map(append));
+    const lines = await collect(db.list({ prefix: 'line' }));
+    expect(lines.map((line) => line.key[1])).toEqual([1, 2, 3, 4]);
+    for (const [i, line] of lines.slice(1).entries())
+      expect(await db.get(['seen', line.value as string])).toBe(lines[i]!.versionstamp);
+  });
+
+  test('and wait for something are not waited for, nor run twice at once', async () => {
+    let running = 0;
+    let most = 0;
+    const slow = wrap(memory, {
+      put: async (key, bytes, options) => {
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        return memory.put(key, bytes, options);
+      },
+    });
+    const writer = await openTestDatabase(slow);
+    const patient = async () => {
+      let mine = 0;
+      let runs = 0;
+      await writer.transact(async (tx) => {
+        most = Math.max(most, ++mine);
+        running++;
+        const n = (await tx.get<number>('n')) ?? 0;
+        await new Promise((resolve) => setTimeout(resolve, runs++ === 0 ? 20 : 150));
+        tx.set('n', n + 1);
+        running--;
+        mine--;
+      });
+    };
+    // While this one is under way the others gather, and lose to one another.
+    const busy = writer.set('x', 1);
+    await Promise.all([busy, ...Array.from({ length: 6 }, patient)]);
+    expect(await db.get('n')).toBe(6);
+    expect([running, most]).toEqual([0, 1]);
+  });
+
+  test('on a record that then lost its slot hear of a conflict, and count right in the end', async () => {
+    const rival = await openTestDatabase(memory);
+    await Promise.all([
+      ...Array.from({ length: 40 }, () => increment(db)),
+      ...Array.from({ length: 40 }, () => increment(rival)),
+    ]);
+    expect(await db.get('n')).toBe(80);
+  });
+});
+
 describe('I6: a request takes effect at most once', () => {
   const add = (handle: Database, input: unknown = 1): Promise<string> =>
     handle.transact(

@@ -14,8 +14,9 @@ import { type Log, missingRecord } from './log.js';
 import type { PreparedFlush, Proposal, Waiting } from './proposal.js';
 import { outcomeUnknown, type PublishOutcome, publish } from './publish.js';
 import type { BuiltRecord, RecordBuilder } from './record-builder.js';
+import { type Chained, chain } from './rerun.js';
 import { type Instant, instant, type Tip } from './tip.js';
-import { type Verdict, validate } from './validate.js';
+import { conflict, validate } from './validate.js';
 import { ORDER_MAX, type Stamp } from './versionstamp.js';
 import type { View } from './view.js';
 
@@ -29,6 +30,7 @@ export interface CommitterStats {
   transactions: number;
   conflicts: number;
   rebases: number;
+  reruns: number;
 }
 
 export class Committer {
@@ -41,7 +43,7 @@ export class Committer {
   #flush: { prepared: PreparedFlush; done: (published: boolean) => void } | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
-  readonly stats: CommitterStats = { commits: 0, transactions: 0, conflicts: 0, rebases: 0 };
+  readonly stats: CommitterStats = { commits: 0, transactions: 0, conflicts: 0, rebases: 0, reruns: 0 };
   /** Runs before the first record is sent: the probe of an unfamiliar store. */
   beforeFirst: (() => Promise<void>) | undefined;
 
@@ -152,17 +154,21 @@ export class Committer {
   async #commitGroup(group: Waiting[], flush: PreparedFlush | undefined): Promise<boolean> {
     // Who lost to a member of the group hears of it when that member is durable: run again earlier, it would
     // read the same state and lose again.
-    const losers: Verdict['outrun'] = [];
+    const losers: Chained['losers'] = [];
     try {
       return await this.#commitMembers(group, losers, flush);
     } finally {
-      for (const { waiting, error } of losers) waiting.reject(error);
+      // A body that is still running must not run twice at once.
+      for (const { waiting, error, ended } of losers) {
+        if (ended) ended.then(() => waiting.reject(error));
+        else waiting.reject(error);
+      }
     }
   }
 
   async #commitMembers(
     group: Waiting[],
-    losers: Verdict['outrun'],
+    losers: Chained['losers'],
     flush: PreparedFlush | undefined,
   ): Promise<boolean> {
     if (this.beforeFirst) {
@@ -178,14 +184,13 @@ export class Committer {
         if (error instanceof HoldfastError && error.code === 'CONFLICT') this.#countConflict(view);
         waiting.reject(error);
       }
-      for (const loser of outrun) {
-        this.#countConflict(view);
-        losers.push(loser);
-      }
-      group.splice(0, group.length, ...accepted.map(({ waiting }) => waiting));
       const usable = flush && flush.after === view.flushedThrough ? flush : undefined;
-      if (accepted.length === 0 && !usable) return false;
-      const built = await this.#builder.build(view, accepted, usable);
+      const chained = await chain(view, accepted, outrun, GROUP_TRANSACTIONS_MAX - accepted.length);
+      for (const loser of chained.losers) this.#lose(view, losers, loser);
+      const members = [...accepted, ...chained.accepted];
+      group.splice(0, group.length, ...members.map(({ waiting }) => waiting));
+      if (members.length === 0 && !usable) return false;
+      const built = await this.#builder.build(view, members, usable);
       const sent = instant(this.#context.clock);
       const outcome = await publish(this.#context, this.#log, built.record.version, built.bytes, {
         timeoutMs: this.#commitTimeoutMs,
@@ -194,22 +199,27 @@ export class Committer {
       const mine = await this.#settle(outcome, view, built, sent);
       if (mine) {
         this.stats.commits++;
-        this.stats.transactions += accepted.length;
+        this.stats.transactions += members.length;
+        this.stats.reruns += chained.accepted.length;
         this.#context.emit({
           type: 'commit',
           version: built.record.version,
-          transactions: accepted.length,
+          transactions: members.length,
           bytes: built.bytes.length,
           attempts,
           ms: this.#context.clock.monotonic() - startedMs,
         });
-        for (const [order, { waiting }] of accepted.entries())
+        for (const [order, { waiting }] of members.entries())
           waiting.resolve({ version: built.record.version, order });
         group.length = 0;
         return usable !== undefined;
       }
       this.stats.rebases++;
       this.#context.emit({ type: 'rebase', from: view.version, to: this.#tip.view.version });
+      // The chained ones ran on a record that will never be.
+      group.length = accepted.length;
+      for (const { waiting } of chained.accepted)
+        this.#lose(view, losers, { waiting, error: conflict(waiting.proposal.readVersion) });
       this.#takeGroup(group);
     }
   }
@@ -271,6 +281,11 @@ export class Committer {
     const seen = this.#tip.hashAt(version) ?? (await this.#log.readHeader(version))?.hash;
     if (seen === undefined) throw missingRecord(version, `Record ${tip.version}`);
     return equalBytes(seen, hash);
+  }
+
+  #lose(view: View, losers: Chained['losers'], loser: Chained['losers'][number]): void {
+    this.#countConflict(view);
+    losers.push(loser);
   }
 
   #countConflict(view: View): void {

@@ -57,6 +57,8 @@ export interface Stats {
   readonly conflicts: number;
   /** Lost races for a slot that were tried again on the newer state. */
   readonly rebases: number;
+  /** Transactions that lost to one of their own group and were run again in time for the same record. */
+  readonly reruns: number;
   readonly flushes: number;
   readonly flushedThrough: number;
   readonly floor: number;

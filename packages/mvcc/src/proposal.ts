@@ -5,6 +5,7 @@ import type { Change } from './mutation.js';
 import type { ReadSet } from './read-set.js';
 import type { StoredKey } from './space.js';
 import type { Stamp } from './versionstamp.js';
+import type { View } from './view.js';
 
 /** What a transaction hands over to be committed. */
 export interface Proposal extends CallOptions {
@@ -15,7 +16,15 @@ export interface Proposal extends CallOptions {
   readonly bulk?: readonly SegmentDescriptor[] | undefined;
   /** What the plain writes weigh in the record, bytes. */
   readonly bytes: number;
+  /**
+   * Runs the body again on another state. Undefined: it failed, had nothing to write, or writes too much; its
+   * caller then hears of the conflict as usual.
+   */
+  readonly rerun?: ((view: View) => Promise<Rerun | undefined>) | undefined;
 }
+
+/** What another run of a body came to. */
+export type Rerun = Pick<Proposal, 'changes' | 'bytes'>;
 
 /** A flush that is durable and waits for a record to publish it. */
 export interface PreparedFlush {

@@ -99,43 +99,66 @@ async function runOnce<T>(
   const { signal, meter, isolation = 'serializable' } = options;
   const view = tip.view;
   const tx = new TransactionAttempt(view, { signal, meter });
-  if (request) {
-    const known = replay(request.id, request.digest, await tx.readStored(request.at));
-    if (known) return { result: known.result as T, stamp: undefined };
-  }
-  let result: T;
+  let ended: Ended<T>;
   try {
-    result = await body(tx);
+    ended = await runBody(tx, body, request);
   } catch (error) {
     tx.finish();
     // What the body concluded from a state that has since changed is no conclusion.
     if (!(error instanceof HoldfastError)) await confirmReads(parts, tx, options);
     throw error;
   }
-  if (request) tx.setStored(request.at.stored, encodeRequest(request.digest, checkResult(result)));
-  tx.finish();
+  if (ended.replayed) return { result: ended.result, stamp: undefined };
   if (tx.changes.size === 0) {
     await confirmReads(parts, tx, options);
-    return { result, stamp: undefined };
+    return { result: ended.result, stamp: undefined };
   }
   parts.checkWritable();
   const isBulk = tx.bytes > BULK_BYTES;
   const plain = isBulk ? bulkEntries(tx) : [];
   const bulk = isBulk ? await uploadRun(context, view.version, plain, { signal, meter }) : undefined;
-  const changes = new Map(tx.changes.entries());
   // Its record may carry others' writes too: each pays for one request and for its own bytes, so that an
   // account does not depend on its neighbours.
   meter?.request('write', isBulk ? 0 : tx.bytes);
+  let { result } = ended;
   const stamp = await committer.commit({
     readVersion: view.version,
     reads: isolation === 'snapshot' ? writtenKeys(tx) : tx.reads,
-    changes,
+    changes: new Map(tx.changes.entries()),
     bulk: bulk && bulk.length > 0 ? bulk : undefined,
     bytes: isBulk ? 0 : tx.bytes,
     signal,
     meter,
+    rerun: async (on) => {
+      const again = new TransactionAttempt(on, { signal, meter });
+      const { replayed, result: value } = await runBody(again, body, request);
+      if (replayed || again.changes.size === 0 || again.bytes > BULK_BYTES) return undefined;
+      result = value;
+      return { changes: new Map(again.changes.entries()), bytes: again.bytes };
+    },
   });
   return { result, stamp };
+}
+
+interface Ended<T> {
+  readonly result: T;
+  /** It was a repeated request: the body did not run. */
+  readonly replayed: boolean;
+}
+
+async function runBody<T>(
+  tx: TransactionAttempt,
+  body: (tx: TransactionAttempt) => Promise<T> | T,
+  request: Request | undefined,
+): Promise<Ended<T>> {
+  if (request) {
+    const known = replay(request.id, request.digest, await tx.readStored(request.at));
+    if (known) return { result: known.result as T, replayed: true };
+  }
+  const result = await body(tx);
+  if (request) tx.setStored(request.at.stored, encodeRequest(request.digest, checkResult(result)));
+  tx.finish();
+  return { result, replayed: false };
 }
 
 /** Reads alone are as good as a commit: they hold at the tip as it is after the body, or the body runs again. */

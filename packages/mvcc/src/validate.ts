@@ -40,14 +40,7 @@ export async function validate(view: View, group: readonly Waiting[]): Promise<V
         verdict.outrun.push({ waiting, error: conflict(readVersion) });
         continue;
       }
-      const writes: Write[] = [];
-      for (const [stored, change] of proposal.changes) {
-        const value =
-          'value' in change ? change.value : await resolve(view, pending, stored, change, proposal);
-        if (!proposal.bulk || !isBulkWrite(stored, change))
-          writes.push({ key: fromStoredKey(stored), value });
-        pending.set(stored, value);
-      }
+      const writes = await resolveWrites(view, pending, proposal);
       for (const stored of proposal.changes.keys()) written.add(stored);
       verdict.accepted.push({ waiting, writes });
     } catch (error) {
@@ -57,7 +50,25 @@ export async function validate(view: View, group: readonly Waiting[]): Promise<V
   return verdict;
 }
 
-function conflict(readVersion: number): HoldfastError {
+/**
+ * The writes that go into the record, mutations resolved.
+ * @param pending what lies between the view and this transaction; its own values are added.
+ */
+export async function resolveWrites(
+  view: View,
+  pending: Map<StoredKey, Uint8Array | undefined>,
+  proposal: Pick<Proposal, 'changes' | 'bulk' | 'signal' | 'meter'>,
+): Promise<Write[]> {
+  const writes: Write[] = [];
+  for (const [stored, change] of proposal.changes) {
+    const value = 'value' in change ? change.value : await resolve(view, pending, stored, change, proposal);
+    if (!proposal.bulk || !isBulkWrite(stored, change)) writes.push({ key: fromStoredKey(stored), value });
+    pending.set(stored, value);
+  }
+  return writes;
+}
+
+export function conflict(readVersion: number): HoldfastError {
   return new HoldfastError(
     'CONFLICT',
     `Another transaction wrote what this one had read at version ${readVersion}. Nothing was changed; run it again.`,
@@ -69,7 +80,7 @@ async function resolve(
   pending: ReadonlyMap<StoredKey, Uint8Array | undefined>,
   stored: StoredKey,
   change: Extract<Change, { mutations: unknown }>,
-  { signal, meter }: Proposal | CallOptions,
+  { signal, meter }: CallOptions,
 ): Promise<Uint8Array> {
   const key = fromStoredKey(stored);
   const base = pending.has(stored)

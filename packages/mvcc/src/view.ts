@@ -17,13 +17,14 @@ import {
   type Sealing,
   type SegmentEntry,
   SegmentReader,
+  type Write,
 } from '@holdfast/core';
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
 import { MapCursor } from './map-cursor.js';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
 import type { SortedMap } from './sorted-map.js';
 import { type Bounds, type StoredKey, toStoredKey } from './space.js';
-import type { Tail, TailEntry } from './tail.js';
+import { type Tail, TailBuilder, type TailEntry } from './tail.js';
 import { compareStamps } from './versionstamp.js';
 
 /** Where a view reads its segments. */
@@ -92,6 +93,16 @@ export class View {
     this.tail = parts.tail;
     this.manifest = parts.manifest;
     this.#access = access;
+  }
+
+  /** This state with transactions over it that are not in the log yet, as if the next record held them. */
+  withPending(transactions: Iterable<{ readonly writes: readonly Write[]; readonly order: number }>): View {
+    const { flushedThrough } = this;
+    const tail = new TailBuilder(this.tail, flushedThrough, this.tail.freshFrom, flushedThrough);
+    for (const { writes, order } of transactions)
+      for (const { key, value } of writes)
+        tail.add(toStoredKey(key), { value, version: this.version + 1, order });
+    return new View({ ...this, tail: tail.finish() }, this.#access);
   }
 
   /** Everything the next record carries lies in this many bytes, inline and in holders. */
