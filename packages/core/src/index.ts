@@ -64,3 +64,4 @@ export { SMALL_SEGMENT_BYTES, type VerifyOptions } from './segment-object.js';
 export { SegmentReader } from './segment-reader.js';
 export type { SegmentDeps } from './segment-source.js';
 export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value.js';
+export { WindowBudget } from './window-budget.js';

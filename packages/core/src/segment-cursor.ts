@@ -4,6 +4,7 @@
  * Invariants:
  * - Two windows of sealed blocks are in memory at most, the current one and the next, each up to 1 MiB (or one
  *   block). The first is one block, each next one may be twice as large, so a short walk fetches little.
+ * - Cursors that walk together share one budget for their windows.
  * - A failed read-ahead is reported by the `next` that needs it, and by nothing else.
  * - One cursor puts at most an eighth of the cache's size into it, so that a long walk does not sweep it.
  */
@@ -15,8 +16,8 @@ import { corrupt } from './errors.js';
 import type { SegmentMeta } from './segment-meta.js';
 import type { SegmentSource } from './segment-source.js';
 import { ValueWalk } from './value-walk.js';
+import { WINDOW_BYTES_MAX, type WindowBudget } from './window-budget.js';
 
-const WINDOW_BYTES_MAX = 1024 * 1024;
 const CACHE_SHARE = 1 / 8;
 
 /** A walk over sorted entries. `key` and the rest describe the current one, until `done`. */
@@ -43,6 +44,8 @@ export interface CursorOptions extends CallOptions {
   readonly reverse?: boolean | undefined;
   /** No value will be asked for. */
   readonly keysOnly?: boolean | undefined;
+  /** Shared by the cursors of one scan. */
+  readonly windows?: WindowBudget | undefined;
   /** The walk has been long already: read in large windows, and ahead, from the first block on. */
   readonly long?: boolean | undefined;
 }
@@ -78,6 +81,8 @@ export class SegmentCursor implements Cursor {
   readonly #values: ValueWalk;
   #window: Window | undefined;
   #ahead: Ahead | undefined;
+  /** Gives back this cursor's part of the budget. */
+  #leave: (() => void) | undefined;
   #windowBytes = 0;
   #windows = 0;
   #keepBytes: number;
@@ -133,6 +138,7 @@ export class SegmentCursor implements Cursor {
     this.#lowBlock = Math.max(0, this.#meta.findBlock(begin, true));
     this.#highBlock = end ? this.#meta.findBlock(end, false) : this.#meta.blocks - 1;
     this.#done = false;
+    this.#leave = this.#o.windows?.join();
     if (this.#step > 0) await this.#enter(this.#lowBlock, (block) => block.seek(begin));
     else if (end) await this.#enter(this.#highBlock, (block) => block.seekBefore(end));
     else await this.#enter(this.#highBlock, (block) => block.last());
@@ -149,6 +155,7 @@ export class SegmentCursor implements Cursor {
 
   #stop(): void {
     this.#done = true;
+    this.#leave?.();
     this.#window = undefined;
     this.#ahead = undefined;
   }
@@ -260,7 +267,8 @@ export class SegmentCursor implements Cursor {
     const step = this.#step;
     let chunk = meta.blockChunk(i);
     let bytes = meta.table.chunkBytes(chunk);
-    const bytesMax = Math.max(bytes, this.#windowBytes);
+    const share = this.#o.windows?.windowBytes ?? WINDOW_BYTES_MAX;
+    const bytesMax = Math.max(bytes, Math.min(this.#windowBytes, share));
     let last = i;
     for (let k = i + step; k >= this.#lowBlock && k <= this.#highBlock; k += step) {
       chunk += step;

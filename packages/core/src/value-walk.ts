@@ -11,18 +11,17 @@ import { VALUE_PIECE_BYTES } from './entry.js';
 import type { SegmentMeta } from './segment-meta.js';
 import type { SegmentSource } from './segment-source.js';
 import type { ChunkTable } from './segment-table.js';
-
-const WINDOW_BYTES_MAX = 1024 * 1024;
+import { WINDOW_BYTES_MAX, type WindowBudget } from './window-budget.js';
 
 export class ValueWalk {
   readonly #source: SegmentSource;
-  readonly #o: CallOptions;
+  readonly #o: CallOptions & { readonly windows?: WindowBudget | undefined };
   /** The chunk after the last value that was asked for. */
   #next = -1;
   /** Chunks `[from, to)`. */
   #window: { readonly from: number; readonly to: number; readonly sealed: Uint8Array } | undefined;
 
-  constructor(source: SegmentSource, o: CallOptions) {
+  constructor(source: SegmentSource, o: CallOptions & { readonly windows?: WindowBudget | undefined }) {
     this.#source = source;
     this.#o = o;
   }
@@ -36,7 +35,8 @@ export class ValueWalk {
     let window = this.#window;
     if (!window || first < window.from || end > window.to) {
       if (!follows) return source.value(meta, i, length, first, this.#o);
-      const to = walkEnd(meta.table, first, end, meta.blockChunk(i));
+      const bytesMax = this.#o.windows?.windowBytes ?? WINDOW_BYTES_MAX;
+      const to = walkEnd(meta.table, first, end, meta.blockChunk(i), bytesMax);
       window = { from: first, to, sealed: await source.fetchChunks(meta.table, first, to, this.#o) };
       this.#window = window;
     }
@@ -45,10 +45,10 @@ export class ValueWalk {
 }
 
 /** The chunk after the last whole value that fits a window with the value `[first, end)`. */
-function walkEnd(table: ChunkTable, first: number, end: number, block: number): number {
+function walkEnd(table: ChunkTable, first: number, end: number, block: number, bytesMax: number): number {
   let whole = end;
   for (let chunk = end; chunk < block; chunk++) {
-    if (table.chunkAt[chunk + 1]! - table.chunkAt[first]! > WINDOW_BYTES_MAX) break;
+    if (table.chunkAt[chunk + 1]! - table.chunkAt[first]! > bytesMax) break;
     // A piece that is not full is the last of its value.
     if (table.chunkBytes(chunk) !== VALUE_PIECE_BYTES + CHUNK_OVERHEAD_BYTES) whole = chunk + 1;
   }

@@ -17,6 +17,7 @@ import {
   type Sealing,
   type SegmentEntry,
   SegmentReader,
+  WindowBudget,
   type Write,
 } from '@holdfast/core';
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
@@ -61,6 +62,9 @@ export interface ScanOptions extends CallOptions {
   /** Only sources that may hold writes after this version. */
   readonly newerThan?: number | undefined;
 }
+
+/** What one scan reads ahead, in all segments together. */
+const SCAN_WINDOWS_BYTES = 32 * 1024 * 1024;
 
 export class View {
   readonly version: number;
@@ -142,6 +146,7 @@ export class View {
     const { reverse = false, keysOnly = false, overlay, newerThan = 0, signal, meter } = options;
     const { begin, end } = bounds;
     const sources: MergeSource[] = [];
+    const windows = new WindowBudget(SCAN_WINDOWS_BYTES);
     if (overlay) sources.push({ bound: undefined, open: () => new MapCursor(overlay, bounds, reverse) });
     sources.push({ bound: undefined, open: () => new MapCursor(this.tail.all, bounds, reverse) });
     for (const segment of this.manifest.entries) {
@@ -156,7 +161,7 @@ export class View {
           ? begin
           : segment.firstKey;
       const open = (long: boolean) =>
-        this.reader(segment).cursor({ begin, end, reverse, keysOnly, signal, meter, long });
+        this.reader(segment).cursor({ begin, end, reverse, keysOnly, signal, meter, long, windows });
       sources.push({ bound, open });
     }
     return new MergeCursor(sources, reverse);
