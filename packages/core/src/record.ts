@@ -147,7 +147,7 @@ export async function encodeRecord(
   const sealed = await cipher.seal(0, true, plaintext, writer.view());
   writer.u32(sealed.length).raw(sealed);
   const hash = sealing.provider.sha256(writer.view());
-  return { bytes: writer.raw(hash).finish(), hash };
+  return { bytes: writer.raw(hash).view(), hash };
 }
 
 /** Reads the clear part and checks the hash; needs no key. */
@@ -220,7 +220,9 @@ function encodeClear(clear: RecordClear): Uint8Array {
 }
 
 function encodeBody(body: RecordDraft, from: number): Uint8Array {
-  const writer = new ByteWriter(1024);
+  const { refs, entries } = body.carry;
+  const carried = 'bytes' in entries ? entries : encodeEntries(entries, from);
+  const writer = new ByteWriter(1024 + carried.bytes.length);
   writer.raw(body.writerId).varint(body.timeMs);
   writer.varint(body.stores.length);
   for (const store of body.stores) writer.raw(store);
@@ -229,12 +231,10 @@ function encodeBody(body: RecordDraft, from: number): Uint8Array {
     writer.varint(readVersion).varint(bulkRun).varint(writes.length);
     for (const { key, value } of writes) writeKeyValue(writer, key, value);
   }
-  const { refs, entries } = body.carry;
   writer.varint(refs.length);
   for (const ref of refs) writer.varint(ref.version).raw(ref.hash).varint(ref.bytes);
-  const carried = 'bytes' in entries ? entries : encodeEntries(entries, from);
   writer.varint(carried.count).raw(carried.bytes);
-  return writer.finish();
+  return writer.view();
 }
 
 function encodeEntries(entries: readonly Entry[], from: number): EncodedEntries {

@@ -192,11 +192,14 @@ export class Committer {
       if (members.length === 0 && !usable) return false;
       const built = await this.#builder.build(view, members, usable);
       const sent = instant(this.#context.clock);
-      const outcome = await publish(this.#context, this.#log, built.record.version, built.bytes, {
+      const publishing = publish(this.#context, this.#log, built.record.version, built.bytes, {
         timeoutMs: this.#commitTimeoutMs,
         makeFence: async () => (await this.#builder.build(view, [], undefined)).bytes,
       });
-      const mine = await this.#settle(outcome, view, built, sent);
+      publishing.catch(() => {});
+      // The state as it will be, made while the record is under way.
+      const next = await advance(this.#context, view, built.record, { manifest: built.manifest });
+      const mine = await this.#settle(await publishing, next, built, sent);
       if (mine) {
         this.stats.commits++;
         this.stats.transactions += members.length;
@@ -225,13 +228,13 @@ export class Committer {
   }
 
   /** Whether our record is the one of its version. From here on a failure can't say that nothing happened. */
-  async #settle(outcome: PublishOutcome, view: View, built: BuiltRecord, sent: Instant): Promise<boolean> {
+  async #settle(outcome: PublishOutcome, next: View, built: BuiltRecord, sent: Instant): Promise<boolean> {
     const { clock } = this.#context;
     const deadline = clock.monotonic() + this.#commitTimeoutMs;
     for (let pauseMs = SETTLE_PAUSE_MS_FIRST; ; pauseMs *= 2) {
       try {
         return outcome.slot === 'created'
-          ? await this.#confirm(outcome, view, built, sent)
+          ? await this.#confirm(outcome, next, sent)
           : await this.#findAfterLoss(built);
       } catch (error) {
         if (!(error instanceof HoldfastError)) throw outcomeUnknown(built.record.version, error);
@@ -244,8 +247,8 @@ export class Committer {
   }
 
   /** The store created our record. Whether that makes it part of the chain. */
-  async #confirm(outcome: PublishOutcome, view: View, built: BuiltRecord, sent: Instant): Promise<boolean> {
-    const { version } = built.record;
+  async #confirm(outcome: PublishOutcome, next: View, sent: Instant): Promise<boolean> {
+    const { version } = next;
     // A slot that looked empty may have been a collected one: after half the grace period only the tip tells.
     if (this.#tip.isStale()) {
       const newest = await this.#log.newest();
@@ -262,7 +265,6 @@ export class Committer {
         return false;
       }
     }
-    const next = await advance(this.#context, view, built.record, { manifest: built.manifest });
     this.#tip.adopt(next, sent);
     return true;
   }
