@@ -54,3 +54,19 @@ describe('creating a database', () => {
     await expect(openDatabase(hidden, { key })).rejects.toMatchObject({ code: 'CORRUPT' });
   });
 });
+
+describe('what can not be had yet', () => {
+  test.each([
+    ['a freshness tier', { freshness: { tier: 'L2' } }],
+    ['freshness without a tier', { freshness: {} }],
+    ['a sequencer', { sequencer: {} }],
+  ])('%s is refused, and nothing is made', async (_, options) => {
+    const store = new MemoryStore();
+    await expect(openDatabase(store, { key, ...options } as never)).rejects.toThrow(TypeError);
+    expect(store.objects().size).toBe(0);
+    const db = await openDatabase(store, { key, freshness: { tier: 'L0' } });
+    const { version } = db;
+    await expect(db.transact((tx) => tx.set('a', 1), options as never)).rejects.toThrow(TypeError);
+    expect(db.version).toBe(version);
+  });
+});

@@ -37,9 +37,10 @@ import { type DatabaseKey, DatabaseSealing } from './database-sealing.js';
 import { Log, newestRecord } from './log.js';
 import { openRecordKeyring } from './record-keyring.js';
 import { instant, Tip } from './tip.js';
+import { refuseUnbacked, type UnbackedOptions } from './unbacked.js';
 import type { View } from './view.js';
 
-export interface OpenOptions {
+export interface OpenOptions extends UnbackedOptions {
   /** 32 bytes, a `KeyProvider`, or `'plaintext'`: the explicit way to have none. */
   readonly key: DatabaseKey;
   /** Make the database if the prefix is empty. Default true. */
@@ -266,6 +267,7 @@ export function checkOptions(options: OpenOptions): void {
     throw new RangeError(`cacheBytes: expected a whole number of bytes, found ${cacheBytes}.`);
   checkChoice('probe', probe, ['auto', 'always', 'skip']);
   checkChoice('maintenance', maintenance, ['auto', 'manual']);
+  refuseUnbacked('open', options);
 }
 
 function isKeyProvider(key: Partial<Record<'wrap' | 'unwrap', unknown>>): boolean {

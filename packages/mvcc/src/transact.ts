@@ -11,9 +11,10 @@ import { uploadRun } from './segment-upload.js';
 import { fromStoredKey } from './space.js';
 import type { Tip } from './tip.js';
 import { TransactionAttempt } from './transaction.js';
+import { refuseUnbacked, type UnbackedOptions } from './unbacked.js';
 import type { Stamp } from './versionstamp.js';
 
-export interface TransactOptions extends CallOptions {
+export interface TransactOptions extends CallOptions, UnbackedOptions {
   /** `snapshot`: only writes of the same key conflict. Default `serializable`. */
   readonly isolation?: 'serializable' | 'snapshot' | undefined;
   /** How often the body is run again after a conflict before CONFLICT is thrown. Default 1000. */
@@ -207,6 +208,7 @@ function checkCall(body: unknown, options: TransactOptions): void {
     throw new RangeError(`maxRetries: expected a number from 0, found ${String(maxRetries)}.`);
   if (digest !== undefined && typeof digest !== 'string' && !(digest instanceof Uint8Array))
     throw new TypeError(`digest: expected a string or a Uint8Array, found ${typeof digest}.`);
+  refuseUnbacked('transact', options);
 }
 
 /** A request's result is stored with it, so it must be something that can be stored. */
