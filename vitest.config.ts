@@ -44,5 +44,7 @@ export default defineConfig({
         : []),
     ],
     testTimeout: 30_000,
+    // On the 2 cores of CI vitest would otherwise use one.
+    maxWorkers: '100%',
   },
 });
