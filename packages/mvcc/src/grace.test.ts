@@ -46,6 +46,17 @@ async function othersGoOn(count: number): Promise<void> {
   await other.close();
 }
 
+/** The bucket's calls, for a store that changes some of them. */
+function passing(): ObjectStore {
+  return {
+    capabilities: memory.capabilities,
+    get: (key, options) => memory.get(key, options),
+    put: (key, bytes, options) => memory.put(key, bytes, options),
+    list: (prefix, options) => memory.list(prefix, options),
+    delete: (keys) => memory.delete(keys),
+  };
+}
+
 /** The machine was suspended for a day: its wall clock shows it, its monotonic clock and its timers don't. */
 function suspend(): void {
   clock.setWall(clock.now() + 25 * HOUR);
@@ -69,10 +80,7 @@ describe('after a sleep through GC', () => {
   test('a writer that slept between its look and its PUT does not acknowledge an orphan', async () => {
     let sleep = true;
     const sleepy: ObjectStore = {
-      capabilities: memory.capabilities,
-      get: (key, options) => memory.get(key, options),
-      list: (prefix, options) => memory.list(prefix, options),
-      delete: (keys) => memory.delete(keys),
+      ...passing(),
       put: async (key, bytes, options) => {
         if (sleep && key.startsWith('log/')) {
           sleep = false;
@@ -91,10 +99,7 @@ describe('after a sleep through GC', () => {
   test('a writer whose first PUT had an unknown outcome can not tell, and says so', async () => {
     let puts = 0;
     const sleepy: ObjectStore = {
-      capabilities: memory.capabilities,
-      get: (key, options) => memory.get(key, options),
-      list: (prefix, options) => memory.list(prefix, options),
-      delete: (keys) => memory.delete(keys),
+      ...passing(),
       put: async (key, bytes, options) => {
         if (!key.startsWith('log/')) return memory.put(key, bytes, options);
         puts++;
@@ -115,10 +120,7 @@ describe('after a sleep through GC', () => {
   test('a writer whose doubled PUT finds its own orphan below the floor can not tell either', async () => {
     let first = true;
     const doubling: ObjectStore = {
-      capabilities: memory.capabilities,
-      get: (key, options) => memory.get(key, options),
-      list: (prefix, options) => memory.list(prefix, options),
-      delete: (keys) => memory.delete(keys),
+      ...passing(),
       put: async (key, bytes, options) => {
         if (first && key.startsWith('log/')) {
           first = false;
@@ -162,13 +164,11 @@ describe('maybeCommitted is true to its word', () => {
   test('when the record was created and the store then fell silent', async () => {
     let silent = false;
     const falling: ObjectStore = {
-      capabilities: memory.capabilities,
+      ...passing(),
       get: async (key, options) => {
         if (silent) throw new StoreError('UNAVAILABLE', 'gone');
         return memory.get(key, options);
       },
-      list: (prefix, options) => memory.list(prefix, options),
-      delete: (keys) => memory.delete(keys),
       put: async (key, bytes, options) => {
         if (silent) throw new StoreError('UNAVAILABLE', 'gone');
         await memory.put(key, bytes, options);

@@ -98,7 +98,7 @@ export class RecordBuilder {
 }
 
 /** What the record after `view` carries of the older tail. */
-export function planCarry(view: View, flushedThrough: number): RecordDraft['carry'] {
+function planCarry(view: View, flushedThrough: number): RecordDraft['carry'] {
   const refs = view.refs.filter((ref) => ref.version > flushedThrough);
   if (view.version <= flushedThrough) return { refs: [], entries: [] };
   const bound = Math.min(Math.max(CARRY_BYTES_MIN, view.ownBytes * CARRY_TIMES_OWN), CARRY_BYTES_MAX);
