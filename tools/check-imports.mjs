@@ -14,6 +14,7 @@ const rules = [
   { folder: /^packages\/object-store$/, may: [], node: /^src\/file/ },
   { folder: /^packages\/crypto$/, may: [], node: /^src\/node[^/]*\.ts$/ },
   { folder: /^packages\/s3-dev-server$/, may: [], node: /./ },
+  { folder: /^packages\/sim$/, may: [...bottom, '@holdfast/core', '@holdfast/mvcc'], node: /./ },
   { folder: /^packages\/core$/, may: bottom },
   { folder: /^packages\/mvcc$/, may: [...bottom, '@holdfast/core'] },
   { folder: /^packages\/freshness$/, may: ['@holdfast/crypto'], types: ['@holdfast/mvcc'] },

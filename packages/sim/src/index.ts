@@ -1,0 +1,1 @@
+export type { History, Operation, Transaction } from './check/history.js';
