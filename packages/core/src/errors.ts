@@ -19,6 +19,7 @@ export type HoldfastErrorCode =
   | 'BUDGET_EXCEEDED'
   | 'REQUEST_MISMATCH'
   | 'REQUEST_CLOSED'
+  | 'REQUEST_SETTLED'
   | 'UNSUPPORTED_FORMAT';
 
 export interface HoldfastErrorOptions {

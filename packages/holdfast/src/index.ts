@@ -28,6 +28,8 @@ export type {
   Outcome,
   Range,
   ReadOptions,
+  RequestId,
+  SessionRequest,
   Snapshot,
   StandardSchema,
   Stats,

@@ -1,7 +1,7 @@
 /**
  * One open database: what users hold. The parts do the work; this says who does what.
  */
-import { HoldfastError, type Key, type KeyRange, type KeyTuple } from '@holdfast/core';
+import { encodeValue, HoldfastError, type Key, type KeyRange, type KeyTuple } from '@holdfast/core';
 import {
   type CallOptions,
   type Meter,
@@ -21,6 +21,7 @@ import {
   type Range,
   type ReadOptions,
   type StoredAndBytes,
+  userBounds,
   userKey,
 } from './entry-reader.js';
 import { Flusher, isFlushDue } from './flusher.js';
@@ -29,7 +30,8 @@ import type { Log } from './log.js';
 import { Namespace, type NamespaceOptions } from './namespace.js';
 import { checkOptions, type OpenOptions, openParts, probeStore, storeFingerprint } from './open.js';
 import { RecordBuilder } from './record-builder.js';
-import { encodeClosed, type Outcome, outcomeOf, requestKey } from './requests.js';
+import { requestEntry } from './request-entry.js';
+import { type Outcome, outcomeOf, type RequestId } from './requests.js';
 import { Snapshot } from './snapshot.js';
 import type { TailEntry } from './tail.js';
 import type { Tip } from './tip.js';
@@ -40,7 +42,8 @@ import { formatVersionstamp, type Versionstamp } from './versionstamp.js';
 import type { View } from './view.js';
 
 export interface WriteOptions extends CallOptions {
-  readonly requestId?: string | undefined;
+  /** Makes a repeated call act once. Another key or value under the same id is refused. */
+  readonly requestId?: RequestId | undefined;
 }
 
 /** Where a write stands in the history. */
@@ -199,29 +202,42 @@ export class Database implements AsyncDisposable {
   }
 
   set(key: Key, value: unknown, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#write((tx) => tx.set(key, value), options);
+    const input = () => ['set', userKey(key).bytes, value === undefined ? null : encodeValue(value)];
+    return this.#write((tx) => tx.set(key, value), options, input);
   }
 
   delete(key: Key, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#write((tx) => tx.delete(key), options);
+    return this.#write(
+      (tx) => tx.delete(key),
+      options,
+      () => ['delete', userKey(key).bytes],
+    );
   }
 
   deleteRange(range: KeyRange, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#write(async (tx) => {
-      await tx.deleteRange(range);
-    }, options);
+    const input = () => {
+      const { begin, end } = userBounds(range);
+      return ['deleteRange', begin, end];
+    };
+    return this.#write(
+      async (tx) => {
+        await tx.deleteRange(range);
+      },
+      options,
+      input,
+    );
   }
 
-  async #write(body: (tx: Transaction) => Promise<void> | void, options: WriteOptions): Promise<WriteResult> {
+  /** @param input what the write is, for a request id to stand for. */
+  async #write(
+    body: (tx: Transaction) => Promise<void> | void,
+    options: WriteOptions,
+    input: () => unknown,
+  ): Promise<WriteResult> {
     this.#checkWritable();
-    const { stamp } = await this.#transact(body, options);
+    const request = options.requestId === undefined ? {} : { input: input() };
+    const { stamp } = await this.#transact(body, { ...options, ...request });
     if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
-    const outcome =
-      options.requestId === undefined
-        ? undefined
-        : outcomeOf(await this.#read(requestKey(options.requestId), {}));
-    if (outcome?.status === 'committed')
-      return { version: outcome.version, versionstamp: outcome.versionstamp };
     // Nothing was there to delete: the state is as of now.
     const { version } = this.#tip.view;
     return { version, versionstamp: formatVersionstamp({ version, order: 0 }) };
@@ -259,19 +275,20 @@ export class Database implements AsyncDisposable {
 
   /** What became of a request. `close` settles an open one for good, with one commit. */
   async outcome(
-    requestId: string,
+    requestId: RequestId,
     options: { close?: boolean | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<Outcome> {
-    const at = requestKey(requestId);
+    const entry = requestEntry(requestId);
     const { close = false, signal } = options;
-    const known = outcomeOf(await this.#read(at, { signal }));
+    const known = outcomeOf(entry, await this.#read(entry.at, { signal }));
     if (!close || known.status !== 'open') return known;
     this.#checkWritable();
     const { result } = await this.#transact(
       async (tx) => {
-        const now = outcomeOf(await tx.readStored(at));
+        const found = await tx.readStored(entry.at);
+        const now = outcomeOf(entry, found);
         if (now.status !== 'open') return now;
-        tx.setStored(at.stored, encodeClosed());
+        tx.setStored(entry.at.stored, entry.closed(found));
         return { status: 'closed' } as const;
       },
       { signal },

@@ -20,7 +20,7 @@ export {
   type StandardSchema,
 } from './namespace.js';
 export type { OpenOptions } from './open.js';
-export type { Outcome } from './requests.js';
+export type { Outcome, RequestId, SessionRequest } from './requests.js';
 export { type Difference, Snapshot } from './snapshot.js';
 export type { TransactOptions } from './transact.js';
 export { TRANSACTION_BYTES_MAX, type Transaction } from './transaction.js';

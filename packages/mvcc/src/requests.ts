@@ -1,12 +1,27 @@
 /**
- * Requests: what makes a repeated call act once. An entry for each request id lives in the state, written by
- * the very transaction it belongs to, so that the two can't part (I6).
+ * Requests: what makes a repeated call act once. What became of one is written by the very transaction it
+ * belongs to, so that the two can't part (I6).
  */
-import { decodeValue, encodeKey, encodeValue, HoldfastError, type Sealing } from '@holdfast/core';
+import { encodeValue, HoldfastError, type Sealing } from '@holdfast/core';
 import type { StoredAndBytes } from './entry-reader.js';
-import { inSpace, SYSTEM_SPACE, toStoredKey } from './space.js';
 import type { TailEntry } from './tail.js';
-import { formatVersionstamp, type Versionstamp } from './versionstamp.js';
+import { formatVersionstamp, type Stamp, type Versionstamp } from './versionstamp.js';
+
+/** Names a request: a text of its own, or a number in a session. */
+export type RequestId = string | SessionRequest;
+
+/** One of a session's requests. A session takes one entry in the database, however many it makes. */
+export interface SessionRequest {
+  /** Names the session: 1 to 512 characters. */
+  readonly session: string;
+  /** From 1, growing; given by the caller. */
+  readonly number: number;
+  /**
+   * The caller has heard what became of every number up to this one, and will not send them again. Below
+   * `number`. Default `number - 1`: one request at a time.
+   */
+  readonly settled?: number | undefined;
+}
 
 /** What became of a request. */
 export type Outcome =
@@ -19,17 +34,33 @@ export type Outcome =
   /** Not in the state as of now. It may still commit; sending it again is safe. */
   | { readonly status: 'open' }
   /** It never commits, whoever sends it. */
-  | { readonly status: 'closed' };
+  | { readonly status: 'closed' }
+  /** Of a session: it ended as its caller was told, who then settled it. More is not kept. */
+  | { readonly status: 'settled' };
 
-const REQUEST_ID_CHARACTERS_MAX = 512;
+/** What the state says of a request. */
+export type Known =
+  | {
+      readonly status: 'committed';
+      readonly digest: Uint8Array;
+      readonly result: unknown;
+      readonly stamp: Stamp;
+    }
+  | { readonly status: 'open' }
+  | { readonly status: 'closed' }
+  | { readonly status: 'settled' };
 
-export function requestKey(requestId: string): StoredAndBytes {
-  if (typeof requestId !== 'string' || requestId.length === 0 || requestId.length > REQUEST_ID_CHARACTERS_MAX)
-    throw new TypeError(
-      `requestId: expected a string of 1 to ${REQUEST_ID_CHARACTERS_MAX} characters, found ${typeof requestId === 'string' ? `${requestId.length} characters` : typeof requestId}.`,
-    );
-  const bytes = inSpace(SYSTEM_SPACE, encodeKey(['request', requestId]));
-  return { stored: toStoredKey(bytes), bytes };
+/** Where one request is kept, and how. */
+export interface RequestEntry {
+  /** What messages call the request. */
+  readonly name: string;
+  readonly at: StoredAndBytes;
+  /** @param found the newest write at `at`. */
+  read(found: TailEntry | undefined): Known;
+  /** The entry once this request, open in `found`, is committed by the transaction that writes it. */
+  committed(found: TailEntry | undefined, digest: Uint8Array, result: unknown): Uint8Array;
+  /** The entry once this request, open in `found`, is closed. */
+  closed(found: TailEntry | undefined): Uint8Array;
 }
 
 /** What the caller says the request is, so that one id can't stand for two different inputs. */
@@ -43,42 +74,43 @@ export function requestDigest(
   return input === undefined ? new Uint8Array(0) : sha256(encodeValue(input));
 }
 
-export function encodeRequest(digest: Uint8Array, result: unknown): Uint8Array {
-  return encodeValue({ digest, result });
-}
-
-export function encodeClosed(): Uint8Array {
-  return encodeValue({ closed: true });
-}
-
-export function outcomeOf(found: TailEntry | undefined): Outcome {
-  if (found?.value === undefined) return { status: 'open' };
-  const { closed, result } = decodeValue(found.value) as { closed?: true; result?: unknown };
-  if (closed) return { status: 'closed' };
-  return { status: 'committed', version: found.version, versionstamp: formatVersionstamp(found), result };
+export function outcomeOf(entry: RequestEntry, found: TailEntry | undefined): Outcome {
+  const known = entry.read(found);
+  if (known.status !== 'committed') return known;
+  const { stamp, result } = known;
+  return {
+    status: 'committed',
+    version: stamp.version,
+    versionstamp: formatVersionstamp(stamp),
+    result,
+  };
 }
 
 /**
- * The stored result of a request that was committed before; undefined: it was not.
- * @throws HoldfastError REQUEST_MISMATCH, REQUEST_CLOSED.
+ * What a request came to that was committed before; undefined: it was not.
+ * @throws HoldfastError REQUEST_MISMATCH, REQUEST_CLOSED, REQUEST_SETTLED.
  */
 export function replay(
-  requestId: string,
+  entry: RequestEntry,
   digest: Uint8Array,
   found: TailEntry | undefined,
-): { result: unknown } | undefined {
-  if (found?.value === undefined) return undefined;
-  const stored = decodeValue(found.value) as { closed?: true; digest?: Uint8Array; result?: unknown };
-  if (stored.closed)
+): { readonly result: unknown; readonly stamp: Stamp } | undefined {
+  const known = entry.read(found);
+  if (known.status === 'open') return undefined;
+  if (known.status === 'closed')
     throw new HoldfastError(
       'REQUEST_CLOSED',
-      `Request ${JSON.stringify(requestId)} was closed before it committed: it did not and will not take effect. Use a new request id.`,
+      `${entry.name} was closed before it committed: it did not and will not take effect. Use a new request id.`,
     );
-  const known = stored.digest ?? new Uint8Array(0);
-  if (known.length !== digest.length || known.some((byte, i) => byte !== digest[i]))
+  if (known.status === 'settled')
+    throw new HoldfastError(
+      'REQUEST_SETTLED',
+      `${entry.name} was settled: expected a number above those that the session's caller has said it knows the outcome of, found one of them, sent late or again. This call changed nothing; what the request came to is no longer kept. Use a new number for a new request, and a lower \`settled\` while several are under way.`,
+    );
+  if (known.digest.length !== digest.length || known.digest.some((byte, i) => byte !== digest[i]))
     throw new HoldfastError(
       'REQUEST_MISMATCH',
-      `Request ${JSON.stringify(requestId)} was committed before with another input. Nothing was changed; use a new request id for a new request.`,
+      `${entry.name} was committed before with another input. Nothing was changed; use a new request id for a new request.`,
     );
-  return { result: stored.result };
+  return known;
 }

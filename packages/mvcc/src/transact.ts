@@ -6,7 +6,8 @@ import type { Committer } from './committer.js';
 import type { Context } from './context.js';
 import { isBulkWrite } from './mutation.js';
 import { ReadSet } from './read-set.js';
-import { encodeRequest, replay, requestDigest, requestKey } from './requests.js';
+import { requestEntry } from './request-entry.js';
+import { type RequestEntry, type RequestId, replay, requestDigest } from './requests.js';
 import { uploadRun } from './segment-upload.js';
 import { fromStoredKey } from './space.js';
 import type { Tip } from './tip.js';
@@ -20,7 +21,7 @@ export interface TransactOptions extends CallOptions, UnbackedOptions {
   /** How often the body is run again after a conflict before CONFLICT is thrown. Default 1000. */
   readonly maxRetries?: number | undefined;
   /** Makes a repeated call act once: the second one gets the first one's result. */
-  readonly requestId?: string | undefined;
+  readonly requestId?: RequestId | undefined;
   /** What the request is: another input under the same id is refused. `input` is hashed, `digest` taken as it is. */
   readonly input?: unknown;
   readonly digest?: string | Uint8Array | undefined;
@@ -31,7 +32,7 @@ export interface TransactOptions extends CallOptions, UnbackedOptions {
 /** What a transaction came to. */
 export interface Committed<T> {
   readonly result: T;
-  /** Undefined: it wrote nothing, or was a repeated request. */
+  /** Where its writes stand, a repeated request's first ones too. Undefined: it wrote nothing. */
   readonly stamp: Stamp | undefined;
 }
 
@@ -61,8 +62,7 @@ export async function runTransaction<T>(
     requestId === undefined
       ? undefined
       : {
-          id: requestId,
-          at: requestKey(requestId),
+          entry: requestEntry(requestId),
           digest: requestDigest(context.sealing.provider.sha256, options),
         };
   if (request) parts.checkWritable();
@@ -85,8 +85,7 @@ export async function runTransaction<T>(
 }
 
 interface Request {
-  readonly id: string;
-  readonly at: ReturnType<typeof requestKey>;
+  readonly entry: RequestEntry;
   readonly digest: Uint8Array;
 }
 
@@ -105,11 +104,14 @@ async function runOnce<T>(
     ended = await runBody(tx, body, request);
   } catch (error) {
     tx.finish();
-    // What the body concluded from a state that has since changed is no conclusion.
+    // What was concluded from a state that has since changed is no conclusion.
     if (!(error instanceof HoldfastError)) await confirmReads(parts, tx, options);
+    // Whether a session has room is read beside the body, whatever the body's isolation.
+    else if (error.code === 'LIMIT_EXCEEDED')
+      await confirmReads(parts, tx, { ...options, isolation: undefined });
     throw error;
   }
-  if (ended.replayed) return { result: ended.result, stamp: undefined };
+  if (ended.replayed) return { result: ended.result, stamp: ended.replayed };
   if (tx.changes.size === 0) {
     await confirmReads(parts, tx, options);
     return { result: ended.result, stamp: undefined };
@@ -143,8 +145,8 @@ async function runOnce<T>(
 
 interface Ended<T> {
   readonly result: T;
-  /** It was a repeated request: the body did not run. */
-  readonly replayed: boolean;
+  /** It was a repeated request, committed here: the body did not run. */
+  readonly replayed: Stamp | undefined;
 }
 
 async function runBody<T>(
@@ -152,14 +154,19 @@ async function runBody<T>(
   body: (tx: TransactionAttempt) => Promise<T> | T,
   request: Request | undefined,
 ): Promise<Ended<T>> {
-  if (request) {
-    const known = replay(request.id, request.digest, await tx.readStored(request.at));
-    if (known) return { result: known.result as T, replayed: true };
+  if (request === undefined) {
+    const result = await body(tx);
+    tx.finish();
+    return { result, replayed: undefined };
   }
+  const { entry, digest } = request;
+  const found = await tx.readStored(entry.at);
+  const known = replay(entry, digest, found);
+  if (known) return { result: known.result as T, replayed: known.stamp };
   const result = await body(tx);
-  if (request) tx.setStored(request.at.stored, encodeRequest(request.digest, checkResult(result)));
+  tx.setStored(entry.at.stored, entry.committed(found, digest, checkResult(result)));
   tx.finish();
-  return { result, replayed: false };
+  return { result, replayed: undefined };
 }
 
 /** Reads alone are as good as a commit: they hold at the tip as it is after the body, or the body runs again. */
@@ -216,6 +223,7 @@ function checkResult(result: unknown): unknown {
   try {
     encodeValue({ result });
   } catch (error) {
+    if (error instanceof HoldfastError) throw error;
     throw new TypeError(
       `The body's result must be a value that can be stored, because a repeated request returns it: ${(error as Error).message}`,
       { cause: error },
