@@ -1,5 +1,5 @@
 /** Where requests are kept: each in an entry of its own, for ever, or all of a session in one (sessions.ts). */
-import { decodeValue, encodeKey, encodeValue } from '@holdfast/core';
+import { corrupt, decodeValue, encodeKey, encodeValue } from '@holdfast/core';
 import type { StoredAndBytes } from './entry-reader.js';
 import type { Known, RequestEntry, RequestId } from './requests.js';
 import { SessionEntry } from './sessions.js';
@@ -39,9 +39,12 @@ class SingleEntry implements RequestEntry {
 
   read(found: TailEntry | undefined): Known {
     if (found?.value === undefined) return { status: 'open' };
-    const stored = decodeValue(found.value) as { closed?: true; digest?: Uint8Array; result?: unknown };
-    if (stored.closed) return { status: 'closed' };
-    const { digest = new Uint8Array(0), result } = stored;
+    const object = `The entry of ${this.name}`;
+    const stored = (decodeValue(found.value, object) ?? {}) as Record<string, unknown>;
+    const { closed, digest, result } = stored;
+    if (closed === true) return { status: 'closed' };
+    if (!(digest instanceof Uint8Array))
+      throw corrupt(object, 'expected { digest, result } or { closed }, found something else');
     return { status: 'committed', digest, result, stamp: found };
   }
 

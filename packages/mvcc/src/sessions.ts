@@ -112,7 +112,7 @@ export class SessionEntry implements RequestEntry {
 
   #decode(found: TailEntry | undefined): Session {
     if (found?.value === undefined) return { settled: 0, ended: [] };
-    const object = `the entry of session ${JSON.stringify(this.#session)}`;
+    const object = `The entry of session ${JSON.stringify(this.#session)}`;
     const { settled, requests } = (decodeValue(found.value, object) ?? {}) as Record<string, unknown>;
     if (!isCount(settled) || !Array.isArray(requests))
       throw corrupt(object, 'expected { settled, requests }, found something else');
