@@ -25,6 +25,20 @@ const GROUP_BYTES_MAX = 1024 * 1024;
 const GROUP_TRANSACTIONS_MAX = Math.min(4096, ORDER_MAX);
 const SETTLE_PAUSE_MS_FIRST = 50;
 
+/** A record that is under way, or was. */
+interface Sent {
+  readonly built: BuiltRecord;
+  /** The state, if it is committed. */
+  readonly next: View;
+  /** When the view it follows was known to be the tip. */
+  readonly confirmedAt: Instant;
+  /** Before its first PUT. */
+  readonly sentAt: Instant;
+}
+
+/** `fenced`: it is not committed, and never will be. `lost`: another has its version; try the next. */
+type Settled = 'committed' | 'lost' | 'fenced';
+
 export interface CommitterStats {
   commits: number;
   transactions: number;
@@ -178,20 +192,20 @@ export class Committer {
     const startedMs = this.#context.clock.monotonic();
     for (let attempts = 1; ; attempts++) {
       if (this.#tip.isStale()) await this.#tip.follow();
-      const view = this.#tip.view;
+      const { view, confirmedAt } = this.#tip;
       const { accepted, outrun, refused } = await validate(view, group);
       for (const { waiting, error } of refused) {
         if (error instanceof HoldfastError && error.code === 'CONFLICT') this.#countConflict(view);
         waiting.reject(error);
       }
-      const usable = flush && flush.after === view.flushedThrough ? flush : undefined;
+      const usable = flush && isUsable(flush, view) ? flush : undefined;
       const chained = await chain(view, accepted, outrun, GROUP_TRANSACTIONS_MAX - accepted.length);
       for (const loser of chained.losers) this.#lose(view, losers, loser);
       const members = [...accepted, ...chained.accepted];
       group.splice(0, group.length, ...members.map(({ waiting }) => waiting));
       if (members.length === 0 && !usable) return false;
       const built = await this.#builder.build(view, members, usable);
-      const sent = instant(this.#context.clock);
+      const sentAt = instant(this.#context.clock);
       const publishing = publish(this.#context, this.#log, built.record.version, built.bytes, {
         timeoutMs: this.#commitTimeoutMs,
         makeFence: async () => (await this.#builder.build(view, [], undefined)).bytes,
@@ -199,8 +213,10 @@ export class Committer {
       publishing.catch(() => {});
       // The state as it will be, made while the record is under way.
       const next = await advance(this.#context, view, built.record, { manifest: built.manifest });
-      const mine = await this.#settle(await publishing, next, built, sent);
-      if (mine) {
+      const outcome = await publishing;
+      const settled = await this.#settle(outcome, { next, built, confirmedAt, sentAt });
+      if (settled === 'fenced') throw fencedOff(built.record.version, this.#commitTimeoutMs, outcome);
+      if (settled === 'committed') {
         this.stats.commits++;
         this.stats.transactions += members.length;
         this.stats.reruns += chained.accepted.length;
@@ -228,51 +244,66 @@ export class Committer {
   }
 
   /** Whether our record is the one of its version. From here on a failure can't say that nothing happened. */
-  async #settle(outcome: PublishOutcome, next: View, built: BuiltRecord, sent: Instant): Promise<boolean> {
+  async #settle({ slot }: PublishOutcome, sent: Sent): Promise<Settled> {
     const { clock } = this.#context;
+    const { version } = sent.next;
     const deadline = clock.monotonic() + this.#commitTimeoutMs;
     for (let pauseMs = SETTLE_PAUSE_MS_FIRST; ; pauseMs *= 2) {
       try {
-        return outcome.slot === 'created'
-          ? await this.#confirm(outcome, next, sent)
-          : await this.#findAfterLoss(built);
+        return slot === 'occupied' ? await this.#findAfterLoss(sent) : await this.#confirm(slot, sent);
       } catch (error) {
-        if (!(error instanceof HoldfastError)) throw outcomeUnknown(built.record.version, error);
+        if (!(error instanceof HoldfastError)) throw outcomeUnknown(version, error);
         if (error.code !== 'UNAVAILABLE')
           throw new HoldfastError(error.code, error.message, { cause: error, maybeCommitted: true });
-        if (clock.monotonic() >= deadline) throw outcomeUnknown(built.record.version, error);
+        if (clock.monotonic() >= deadline) throw outcomeUnknown(version, error);
         await clock.sleep(pauseMs);
       }
     }
   }
 
-  /** The store created our record. Whether that makes it part of the chain. */
-  async #confirm(outcome: PublishOutcome, next: View, sent: Instant): Promise<boolean> {
+  /** The store created our record, or our fence. Whether that says anything of the chain. */
+  async #confirm(slot: 'created' | 'fenced', { next, confirmedAt, sentAt }: Sent): Promise<Settled> {
     const { version } = next;
-    // A slot that looked empty may have been a collected one: after half the grace period only the tip tells.
-    if (this.#tip.isStale()) {
-      const newest = await this.#log.newest();
-      const tip = newest === undefined ? undefined : await this.#log.read(newest);
-      if (tip === undefined || tip.version < version)
-        throw new HoldfastError(
-          'UNAVAILABLE',
-          `The listing of the log does not show record ${version}, just created.`,
-        );
-      if (tip.floor > version) {
-        // What we created is an orphan below the floor. An earlier PUT may have been committed, and collected.
-        if (outcome.sentBefore) throw belowFloor(version, tip.floor);
-        await this.#tip.follow();
-        return false;
-      }
+    const floor = await this.#floorAfter(version, confirmedAt);
+    if (floor > version) {
+      // What we created is an orphan below the floor. A copy of our PUT that arrived earlier may have been
+      // committed, and collected; but not if less than a grace period has passed since the first was sent.
+      if (this.#tip.isStale(sentAt)) throw belowFloor(version, floor);
+      if (slot === 'fenced') return 'fenced';
+      await this.#tip.follow();
+      return 'lost';
     }
-    this.#tip.adopt(next, sent);
-    return true;
+    if (slot === 'fenced') return 'fenced';
+    this.#tip.adopt(next, sentAt);
+    return 'committed';
+  }
+
+  /**
+   * A floor that tells whether the slot `version`, in which we created something, was a free one: it is above
+   * `version` if the slot had been collected before. Until half the grace period after the tip below it was
+   * confirmed no request is needed: it can't have been. (0: any floor.)
+   * @param confirmedAt of the view that our record follows; a reader may have confirmed a newer tip meanwhile.
+   */
+  async #floorAfter(version: number, confirmedAt: Instant): Promise<number> {
+    if (!this.#tip.isStale(confirmedAt)) return 0;
+    const asked = instant(this.#context.clock);
+    const newest = await this.#log.newest();
+    const tip = newest === undefined ? undefined : await this.#log.read(newest);
+    if (this.#tip.isStale(asked))
+      throw new HoldfastError('UNAVAILABLE', 'Reading the tip took longer than half the grace period.');
+    if (tip === undefined || tip.version < version)
+      throw new HoldfastError(
+        'UNAVAILABLE',
+        `The listing of the log does not show record ${version}, just created.`,
+      );
+    return tip.floor;
   }
 
   /** The slot is taken: by a copy of our own PUT, or by another writer, whose records we then follow. */
-  async #findAfterLoss(built: BuiltRecord): Promise<boolean> {
+  async #findAfterLoss({ built }: Sent): Promise<Settled> {
     const { version, hash } = built.record;
-    const tip = await this.#tip.follow(true);
+    await this.#tip.follow(true);
+    const { view: tip, confirmedAt } = this.#tip;
     if (tip.version < version)
       throw new HoldfastError(
         'CORRUPT',
@@ -280,9 +311,14 @@ export class Committer {
       );
     // Below the floor a slot proves nothing: it may have been collected, and taken again.
     if (tip.floor > version) throw belowFloor(version, tip.floor);
-    const seen = this.#tip.hashAt(version) ?? (await this.#log.readHeader(version))?.hash;
+    let seen = this.#tip.hashAt(version);
+    if (seen === undefined) {
+      seen = (await this.#log.readHeader(version))?.hash;
+      if (this.#tip.isStale(confirmedAt))
+        throw new HoldfastError('UNAVAILABLE', 'Reading the slot took longer than half the grace period.');
+    }
     if (seen === undefined) throw missingRecord(version, `Record ${tip.version}`);
-    return equalBytes(seen, hash);
+    return equalBytes(seen, hash) ? 'committed' : 'lost';
   }
 
   #lose(view: View, losers: Chained['losers'], loser: Chained['losers'][number]): void {
@@ -294,6 +330,19 @@ export class Committer {
     this.stats.conflicts++;
     this.#context.emit({ type: 'conflict', version: view.version });
   }
+}
+
+/** Segments older than the floor may be collected at any time: a record that names them now could lose them. */
+function isUsable(flush: PreparedFlush, view: View): boolean {
+  return flush.after === view.flushedThrough && flush.through >= view.floor;
+}
+
+function fencedOff(version: number, timeoutMs: number, { cause }: PublishOutcome): HoldfastError {
+  return new HoldfastError(
+    'UNAVAILABLE',
+    `Record ${version} could not be written within ${timeoutMs} ms and was fenced off: the commit did not happen and can't happen any more. Try again.`,
+    { cause },
+  );
 }
 
 function belowFloor(version: number, floor: number): HoldfastError {

@@ -107,10 +107,13 @@ export class History {
 
   async #read(version: number, options: CallOptions): Promise<LogRecord> {
     const record = await this.#log.read(version, options);
-    if (record) return record;
-    await this.#tip.refresh(options.signal);
+    // Below the floor a slot proves nothing: it may have been collected, and taken again by a late PUT. Judged
+    // after the answer, because the process may have slept.
+    if (record === undefined || this.#tip.isStale()) await this.#tip.refresh(options.signal);
     const { floor } = this.#tip.view;
-    throw version < floor ? expired(version, floor) : missingRecord(version, 'The log');
+    if (version < floor) throw expired(version, floor);
+    if (record === undefined) throw missingRecord(version, 'The log');
+    return record;
   }
 
   /** Records from `from` to `to`, either way, read ahead. */

@@ -6,6 +6,9 @@
  * - `created` is answered only when the store said so; everything else is settled by reading the slot (I4).
  * - Giving up on a slot either fences it (another record took it, so the lost PUT can only fail) or says
  *   that the outcome is not known.
+ * - Once a PUT may have been sent, no failure says that nothing happened.
+ * - `created` and `fenced` say what the store did with the slot. Whether the slot was a free one, or one that
+ *   had been collected, is the caller's to find out: it knows when the tip was confirmed.
  */
 import { HoldfastError, recordName } from '@holdfast/core';
 import { StoreError } from '@holdfast/object-store';
@@ -13,10 +16,13 @@ import { type Context, fromStoreError } from './context.js';
 import type { Log } from './log.js';
 
 export interface PublishOutcome {
-  /** `created`: by this PUT. `occupied`: the slot holds a record, ours or another's: read it. */
-  readonly slot: 'created' | 'occupied';
-  /** An earlier PUT of the same bytes was sent whose outcome is not known. */
-  readonly sentBefore: boolean;
+  /**
+   * `created`: by this PUT. `occupied`: the slot holds a record, ours or another's: read it. `fenced`: given up
+   * on; an empty record was created in the slot.
+   */
+  readonly slot: 'created' | 'occupied' | 'fenced';
+  /** Of `fenced`: what the last PUT failed with. */
+  readonly cause?: unknown;
 }
 
 const BACKOFF_MS_FIRST = 20;
@@ -43,30 +49,32 @@ export async function publish(
   for (let attempt = 0; ; attempt++) {
     try {
       const result = await store.put(name, bytes, { ifAbsent: true });
-      return { slot: result.occupied ? 'occupied' : 'created', sentBefore: maybeSent };
+      return { slot: result.occupied ? 'occupied' : 'created' };
     } catch (error) {
-      const code = error instanceof StoreError ? error.code : undefined;
-      if (code !== 'UNKNOWN_OUTCOME' && code !== 'UNAVAILABLE')
+      // A failure that is none of a store's own words tells nothing.
+      if (!(error instanceof StoreError)) throw outcomeUnknown(version, error);
+      if (error.code !== 'UNKNOWN_OUTCOME' && error.code !== 'UNAVAILABLE')
         throw fromStoreError(error, `writing record ${version}`, maybeSent);
-      if (code === 'UNKNOWN_OUTCOME') {
+      if (error.code === 'UNKNOWN_OUTCOME') {
         if (!maybeSent) context.emit({ type: 'unknown-outcome', version });
         maybeSent = true;
-        if (await isOccupied(log, version)) return { slot: 'occupied', sentBefore: true };
+        if (await isOccupied(log, version)) return { slot: 'occupied' };
       }
-      if (clock.monotonic() >= deadline)
-        return await giveUp(context, log, version, maybeSent, error, options);
+      if (clock.monotonic() >= deadline) {
+        if (!maybeSent) throw fromStoreError(error, `writing record ${version}`);
+        return await giveUp(context, log, version, error, options);
+      }
       await clock.sleep(backoffMs(context, attempt, error));
     }
   }
 }
 
-/** Undefined: could not be learnt just now. */
+/** Undefined: could not be learnt just now, for whatever reason. The next PUT tells too. */
 async function isOccupied(log: Log, version: number): Promise<boolean | undefined> {
   try {
     return (await log.readBytes(version)) !== undefined;
-  } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'UNAVAILABLE') return undefined;
-    throw error;
+  } catch {
+    return undefined;
   }
 }
 
@@ -74,27 +82,15 @@ async function giveUp(
   context: Context,
   log: Log,
   version: number,
-  maybeSent: boolean,
   cause: unknown,
   options: PublishOptions,
 ): Promise<PublishOutcome> {
-  if (!maybeSent) throw fromStoreError(cause, `writing record ${version}`);
   try {
     const fence = await context.store.put(recordName(version), await options.makeFence(), { ifAbsent: true });
-    if (!fence.occupied)
-      throw new HoldfastError(
-        'UNAVAILABLE',
-        `Record ${version} could not be written within ${options.timeoutMs} ms and was fenced off: the commit did not happen and can't happen any more. Try again.`,
-        { cause },
-      );
-    return { slot: 'occupied', sentBefore: true };
+    return fence.occupied ? { slot: 'occupied' } : { slot: 'fenced', cause };
   } catch (error) {
-    if (error instanceof StoreError) {
-      if (await isOccupied(log, version).catch(() => undefined))
-        return { slot: 'occupied', sentBefore: true };
-      throw outcomeUnknown(version, error);
-    }
-    throw error;
+    if (await isOccupied(log, version)) return { slot: 'occupied' };
+    throw outcomeUnknown(version, error);
   }
 }
 
@@ -108,8 +104,7 @@ export function outcomeUnknown(version: number, cause: unknown): HoldfastError {
   );
 }
 
-function backoffMs(context: Context, attempt: number, error: unknown): number {
-  const asked = error instanceof StoreError ? error.retryAfterMs : undefined;
+function backoffMs(context: Context, attempt: number, error: StoreError): number {
   const ceiling = Math.min(BACKOFF_MS_FIRST * 2 ** attempt, BACKOFF_MS_MAX);
-  return Math.max(asked ?? 0, (ceiling * (1 + context.random(1)[0]! / 255)) / 2);
+  return Math.max(error.retryAfterMs ?? 0, (ceiling * (1 + context.random(1)[0]! / 255)) / 2);
 }

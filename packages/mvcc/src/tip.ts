@@ -5,9 +5,14 @@
  * - The known version never goes back.
  * - A refresh reflects every commit acknowledged anywhere before it was asked for: its last probe was sent
  *   after that, and found the next slot empty.
- * - That a slot is empty says something only while the tip below it was confirmed within half the grace period
- *   (after a whole one, collected slots are empty too): otherwise the tip is found anew by listing.
+ * - What a slot holds, or that it is empty, says something only while the tip below it was confirmed within half
+ *   the grace period (after a whole one, collected slots are empty too, and a late PUT can fill them): otherwise
+ *   the tip is found anew by listing. Judged when the answer is there, against the confirmation of the very
+ *   view that the question was asked from: a process can sleep in any await, and another call can meanwhile
+ *   have confirmed a newer tip.
  */
+
+import { HoldfastError } from '@holdfast/core';
 import type { Clock } from '@holdfast/object-store';
 import { advance, jump } from './advance.js';
 import type { Context } from './context.js';
@@ -23,6 +28,8 @@ export interface Instant {
 const HASHES_KEPT = 64;
 /** How many turns of the microtask queue a probe waits for others to join it. */
 const GATHER_TURNS = 16;
+/** How often the tip is listed again because reading it took longer than half the grace period. */
+const RELOCATIONS_MAX = 5;
 
 export class Tip {
   readonly #context: Context;
@@ -55,15 +62,20 @@ export class Tip {
     return this.#hashes.get(version);
   }
 
-  /** Milliseconds since the tip was last confirmed, by the clock that says more. */
-  ageMs(): number {
-    const now = instant(this.#context.clock);
-    return Math.max(now.wall - this.#confirmedAt.wall, now.monotonic - this.#confirmedAt.monotonic, 0);
+  /** When `view` was known to be the tip. */
+  get confirmedAt(): Instant {
+    return this.#confirmedAt;
   }
 
-  /** Whether an empty slot after the tip proves nothing any more. */
-  isStale(): boolean {
-    return this.ageMs() > this.#graceMs / 2;
+  /** Milliseconds since then (default: since the tip was last confirmed), by the clock that says more. */
+  ageMs(since: Instant = this.#confirmedAt): number {
+    const now = instant(this.#context.clock);
+    return Math.max(now.wall - since.wall, now.monotonic - since.monotonic, 0);
+  }
+
+  /** Whether slots after what was the tip then may have been collected since, and prove nothing any more. */
+  isStale(since: Instant = this.#confirmedAt): boolean {
+    return this.ageMs(since) > this.#graceMs / 2;
   }
 
   /** Takes a newer state; an older one is passed over. */
@@ -118,11 +130,22 @@ export class Tip {
   /** Reads what comes after the known tip. `lost`: the next slot is known to be taken. */
   async follow(lost = false): Promise<View> {
     const from = this.#view.version;
-    if (this.isStale()) await this.#relocate();
+    let relocated = false;
     for (;;) {
+      if (this.isStale()) {
+        await this.#relocate();
+        relocated = true;
+      }
       const asked = instant(this.#context.clock);
+      const base = this.#confirmedAt;
       let view = this.#view;
       const { records, gap } = await this.#log.readAfter(view.version, lost ? { firstWidth: 2 } : {});
+      if (this.isStale(base)) {
+        // Asleep meanwhile: what was read may be a collected slot, or somebody's late PUT into one. A tip that
+        // was listed in this very call reflects what was acknowledged before it.
+        if (relocated) break;
+        continue;
+      }
       for (const record of records) {
         view = await advance(this.#context, view, record);
         this.#hashes.set(record.version, record.hash);
@@ -131,6 +154,7 @@ export class Tip {
       this.adopt(view, gap ? undefined : asked);
       if (!gap) break;
       await this.#relocate();
+      relocated = true;
     }
     if (this.#view.version > from) this.#context.emit({ type: 'follow', from, to: this.#view.version });
     return this.#view;
@@ -138,15 +162,33 @@ export class Tip {
 
   /** Finds the tip by listing. */
   async #relocate(): Promise<void> {
-    const asked = instant(this.#context.clock);
+    for (let attempt = 1; ; attempt++) {
+      const asked = instant(this.#context.clock);
+      const found = await this.#newest().catch((error: unknown) => ({ error }));
+      // Asleep between the listing and the last answer: what was listed may have been collected, and what was
+      // read in its place, or found missing, says nothing.
+      if (this.isStale(asked)) {
+        if (attempt < RELOCATIONS_MAX) continue;
+        throw new HoldfastError(
+          'UNAVAILABLE',
+          `The newest record could not be found within ${this.#graceMs / 2} ms, half the grace period, ${attempt} times in a row: expected a store that answers sooner, or a longer graceMs. Nothing was changed; try again.`,
+        );
+      }
+      if (found && 'error' in found) throw found.error;
+      if (found) this.adopt(found, asked);
+      return;
+    }
+  }
+
+  /** The state that a listing shows to be the newest; undefined: it shows none as new as the known one. */
+  async #newest(): Promise<View | undefined> {
     const newest = await this.#log.newest();
     const view = this.#view;
-    if (newest === undefined || newest < view.version) return;
-    if (newest === view.version) return this.adopt(view, asked);
+    if (newest === undefined || newest < view.version) return undefined;
+    if (newest === view.version) return view;
     const record = await this.#log.read(newest);
     if (record === undefined) throw missingRecord(newest, 'The listing of the log');
-    const at = await jump(this.#context, this.#log, record, view);
-    this.adopt(at, asked);
+    return jump(this.#context, this.#log, record, view);
   }
 }
 

@@ -30,7 +30,8 @@ export async function validate(view: View, group: readonly Waiting[]): Promise<V
     const { signal, meter, reads, readVersion } = proposal;
     try {
       signal?.throwIfAborted();
-      if (readVersion < view.floor - 1)
+      // Segments uploaded below the floor may be collected at any time: no record may begin to name them.
+      if (readVersion < (proposal.bulk ? view.floor : view.floor - 1))
         throw new HoldfastError(
           'TRANSACTION_TOO_OLD',
           `The transaction read version ${readVersion}; the oldest still retained is ${view.floor}. Start it again.`,
