@@ -61,6 +61,22 @@ test('a segment whose answer is lost is sent again, and counts once', async () =
   expect((await db.verify()).unreferenced).toBe(0);
 });
 
+test('a segment that something on the way sends twice, handing on the second answer, counts once', async () => {
+  const memory = new MemoryStore();
+  const db = await openDatabase(
+    {
+      ...slow(memory, () => {}),
+      put: async (key, bytes, options) => {
+        await memory.put(key, bytes, options);
+        return memory.put(key, bytes, options);
+      },
+    },
+    { key: 'plaintext', probe: 'skip' },
+  );
+  await db.transact(large(2));
+  expect(await db.verify()).toMatchObject({ problems: [], unreferenced: 0 });
+});
+
 test('a random source that repeats itself can not replace a segment that exists', async () => {
   const memory = new MemoryStore();
   const repeating = (length: number) => new Uint8Array(length).fill(9);

@@ -7,6 +7,7 @@
 import {
   concatBytes,
   type Entry,
+  equalBytes,
   HoldfastError,
   type ObjectId,
   objectName,
@@ -71,27 +72,31 @@ export async function uploadRun(
   return Promise.all(uploaded);
 }
 
-/** Creates an object under a name that nobody else uses. */
+/**
+ * Creates an object under a name that nobody else uses. A name that is taken all the same was taken by these bytes:
+ * an answer was lost, or something on the way sent the PUT twice (RFC 9110 section 9.2.2 lets a proxy) and handed on
+ * the second answer.
+ */
 export async function putNew(
   context: Context,
   name: string,
   bytes: Uint8Array,
   options: CallOptions = {},
 ): Promise<void> {
-  let maybeOurs = false;
   for (let attempt = 1; ; attempt++) {
     try {
       const result = await context.store.put(name, bytes, { ...options, ifAbsent: true });
-      if (!result.occupied || maybeOurs) return;
+      if (!result.occupied) return;
+      const found = await context.store.get(name, options);
+      if (found && equalBytes(found.bytes, bytes)) return;
       throw new HoldfastError(
         'CORRUPT',
-        `${name} exists already, though its name was just drawn at random: expected an unpredictable random source, found one that repeats itself. Nothing was changed; give open() a sound \`random\`.`,
+        `${name} exists already with other content, though its name was just drawn at random: expected an unpredictable random source, found one that repeats itself. Nothing was changed; give open() a sound \`random\`.`,
       );
     } catch (error) {
       const again =
         error instanceof StoreError && (error.code === 'UNKNOWN_OUTCOME' || error.code === 'UNAVAILABLE');
       if (!again || attempt >= ATTEMPTS_MAX) throw fromStoreError(error, `writing ${name}`);
-      if (error.code === 'UNKNOWN_OUTCOME') maybeOurs = true;
       await context.clock.sleep(error.retryAfterMs ?? RETRY_MS * 2 ** (attempt - 1), options.signal);
     }
   }

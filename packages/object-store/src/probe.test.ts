@@ -136,6 +136,17 @@ describe('probe', () => {
     }
   });
 
+  test('a store behind something that sends a put twice and hands on the second answer is safe', async () => {
+    const memory = new MemoryStore();
+    const twice = broken(memory, {
+      put: async (key, bytes, o) => {
+        const first = await memory.put(key, bytes, o);
+        return o?.ifMatch === undefined ? memory.put(key, bytes, o) : first;
+      },
+    });
+    expect(await probe(twice)).toMatchObject({ safe: true });
+  });
+
   test('throws when the store cannot be reached, and cleans up', async () => {
     for (const kind of ['get', 'put', 'list'] as const) {
       const clock = new ManualClock();

@@ -112,8 +112,8 @@ class ProbeRun {
     });
     if (answers.every((answer) => answer instanceof StoreError)) throw answers[0];
     const winners = bytes.filter((_, i) => word(answers[i]!) === 'created');
-    const doubtful = bytes.filter((_, i) => answers[i] === 'unknown');
-    // Some servers answer losers with an error that says nothing; the winner's own answer may be lost, too.
+    // The winner's own answer may be lost, or be the one to a second copy of its put.
+    const doubtful = bytes.filter((_, i) => answers[i] === 'unknown' || word(answers[i]!) === 'occupied');
     const possible = winners.length === 0 ? doubtful : winners;
     const one = winners.length === 1 || (winners.length === 0 && doubtful.length > 0);
     this.#add(`${racers} racing creates of one key`, 'one is created', `${winners.length} created`, one);
@@ -191,15 +191,15 @@ class ProbeRun {
     }
   }
 
-  /** A put whose outcome is found out, by reading back and sending again. */
+  /**
+   * A put whose outcome is found out, by reading back and sending again. What it lost to may have been itself: its
+   * first try, or a copy that something on the way has sent (RFC 9110 section 9.2.2 lets a proxy repeat a PUT).
+   */
   async #certainly(name: string, bytes: Uint8Array, options: PutOptions): Promise<Answer> {
-    let doubtful = false;
     for (let tries = 1; ; tries++) {
       const answer = await this.#once(name, bytes, options);
       const unknown = answer === 'unknown';
-      doubtful ||= unknown;
-      // Its own first try may be what a later one found there.
-      if (unknown || (doubtful && word(answer) === 'occupied')) {
+      if (unknown || word(answer) === 'occupied') {
         if (show(await this.#read(name)) === show(bytes)) return 'created';
       }
       if (!unknown && !(answer instanceof StoreError)) return answer;
