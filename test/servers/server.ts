@@ -54,6 +54,11 @@ function askTool(): NonNullable<typeof status> {
   }
 }
 
+/** Whether `npm run servers` has started it here, and may restart it. */
+export function startedByTool(name: ServerName): boolean {
+  return process.env[`HOLDFAST_${name.toUpperCase()}_ENDPOINT`] === undefined;
+}
+
 /** A prefix that nothing else uses. */
 export function freshPrefix(): string {
   return `test/${randomUUID()}`;
