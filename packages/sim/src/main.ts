@@ -1,0 +1,110 @@
+/** `npm run sim`: worlds without number, each from one seed. */
+import { Command, InvalidArgumentError } from 'commander';
+import { runMany } from './run-many.js';
+import { runSeed, type SeedReport } from './run-seed.js';
+import { failureOf, shrink } from './shrink.js';
+import { Tally } from './tally.js';
+
+interface Options {
+  readonly seeds: number;
+  readonly from: number;
+  readonly jobs?: number;
+  readonly seed?: number;
+  readonly without?: string;
+  readonly trace?: true;
+  readonly keepGoing?: true;
+  readonly shrink: boolean;
+}
+
+const EVENTS_SHOWN = 60;
+
+const program = new Command('sim')
+  .description('Runs the engine in simulated worlds where stores, networks, clocks and machines fail.')
+  .option('--seeds <n>', 'how many worlds', whole, 200)
+  .option('--from <seed>', 'the first seed', whole, 1)
+  .option('--jobs <n>', 'threads (default: one for each core)', whole)
+  .option('--seed <seed>', 'one world only, told in full', whole)
+  .option('--without <incidents>', 'of that world, leave out these incidents: numbers, separated by commas')
+  .option('--trace', 'print every event of that world')
+  .option('--keep-going', 'run all seeds, whatever fails')
+  .option('--no-shrink', 'tell a failure as it is, without looking for a smaller schedule')
+  .addHelpText('after', '\nExit code: 0 when nothing failed, 1 when something did, 130 when interrupted.')
+  .showHelpAfterError();
+
+function whole(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new InvalidArgumentError(`Expected a whole number from 0, found ${JSON.stringify(text)}.`);
+  return number;
+}
+
+program.parse();
+const options = program.opts<Options>();
+if (options.seed !== undefined) await tellOne(options.seed, options);
+else await runAll(options);
+
+async function runAll({ seeds, from, jobs, keepGoing, shrink: shrinks }: Options): Promise<void> {
+  const startedMs = performance.now();
+  const tally = new Tally();
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort());
+  const terminal = process.stderr.isTTY === true;
+  await runMany({
+    from,
+    seeds,
+    jobs,
+    signal: interrupt.signal,
+    onReport(report) {
+      tally.add(report);
+      if (terminal)
+        process.stderr.write(`\r${tally.seeds} of ${seeds} seeds, ${tally.failed.length} failed `);
+      return tally.failed.length > 0 && !keepGoing;
+    },
+  });
+  if (terminal) process.stderr.write('\r\x1b[K');
+  for (const line of tally.lines()) console.log(line);
+  const elapsed = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(`seeds ${from} to ${from + seeds - 1}, ${elapsed} s, Node ${process.version}`);
+  for (const { seed, kind } of tally.failed) console.log(`FAILED seed ${seed}: ${kind}`);
+  if (tally.failed.length > 0) {
+    process.exitCode = 1;
+    const first = tally.failed.reduce((least, each) => (each.seed < least.seed ? each : least));
+    if (shrinks) await tellShrunk(first.seed);
+    else console.log(`Again: npm run sim -- --seed ${first.seed}`);
+  }
+  if (interrupt.signal.aborted) process.exitCode = 130;
+}
+
+async function tellShrunk(seed: number): Promise<void> {
+  const { report, without, runs } = await shrink(seed);
+  console.log(`\nSeed ${seed}, shrunk by ${runs} runs to ${report.faults.length} incidents:`);
+  tell(report, EVENTS_SHOWN);
+  const left = [...without].sort((a, b) => a - b).join(',');
+  console.log(`Again: npm run sim -- --seed ${seed}${left ? ` --without ${left}` : ''} --trace`);
+}
+
+async function tellOne(seed: number, { without = '', trace }: Options): Promise<void> {
+  const left = new Set(without.split(',').filter(Boolean).map(whole));
+  const report = await runSeed(seed, { without: left });
+  tell(report, trace ? Number.POSITIVE_INFINITY : failureOf(report) ? EVENTS_SHOWN : 0);
+  const tally = new Tally();
+  tally.add(report);
+  for (const line of tally.lines()) console.log(line);
+  console.log(`trace ${report.digest}, ${report.trace.length} events`);
+  if (failureOf(report)) process.exitCode = 1;
+}
+
+/** @param events how many of the last ones are printed. */
+function tell(report: SeedReport, events: number): void {
+  console.log(JSON.stringify(report.scenario));
+  for (const { id, kind } of report.faults) console.log(`incident ${id}: ${kind}`);
+  const skipped = Math.max(0, report.trace.length - events);
+  if (events > 0 && skipped > 0) console.log(`… ${skipped} events before these`);
+  if (events > 0) for (const line of report.trace.slice(skipped)) console.log(line);
+  const { lost, doubled, anomalies } = report.verdict;
+  for (const line of lost) console.log(`LOST ${line}`);
+  for (const line of doubled) console.log(`DOUBLED ${line}`);
+  for (const line of anomalies) console.log(`ANOMALY ${line}`);
+  for (const line of report.unresolved) console.log(`UNKNOWN FOR EVER ${line}`);
+  if (report.failure !== undefined) console.log(`FAILURE ${report.failure}`);
+}

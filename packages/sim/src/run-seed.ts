@@ -1,0 +1,208 @@
+/** One world from its beginning to its verdict. */
+import type { RequestId } from '@holdfast/mvcc';
+import { MemoryStore } from '@holdfast/object-store';
+import { Client } from './workload/client.js';
+import { judge, readAll, type Verdict } from './workload/judge.js';
+import { Ledger, type RequestName } from './workload/ledger.js';
+import type { Result } from './workload/programs.js';
+import { Fleet, type Worker } from './world/fleet.js';
+import { type FaultKind, Incidents, WORLD_FAULTS, type WorldFault } from './world/incidents.js';
+import { Random } from './world/random.js';
+import { type Scenario, scenarioOf } from './world/scenario.js';
+import type { Store } from './world/sim-store.js';
+import { World } from './world/world.js';
+
+export interface SeedReport {
+  readonly seed: number;
+  readonly scenario: Scenario;
+  /** Of the clients' transactions. */
+  readonly committed: number;
+  readonly aborted: number;
+  /** Without a name, and never answered. */
+  readonly unknown: number;
+  /** Requests sent, and those of them that were repetitions. */
+  readonly sends: number;
+  readonly repeated: number;
+  /** Requests whose outcome was open when all clients had ended, and was settled then. */
+  readonly resolved: number;
+  readonly unresolved: readonly string[];
+  readonly reads: number;
+  readonly records: number;
+  readonly machines: number;
+  readonly virtualMs: number;
+  readonly faults: readonly { readonly id: number; readonly kind: FaultKind }[];
+  readonly errors: ReadonlyMap<string, number>;
+  readonly verdict: Verdict;
+  /** Anything but a verdict: a hang, an exception of the simulator's own. */
+  readonly failure: string | undefined;
+  readonly digest: string;
+  readonly trace: readonly string[];
+}
+
+export interface RunOptions {
+  /** Incidents that are left out. */
+  readonly without?: ReadonlySet<number>;
+}
+
+/** Two hours of virtual time: the longest pauses and deadlines many times over. */
+const LIMIT_MS = 7_200_000;
+/** The last lost PUT lands within ten minutes of having been sent. */
+const ZOMBIES_MS = 1_800_000;
+const DEADLINE_MS = 600_000;
+
+export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
+  const scenario = scenarioOf(seed);
+  const world = new World();
+  const incidents = new Incidents(seed, scenario.callFaults, options.without);
+  const server = new MemoryStore('sim');
+  const store: Store = {
+    world,
+    server,
+    incidents,
+    random: new Random(seed, 'network'),
+    latency: scenario.latency,
+    stalledUntilMs: 0,
+    outUntilMs: 0,
+  };
+  const ledger = new Ledger();
+  const fleet = new Fleet(world, store, scenario);
+  let failure: string | undefined;
+  let verdict: Verdict = { anomalies: [], lost: [], doubled: [] };
+  let resolved = 0;
+  const unresolved: string[] = [];
+  try {
+    for (const kind of WORLD_FAULTS) trouble(kind, world, store, fleet, scenario);
+    const clients = Array.from(
+      { length: scenario.clients },
+      (_, i) => new Client(`c${i + 1}`, world, fleet, scenario, ledger),
+    );
+    await world.until(Promise.all(clients.map((client) => client.run())), LIMIT_MS);
+    world.log('world', 'everything works from now on');
+    incidents.end();
+    fleet.end();
+    // While PUTs of the dead are still under way.
+    resolved = await resolveOpen(world, fleet, ledger, unresolved);
+    await world.settle(ZOMBIES_MS);
+    const last = fleet.spawn(true);
+    await recheck(world, last, ledger);
+    const state = await ask(world, last, 'reading everything', readAll);
+    const report = await ask(world, last, 'verify', (db) => db.verify({ deep: true }));
+    verdict = judge(scenario, ledger, state, server.objects());
+    if (!report.ok) verdict.anomalies.push(`verify found: ${JSON.stringify(report)}`);
+  } catch (error) {
+    failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  }
+  const count = (outcome: string): number => ledger.deeds.filter((deed) => deed.outcome === outcome).length;
+  const sends = ledger.deeds.reduce((sum, deed) => sum + deed.sends, 0);
+  return {
+    seed,
+    scenario,
+    committed: count('committed'),
+    aborted: count('aborted'),
+    unknown: ledger.deeds.filter(({ outcome, request }) => outcome === 'unknown' && request === undefined)
+      .length,
+    sends,
+    repeated: sends - ledger.deeds.length,
+    resolved,
+    unresolved,
+    reads: ledger.reads.length + ledger.balances.length,
+    records: [...server.objects().keys()].filter((key) => key.startsWith('log/')).length,
+    machines: fleet.born,
+    virtualMs: world.nowMs,
+    faults: incidents.happened,
+    errors: ledger.errors,
+    verdict,
+    failure,
+    digest: world.trace.digest(),
+    trace: world.trace.lines,
+  };
+}
+
+/** Every request can be settled, however it was left. */
+async function resolveOpen(
+  world: World,
+  fleet: Fleet,
+  ledger: Ledger,
+  unresolved: string[],
+): Promise<number> {
+  const open = ledger.deeds.filter(({ outcome, request }) => outcome === 'unknown' && request !== undefined);
+  if (open.length === 0) return 0;
+  const worker = fleet.spawn(true);
+  for (const deed of open) {
+    const outcome = await ask(world, worker, 'outcome', (db) =>
+      db.outcome(unsettling(deed.request!), { close: true }),
+    );
+    deed.returned = world.stamp();
+    if (outcome.status === 'committed') {
+      deed.outcome = 'committed';
+      deed.result = outcome.result as Result;
+      deed.acknowledged.push(deed.result);
+    } else if (outcome.status === 'closed') deed.outcome = 'aborted';
+    else unresolved.push(`${JSON.stringify(deed.request)} is ${outcome.status} after it was closed`);
+  }
+  return open.length - unresolved.length;
+}
+
+/** Asking for one request of a session says nothing about those before it. */
+function unsettling(request: RequestName): RequestId {
+  return typeof request === 'string' ? request : { ...request, settled: 0 };
+}
+
+/** Late arrivals have changed nothing: each request is what it was said to be. */
+async function recheck(world: World, worker: Worker, ledger: Ledger): Promise<void> {
+  for (const deed of ledger.deeds) {
+    if (deed.request === undefined || deed.outcome === 'unknown') continue;
+    const outcome = await ask(world, worker, 'outcome', (db) => db.outcome(unsettling(deed.request!)));
+    const expected = deed.outcome === 'committed' ? 'committed' : 'closed';
+    if (outcome.status === 'settled' && typeof deed.request === 'object') continue;
+    if (outcome.status !== expected)
+      ledger.violations.push(
+        `Request ${JSON.stringify(deed.request)} was ${deed.outcome}; at the end its outcome is ${outcome.status}.`,
+      );
+    if (outcome.status === 'committed') deed.acknowledged.push(outcome.result as Result);
+  }
+}
+
+async function ask<T>(
+  world: World,
+  worker: Worker,
+  what: string,
+  doing: Parameters<typeof worker.call<T>>[0],
+): Promise<T> {
+  const answer = await world.until(worker.call(doing, DEADLINE_MS), DEADLINE_MS * 2);
+  if (answer.kind === 'ok') return answer.value;
+  throw new Error(`At the end, without faults, ${what} failed.`, {
+    cause: answer.kind === 'error' ? answer.error : 'no answer',
+  });
+}
+
+/** One kind of trouble, again and again for as long as the clients run. */
+async function trouble(
+  kind: WorldFault,
+  world: World,
+  store: Store,
+  fleet: Fleet,
+  scenario: Scenario,
+): Promise<void> {
+  const everyMs = scenario.worldFaults[kind];
+  if (everyMs === undefined) return;
+  const random = new Random(scenario.seed, `trouble ${kind}`);
+  while (!store.incidents.over) {
+    await world.sleep(random.between(0, 2 * everyMs));
+    const size = random.fraction();
+    const chosen = random.fraction();
+    const member = fleet.members[Math.floor(chosen * fleet.members.length)];
+    const aimless = member === undefined && kind !== 'stall' && kind !== 'outage';
+    if (store.incidents.over || aimless || !store.incidents.ofWorld(kind)) continue;
+    if (kind === 'crash') member?.machine.crash(kind);
+    else if (kind === 'pause') member?.machine.pause(100 + size * size * 120_000);
+    else if (kind === 'clock-step') member?.machine.stepClock(Math.floor((size - 0.5) * 600_000));
+    else if (kind === 'stall') {
+      store.stalledUntilMs = world.nowMs + size * size * 60_000;
+      world.log('store', `stalls until ${store.stalledUntilMs.toFixed(3)}`);
+    } else {
+      store.outUntilMs = world.nowMs + size * size * 60_000;
+      world.log('store', `is out until ${store.outUntilMs.toFixed(3)}`);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** The sums over many seeds, as the command prints them. */
+import type { SeedReport } from './run-seed.js';
+import { failureOf } from './shrink.js';
+
+export class Tally {
+  seeds = 0;
+  readonly failed: { seed: number; kind: string }[] = [];
+  readonly #sums: Map<string, number> = new Map();
+  readonly #faults: Map<string, number> = new Map();
+  readonly #errors: Map<string, number> = new Map();
+
+  add(report: SeedReport): void {
+    this.seeds++;
+    const kind = failureOf(report);
+    if (kind !== undefined) this.failed.push({ seed: report.seed, kind });
+    const { verdict } = report;
+    const sums: Record<string, number> = {
+      'transactions committed': report.committed,
+      'transactions aborted': report.aborted,
+      'outcomes never asked for (no request id)': report.unknown,
+      'requests sent again': report.repeated,
+      'open outcomes settled at the end': report.resolved,
+      'reads checked': report.reads,
+      'records written': report.records,
+      machines: report.machines,
+      'virtual hours': report.virtualMs / 3_600_000,
+      anomalies: verdict.anomalies.length,
+      'lost acknowledged commits': verdict.lost.length,
+      'doubled requests': verdict.doubled.length,
+      'outcomes for ever unknown': report.unresolved.length,
+      'hangs and exceptions': report.failure === undefined ? 0 : 1,
+    };
+    for (const [name, count] of Object.entries(sums)) add(this.#sums, name, count);
+    for (const { kind: fault } of report.faults) add(this.#faults, fault, 1);
+    for (const [code, count] of report.errors) add(this.#errors, code, count);
+  }
+
+  /** Two columns. */
+  lines(): string[] {
+    const faults = [...this.#faults].sort(([, a], [, b]) => b - a);
+    const injected = faults.reduce((sum, [, count]) => sum + count, 0);
+    const rows: [string, number][] = [
+      ['seeds', this.seeds],
+      ...this.#sums,
+      ['faults injected', injected],
+      ...faults.map(([kind, count]): [string, number] => [`  ${kind}`, count]),
+      ['errors that clients heard', [...this.#errors.values()].reduce((sum, count) => sum + count, 0)],
+      ...[...this.#errors].sort().map(([code, count]): [string, number] => [`  ${code}`, count]),
+    ];
+    const width = Math.max(...rows.map(([name]) => name.length));
+    return rows.map(([name, count]) => `${name.padEnd(width)}  ${Math.round(count).toLocaleString('en')}`);
+  }
+}
+
+function add(sums: Map<string, number>, name: string, count: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + count);
+}

@@ -1,0 +1,236 @@
+/**
+ * One client: asks workers for transactions, one after the other, and keeps asking until it knows what became of
+ * each (where its requests have names), or notes that it does not.
+ */
+import { HoldfastError } from '@holdfast/core';
+import type { Database, RequestId, Snapshot } from '@holdfast/mvcc';
+import type { Operation } from '../check/history.js';
+import type { Answer, Fleet, Worker } from '../world/fleet.js';
+import { Random } from '../world/random.js';
+import type { Role, Scenario } from '../world/scenario.js';
+import type { World } from '../world/world.js';
+import type { Deed, Ledger, RequestName } from './ledger.js';
+import { ACCOUNTS, makeProgram, type Result, type WritingRole } from './programs.js';
+
+/** What a client may hear in a world where the store does not lie. */
+const EXPECTED = new Set([
+  'CONFLICT',
+  'TRANSACTION_TOO_OLD',
+  'UNAVAILABLE',
+  'OUTCOME_UNKNOWN',
+  'REQUEST_CLOSED',
+  'REQUEST_SETTLED',
+]);
+const SENDS_MAX = 6;
+/** Clocks run up to 1 % wrong, and a staleness is measured on the worker's. */
+const STALENESS_SLACK = 1.05;
+
+export class Client {
+  readonly name: string;
+  readonly #world: World;
+  readonly #fleet: Fleet;
+  readonly #scenario: Scenario;
+  readonly #ledger: Ledger;
+  readonly #random: Random;
+  /** Session numbers whose outcome is not known yet. */
+  readonly #open: Set<number> = new Set();
+  #number = 0;
+
+  constructor(name: string, world: World, fleet: Fleet, scenario: Scenario, ledger: Ledger) {
+    this.name = name;
+    this.#world = world;
+    this.#fleet = fleet;
+    this.#scenario = scenario;
+    this.#ledger = ledger;
+    this.#random = new Random(scenario.seed, `client ${name}`);
+  }
+
+  async run(): Promise<void> {
+    for (let i = 0; i < this.#scenario.transactions; i++) {
+      await this.#world.sleep(this.#random.between(0, this.#scenario.thinkMs));
+      await this.#act(this.#random.pick(this.#scenario.roles));
+    }
+  }
+
+  async #act(role: Role): Promise<void> {
+    switch (role) {
+      case 'sums':
+        return this.#sum();
+      case 'snapshots':
+        return this.#snapshot();
+      case 'stale':
+        return this.#read(this.#random.pick([0, 50, 2_000]));
+      case 'flushes':
+        await this.#ask((db) => db.flush());
+        return;
+      case 'large':
+        // They weigh as much as a hundred others.
+        return this.#write(this.#random.chance(0.2) ? 'large' : 'lists');
+      default:
+        return this.#write(role);
+    }
+  }
+
+  async #write(role: WritingRole): Promise<void> {
+    const program = makeProgram(role, this.#ledger.nextId(), this.#random, this.#scenario.keys);
+    const request = this.#nameRequest(program.id);
+    const deed = this.#ledger.begin(program, this.name, request, this.#world.stamp());
+    const pauseMs = this.#random.chance(0.2) ? this.#random.between(1, 3_000) : 0;
+    const sends = request === undefined ? 1 : SENDS_MAX;
+    while (deed.sends < sends) {
+      await this.#send(deed, pauseMs);
+      if (deed.outcome !== 'unknown') break;
+      await this.#world.sleep(this.#random.between(0, 2_000));
+      if (request !== undefined && this.#random.chance(0.3))
+        await this.#inquire(deed, this.#random.chance(0.3));
+      if (deed.outcome !== 'unknown') break;
+    }
+    this.#world.log(this.name, `${role} ${program.id}: ${deed.outcome}`);
+  }
+
+  #nameRequest(id: number): RequestName | undefined {
+    switch (this.#scenario.requests) {
+      case 'none':
+        return undefined;
+      case 'ids':
+        return `${this.name}/${id}`;
+      case 'sessions':
+        this.#open.add(++this.#number);
+        return { session: this.name, number: this.#number };
+    }
+  }
+
+  /** A session may forget what lies below its oldest open number. */
+  #requestId(request: RequestName): RequestId {
+    if (typeof request === 'string') return request;
+    const oldest = Math.min(request.number, ...this.#open);
+    return { ...request, settled: oldest - 1 };
+  }
+
+  async #send(deed: Deed, pauseMs: number): Promise<void> {
+    const { program, request } = deed;
+    const { isolation, maxRetries } = this.#scenario;
+    deed.sends++;
+    const answer = await this.#ask((db, worker) =>
+      db.transact(
+        (tx) => program.body(tx, () => (pauseMs ? worker.machine.clock.sleep(pauseMs) : Promise.resolve())),
+        {
+          isolation,
+          maxRetries,
+          ...(request === undefined ? {} : { requestId: this.#requestId(request), input: program.id }),
+        },
+      ),
+    );
+    if (answer.kind === 'ok') this.settle(deed, 'committed', answer.value);
+    else if (answer.kind === 'error') {
+      const { code, maybeCommitted } = answer.error as HoldfastError;
+      if (code === 'REQUEST_CLOSED') this.settle(deed, 'aborted', undefined);
+      // "It did not happen" is believed at once where no other send of it can have.
+      else if (deed.sends === 1 && request === undefined && !maybeCommitted)
+        this.settle(deed, 'aborted', undefined);
+    }
+  }
+
+  async #inquire(deed: Deed, close: boolean): Promise<void> {
+    const answer = await this.#ask((db) => db.outcome(this.#requestId(deed.request!), { close }));
+    if (answer.kind !== 'ok') return;
+    const outcome = answer.value;
+    if (outcome.status === 'committed') this.settle(deed, 'committed', outcome.result as Result);
+    else if (outcome.status === 'closed') this.settle(deed, 'aborted', undefined);
+  }
+
+  settle(deed: Deed, outcome: 'committed' | 'aborted', result: Result | undefined): void {
+    deed.outcome = outcome;
+    deed.result = result;
+    deed.returned = this.#world.stamp();
+    if (result) deed.acknowledged.push(result);
+    if (typeof deed.request === 'object') this.#open.delete(deed.request.number);
+  }
+
+  async #sum(): Promise<void> {
+    const inTransaction = this.#random.chance(0.5);
+    const answer = await this.#ask(async (db) => {
+      const balances: (number | undefined)[] = new Array(ACCOUNTS).fill(undefined);
+      if (!inTransaction) {
+        for await (const { key, value } of db.list<number>({ prefix: ['account'] }))
+          balances[key[1] as number] = value;
+        return balances;
+      }
+      return db.transact(async (tx) => {
+        balances.fill(undefined);
+        for await (const { key, value } of tx.list<number>({ prefix: ['account'] }))
+          balances[key[1] as number] = value;
+        return balances;
+      });
+    });
+    if (answer.kind === 'ok') this.#ledger.balances.push({ who: this.name, balances: answer.value });
+  }
+
+  /** A long reader: what it sees at the end is of the same version as what it saw at the beginning. */
+  async #snapshot(): Promise<void> {
+    const waitMs = this.#random.between(0, 60_000);
+    const answer = await this.#ask(async (db, worker) => {
+      const snapshot = await db.snapshot();
+      const first = await balancesOf(snapshot, 0, ACCOUNTS / 2);
+      await worker.machine.clock.sleep(waitMs);
+      const second = await balancesOf(snapshot, ACCOUNTS / 2, ACCOUNTS);
+      const again = await balancesOf(snapshot, 0, ACCOUNTS / 2);
+      return { version: snapshot.version, first, second, again };
+    });
+    if (answer.kind !== 'ok') return;
+    const { version, first, second, again } = answer.value;
+    if (first.some((balance, i) => balance !== again[i]))
+      this.#ledger.violations.push(
+        `A snapshot of version ${version} changed: first ${first.join(' ')}, later ${again.join(' ')}.`,
+      );
+    this.#ledger.balances.push({ who: this.name, balances: [...first, ...second] });
+  }
+
+  /** Reads lists at the newest state (0) or at one of a stated age. */
+  async #read(maxStalenessMs: number): Promise<void> {
+    const keys = Array.from({ length: Math.min(this.#scenario.keys, 3) }, () =>
+      this.#random.below(this.#scenario.keys),
+    );
+    const invoked = this.#world.stamp();
+    const answer = await this.#ask((db) =>
+      db.getMany<number[]>(
+        keys.map((key) => ['list', key]),
+        { maxStalenessMs },
+      ),
+    );
+    if (answer.kind !== 'ok') return;
+    const operations = keys.map(
+      (key, i): Operation => ({ op: 'list', key: `list ${key}`, elements: answer.value[i] ?? [] }),
+    );
+    this.#ledger.reads.push({
+      id: this.#ledger.nextId(),
+      process: this.name,
+      invoked,
+      returned: this.#world.stamp(),
+      outcome: 'committed',
+      operations,
+      ...(maxStalenessMs > 0 ? { stalenessMs: maxStalenessMs * STALENESS_SLACK + 1 } : {}),
+    });
+  }
+
+  /** Asks some worker, and notes what no client should hear. */
+  async #ask<T>(doing: (db: Database, worker: Worker) => Promise<T>): Promise<Answer<T>> {
+    const worker = await this.#fleet.someone(this.#random);
+    const answer = await worker.call((db) => doing(db, worker), this.#scenario.clientTimeoutMs);
+    if (this.#scenario.shortLived) worker.machine.crash('its work is done');
+    if (answer.kind === 'error') {
+      const { error } = answer;
+      const code = error instanceof HoldfastError ? error.code : String((error as Error)?.name);
+      this.#ledger.heard(code);
+      if (!EXPECTED.has(code))
+        this.#ledger.violations.push(
+          `${this.name} heard ${code}: ${error instanceof Error ? error.stack : String(error)}`,
+        );
+    }
+    return answer;
+  }
+}
+
+async function balancesOf(snapshot: Snapshot, from: number, to: number): Promise<(number | undefined)[]> {
+  return snapshot.getMany<number>(Array.from({ length: to - from }, (_, i) => ['account', from + i]));
+}

@@ -1,0 +1,177 @@
+/**
+ * The verdict on one world: what clients heard against what is in the store when everything has settled.
+ * Believes the engine only for the final reads, which it makes through a machine of its own without faults.
+ */
+
+import type { Database } from '@holdfast/mvcc';
+import type { Scenario } from '../world/scenario.js';
+import type { Deed, Ledger } from './ledger.js';
+import { ACCOUNTS, BALANCE, largeValue, SLOTS_PER_GROUP } from './programs.js';
+import { checkHistory } from '../check/check-history.js';
+import { checkBank, checkChain } from './tmp-checks.js';
+
+export interface Verdict {
+  /** Anomalies of the history and broken invariants of the data. */
+  readonly anomalies: string[];
+  /** Acknowledged transactions that are not in the final state. */
+  readonly lost: string[];
+  /** Transactions that took effect more than once, or against their client's knowledge. */
+  readonly doubled: string[];
+}
+
+/** Everything in the database, by the first element of the key. */
+export type FinalState = ReadonlyMap<string, readonly { key: readonly unknown[]; value: unknown }[]>;
+
+export async function readAll(db: Database): Promise<FinalState> {
+  const state = new Map<string, { key: readonly unknown[]; value: unknown }[]>();
+  for await (const { key, value } of db.list()) {
+    const area = String(key[0]);
+    if (!state.has(area)) state.set(area, []);
+    state.get(area)!.push({ key, value });
+  }
+  return state;
+}
+
+export function judge(
+  scenario: Scenario,
+  ledger: Ledger,
+  state: FinalState,
+  objects: ReadonlyMap<string, Uint8Array>,
+): Verdict {
+  const verdict: Verdict = { anomalies: [...ledger.violations], lost: [], doubled: [] };
+  judgeHistory(scenario, ledger, state, verdict);
+  judgeMarks(ledger, state, verdict);
+  judgeBank(ledger, state, verdict);
+  judgeClaims(ledger, state, verdict);
+  judgeSlots(scenario, state, verdict);
+  judgeAdds(state, verdict);
+  judgeLarge(ledger, state, verdict);
+  judgeResults(ledger, verdict);
+  for (const problem of checkChain(objects)) verdict.anomalies.push(`chain: ${problem}`);
+  return verdict;
+}
+
+function judgeHistory(scenario: Scenario, ledger: Ledger, state: FinalState, verdict: Verdict): void {
+  const final = new Map<string, readonly number[] | number>();
+  for (const area of ['list', 'register'])
+    for (const { key, value } of state.get(area) ?? [])
+      final.set(`${area} ${String(key[1])}`, value as number[] | number);
+  const level = scenario.isolation === 'snapshot' ? 'snapshot' : 'strict-serializable';
+  for (const { kind, message } of checkHistory(ledger.history(), { level, final }))
+    (kind === 'lost-write' ? verdict.lost : kind === 'duplicate' ? verdict.doubled : verdict.anomalies).push(
+      `${kind}: ${message}`,
+    );
+}
+
+/** A mark is there exactly if its transaction committed and wrote. */
+function judgeMarks(ledger: Ledger, state: FinalState, verdict: Verdict): void {
+  const marks = new Set((state.get('mark') ?? []).map(({ key }) => key[2] as number));
+  for (const deed of ledger.deeds) {
+    const { program, outcome, result } = deed;
+    if (program.role === 'lists' || program.role === 'registers') continue;
+    const there = marks.delete(program.id);
+    if (outcome === 'committed' && result?.wrote && !there)
+      verdict.lost.push(`${named(deed)} was acknowledged`);
+    if (outcome === 'committed' && !result?.wrote && there)
+      verdict.doubled.push(`${named(deed)} was said to have written nothing, and is in the state`);
+    if (outcome === 'aborted' && there)
+      verdict.doubled.push(`${named(deed)} was said not to have happened, and is in the state`);
+  }
+  for (const id of marks)
+    verdict.anomalies.push(`Nobody asked for transaction ${id}, and its mark is there.`);
+}
+
+function named(deed: Deed): string {
+  return `${deed.program.role} ${deed.program.id} of ${deed.client}, sent ${deed.sends} times,`;
+}
+
+function judgeBank(ledger: Ledger, state: FinalState, verdict: Verdict): void {
+  const accounts = Array.from({ length: ACCOUNTS }, (_, i) => i);
+  const final: (number | undefined)[] = accounts.map(() => undefined);
+  for (const { key, value } of state.get('account') ?? []) final[key[1] as number] = value as number;
+  const observations = [...ledger.balances, { who: 'the end', balances: final }].map(({ who, balances }) => ({
+    id: who,
+    balances: new Map(accounts.map((i) => [String(i), balances[i] ?? BALANCE])),
+  }));
+  for (const problem of checkBank(
+    { accounts: accounts.map(String), total: ACCOUNTS * BALANCE },
+    observations,
+  ))
+    verdict.anomalies.push(`bank: ${problem}`);
+  // The marks say which transfers happened: together they give every balance.
+  const expected = accounts.map(() => BALANCE);
+  for (const { key, value } of state.get('mark') ?? []) {
+    if (key[1] !== 'transfers') continue;
+    const { from, to, amount } = value as { from: number; to: number; amount: number };
+    expected[from]! -= amount;
+    expected[to]! += amount;
+  }
+  for (const i of accounts)
+    if ((final[i] ?? BALANCE) !== expected[i])
+      verdict.doubled.push(
+        `Account ${i} has ${final[i] ?? BALANCE}; the transfers in the state come to ${expected[i]}.`,
+      );
+}
+
+/** Seats are numbered without gaps, and each claim that happened has one. */
+function judgeClaims(ledger: Ledger, state: FinalState, verdict: Verdict): void {
+  const seats = state.get('seat') ?? [];
+  const owners = new Map<number, number>();
+  for (const [at, { key, value }] of seats.entries()) {
+    if (key[1] !== at) verdict.anomalies.push(`Seat ${at} is missing; the next one is ${String(key[1])}.`);
+    if (owners.has(value as number)) verdict.doubled.push(`claim ${value} has two seats`);
+    owners.set(value as number, at);
+  }
+  for (const { key } of state.get('mark') ?? [])
+    if (key[1] === 'claims' && !owners.has(key[2] as number))
+      verdict.lost.push(`claim ${key[2]} happened, and another one has its seat`);
+  for (const deed of ledger.deeds)
+    if (deed.program.role === 'claims' && deed.outcome === 'aborted' && owners.has(deed.program.id))
+      verdict.doubled.push(`${named(deed)} was said not to have happened, and has a seat`);
+}
+
+/** Write skew through a range: forbidden where transactions are serializable, allowed where they are snapshots. */
+function judgeSlots(scenario: Scenario, state: FinalState, verdict: Verdict): void {
+  if (scenario.isolation === 'snapshot') return;
+  const counts = new Map<unknown, number>();
+  for (const { key } of state.get('slot') ?? []) counts.set(key[1], (counts.get(key[1]) ?? 0) + 1);
+  for (const [group, count] of counts)
+    if (count > SLOTS_PER_GROUP)
+      verdict.anomalies.push(
+        `Group ${group} has ${count} slots; each transaction saw fewer than ${SLOTS_PER_GROUP}.`,
+      );
+}
+
+function judgeAdds(state: FinalState, verdict: Verdict): void {
+  const marks = (state.get('mark') ?? []).filter(({ key }) => key[1] === 'adds').length;
+  const sum = (state.get('counter') ?? []).reduce((total, { value }) => total + (value as number), 0);
+  if (sum !== marks)
+    verdict.doubled.push(`The counters come to ${sum}; ${marks} additions are in the state.`);
+}
+
+function judgeLarge(ledger: Ledger, state: FinalState, verdict: Verdict): void {
+  const marks = new Set(
+    (state.get('mark') ?? []).filter(({ key }) => key[1] === 'large').map(({ key }) => key[2]),
+  );
+  const found = new Map<unknown, number>();
+  for (const { key, value } of state.get('large') ?? []) {
+    const [, id, index] = key as [string, number, number];
+    found.set(id, (found.get(id) ?? 0) + 1);
+    if (!marks.has(id)) verdict.anomalies.push(`large ${id} is there without its mark: half a transaction.`);
+    if (Buffer.compare(value as Uint8Array, largeValue(id, index)) !== 0)
+      verdict.anomalies.push(`large ${id}/${index} has other bytes than were written.`);
+  }
+  for (const id of marks)
+    if (found.get(id) !== 3)
+      verdict.anomalies.push(`large ${String(id)} has ${found.get(id) ?? 0} of its 3 values.`);
+  void ledger;
+}
+
+/** However often a request was answered, it was the same answer. */
+function judgeResults(ledger: Ledger, verdict: Verdict): void {
+  for (const deed of ledger.deeds) {
+    const [first, ...others] = deed.acknowledged.map((result) => JSON.stringify(result));
+    for (const other of others)
+      if (other !== first) verdict.doubled.push(`${named(deed)} was answered twice: ${first} and ${other}`);
+  }
+}

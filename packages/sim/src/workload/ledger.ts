@@ -1,0 +1,71 @@
+/** What clients did and heard: the raw material of every check. */
+import type { Operation, Transaction } from '../check/history.js';
+import type { Program, Result } from './programs.js';
+
+export type RequestName = string | { readonly session: string; readonly number: number };
+
+/** One transaction, as its client saw it. */
+export interface Deed {
+  readonly program: Program;
+  readonly client: string;
+  readonly request: RequestName | undefined;
+  readonly invoked: number;
+  returned: number | null;
+  outcome: 'committed' | 'aborted' | 'unknown';
+  result: Result | undefined;
+  /** How often it was sent. */
+  sends: number;
+  /** Every result that was acknowledged, by a call or by `outcome()`. */
+  readonly acknowledged: Result[];
+}
+
+/** Balances by account, as one read saw them; undefined: the account has never been written. */
+export type Balances = readonly (number | undefined)[];
+
+export class Ledger {
+  readonly deeds: Deed[] = [];
+  /** Reads that are no transactions of the engine's own. */
+  readonly reads: Transaction[] = [];
+  readonly balances: { readonly who: string; readonly balances: Balances }[] = [];
+  /** What no client may ever hear. */
+  readonly violations: string[] = [];
+  /** Errors that clients heard, by code. */
+  readonly errors: Map<string, number> = new Map();
+  #ids = 0;
+
+  nextId(): number {
+    return ++this.#ids;
+  }
+
+  begin(program: Program, client: string, request: RequestName | undefined, invoked: number): Deed {
+    const deed: Deed = {
+      program,
+      client,
+      request,
+      invoked,
+      returned: null,
+      outcome: 'unknown',
+      result: undefined,
+      sends: 0,
+      acknowledged: [],
+    };
+    this.deeds.push(deed);
+    return deed;
+  }
+
+  heard(code: string): void {
+    this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
+  }
+
+  /** The history of lists and registers. */
+  history(): Transaction[] {
+    const written = this.deeds
+      .filter(({ program }) => program.role === 'lists' || program.role === 'registers')
+      .map((deed): Transaction => {
+        const operations: readonly Operation[] = deed.result?.operations ?? deed.program.certain;
+        const { invoked, returned, outcome } = deed;
+        return { id: deed.program.id, process: deed.client, invoked, returned, outcome, operations };
+      });
+    return [...written, ...this.reads];
+  }
+}

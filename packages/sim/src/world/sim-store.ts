@@ -1,0 +1,282 @@
+/**
+ * An object store at the other end of a bad network. The objects are in a `MemoryStore`; everything between a
+ * machine and them takes virtual time and can go wrong.
+ *
+ * Invariants:
+ * - A call takes effect at the server in one step, when its request arrives, and never before it was sent.
+ * - What a machine has sent can't be called back: not by an abort, not by its death.
+ * - Every failure has the code that the S3 adapter gives it (packages/backend-s3/src/failure.ts).
+ */
+import {
+  type CallOptions,
+  type Capabilities,
+  type GetOptions,
+  type ListedObject,
+  type ListOptions,
+  type MemoryStore,
+  type ObjectStore,
+  type PutOptions,
+  type PutResult,
+  type StoredObject,
+  StoreError,
+} from '@holdfast/object-store';
+import type { CallFault, Incidents } from './incidents.js';
+import type { Machine } from './machine.js';
+import type { Random } from './random.js';
+import type { World } from './world.js';
+
+/** Milliseconds, one way. */
+export interface Latency {
+  readonly fastMs: number;
+  /** Nine of ten take up to this, nearly all up to ten times, one in two hundred up to a hundred times. */
+  readonly usualMs: number;
+}
+
+export interface Store {
+  readonly world: World;
+  readonly server: MemoryStore;
+  readonly incidents: Incidents;
+  readonly random: Random;
+  readonly latency: Latency;
+  /** Until when nothing arrives, and until when everything is refused; virtual milliseconds. */
+  stalledUntilMs: number;
+  outUntilMs: number;
+}
+
+type Kind = 'get' | 'put' | 'delete' | 'list';
+
+interface Call<T> {
+  readonly kind: Kind;
+  readonly key: string;
+  readonly conditional: boolean;
+  readonly bytes: number;
+  readonly apply: () => Promise<T>;
+  /** For the trace. */
+  readonly says: (result: T) => string;
+}
+
+const ZOMBIE_MS = { from: 5_000, to: 600_000 } as const;
+const PAUSE_MS = { from: 500, to: 90_000 } as const;
+const NEVER_MS = 3_600_000;
+
+/** One machine's connection to the store. */
+export class SimConnection implements ObjectStore {
+  readonly capabilities: Capabilities = { putIfAbsent: true, putIfMatch: true, orderedList: true };
+  readonly identity: string = 'sim:store';
+  readonly #store: Store;
+  readonly #machine: Machine;
+
+  constructor(store: Store, machine: Machine) {
+    this.#store = store;
+    this.#machine = machine;
+  }
+
+  get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
+    const { range } = options;
+    return this.#call(options, {
+      kind: 'get',
+      key,
+      conditional: false,
+      bytes: 0,
+      apply: () => this.#store.server.get(key, range ? { range } : {}),
+      says: (found) => (found ? `${found.bytes.length} bytes` : 'absent'),
+    });
+  }
+
+  put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
+    const { ifAbsent, ifMatch } = options;
+    // The caller may use its buffer again.
+    const sent = bytes.slice();
+    return this.#call(options, {
+      kind: 'put',
+      key,
+      conditional: ifAbsent === true || ifMatch !== undefined,
+      bytes: sent.length,
+      apply: () => this.#store.server.put(key, sent, { ifAbsent, ifMatch }),
+      says: (result) => (result.occupied ? 'occupied' : 'created'),
+    });
+  }
+
+  delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    const sent = [...keys];
+    return this.#call(options, {
+      kind: 'delete',
+      key: sent.join(' '),
+      conditional: false,
+      bytes: 0,
+      apply: () => this.#store.server.delete(sent),
+      says: () => 'deleted',
+    });
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject, void, undefined> {
+    const { after, limit } = options;
+    const page = await this.#call<ListedObject[]>(options, {
+      kind: 'list',
+      key: prefix,
+      conditional: false,
+      bytes: 0,
+      apply: async () => {
+        const found: ListedObject[] = [];
+        for await (const object of this.#store.server.list(prefix, { after, limit })) found.push(object);
+        return found;
+      },
+      says: (found) => (found.length === 1 ? found[0]!.key : `${found.length} objects`),
+    });
+    yield* page;
+  }
+
+  async #call<T>(options: CallOptions, call: Call<T>): Promise<T> {
+    options.signal?.throwIfAborted();
+    return new Promise<T>((resolve, reject) => {
+      options.signal?.addEventListener(
+        'abort',
+        () => {
+          const reason: unknown = options.signal?.reason;
+          if (call.kind === 'get' || call.kind === 'list') reject(reason);
+          else
+            reject(
+              new StoreError('UNKNOWN_OUTCOME', `The ${call.kind} was aborted on its way.`, {
+                cause: reason,
+              }),
+            );
+        },
+        { once: true },
+      );
+      const fault = this.#store.incidents.ofCall((kind) => fits(kind, call));
+      this.#send(call, fault, resolve, reject);
+    });
+  }
+
+  #send<T>(
+    call: Call<T>,
+    fault: CallFault | undefined,
+    resolve: (result: T) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const { world, random } = this.#store;
+    const machine = this.#machine;
+    // What is left of a dead machine's code, until it waits for something, sends nothing.
+    if (!machine.alive) return;
+    const what = `${call.kind} ${call.key}`;
+    world.log(machine.name, fault ? `${what} [${fault}]` : what);
+    let thereMs = this.#legMs(call.bytes);
+    const backMs = this.#legMs(0);
+    const extra = random.fraction();
+    const answer = (delayMs: number, run: () => void): void => {
+      world.after(delayMs, () => machine.deliver(run));
+    };
+    const fail = (delayMs: number, code: 'UNAVAILABLE' | 'UNKNOWN_OUTCOME', retryAfterMs?: number): void =>
+      answer(delayMs, () => {
+        world.log(machine.name, `${what} -> ${code}`);
+        reject(new StoreError(code, `Simulated: ${fault ?? 'outage'}.`, { retryAfterMs }));
+      });
+    const unanswered = call.kind === 'put' || call.kind === 'delete' ? 'UNKNOWN_OUTCOME' : 'UNAVAILABLE';
+    const succeed = (result: T, delayMs: number): void =>
+      answer(delayMs, () => {
+        world.log(machine.name, `${what} -> ${call.says(result)}`);
+        if (fault === 'crash-on-answer') machine.crash(fault);
+        else if (fault === 'pause-on-answer') {
+          machine.pause(PAUSE_MS.from + extra * (PAUSE_MS.to - PAUSE_MS.from));
+          machine.deliver(() => resolve(result));
+        } else resolve(result);
+      });
+    /** Lets it happen at the server after `delayMs`; its answer, if anybody wants it, leaves then. */
+    const arrive = (delayMs: number, answered?: (result: T) => void): void => {
+      const land = (): void => {
+        const waitMs = this.#store.stalledUntilMs - world.nowMs;
+        if (waitMs > 0 && !this.#store.incidents.over) {
+          world.after(waitMs, land);
+          return;
+        }
+        if (answered && this.#store.outUntilMs > world.nowMs && !this.#store.incidents.over) {
+          fail(backMs, 'UNAVAILABLE', extra < 0.5 ? 1_000 : undefined);
+          return;
+        }
+        call.apply().then(
+          (result) => {
+            if (!answered) world.log('store', `${what} (${fault}) -> ${call.says(result)}`);
+            answered?.(result);
+          },
+          (error: Error) => answer(backMs, () => reject(error)),
+        );
+      };
+      world.after(delayMs, land);
+    };
+
+    switch (fault) {
+      case 'crash-before-send':
+        machine.crash(fault);
+        return;
+      case 'pause-before-send': {
+        const pauseMs = PAUSE_MS.from + extra * (PAUSE_MS.to - PAUSE_MS.from);
+        machine.pause(pauseMs);
+        arrive(pauseMs + thereMs, (result) => succeed(result, backMs));
+        return;
+      }
+      case 'crash-after-send':
+        arrive(thereMs);
+        // At the next event, not now: its code has not got the promise of this call yet.
+        world.after(0, () => machine.crash(fault));
+        return;
+      case 'refused':
+        fail(thereMs, 'UNAVAILABLE');
+        return;
+      case 'throttled':
+        fail(thereMs + backMs, 'UNAVAILABLE', Math.floor(extra * 3_000));
+        return;
+      case 'error-before':
+      case 'conflict':
+        fail(thereMs + backMs, unanswered);
+        return;
+      case 'error-after':
+        arrive(thereMs);
+        fail(thereMs + backMs, unanswered);
+        return;
+      case 'lost-request':
+        // Never answered: only a deadline ends it.
+        return;
+      case 'lost-answer':
+        arrive(thereMs);
+        return;
+      case 'partial-body':
+        fail(thereMs + 3 * backMs, 'UNAVAILABLE');
+        return;
+      case 'zombie':
+        arrive(ZOMBIE_MS.from + extra * (ZOMBIE_MS.to - ZOMBIE_MS.from));
+        fail(thereMs + backMs, unanswered);
+        return;
+      case 'duplicate':
+        arrive(thereMs + extra * extra * 120_000);
+        arrive(thereMs, (result) => succeed(result, backMs));
+        return;
+      case 'duplicate-answer':
+        // Something on the way has sent it twice, and hands on the second answer.
+        arrive(thereMs);
+        arrive(thereMs + extra * 200, (result) => succeed(result, backMs));
+        return;
+      case 'slow':
+        thereMs += extra < 0.2 ? 10_000 + extra * NEVER_MS * 0.1 : extra * 8_000;
+        arrive(thereMs, (result) => succeed(result, backMs));
+        return;
+      default:
+        arrive(thereMs, (result) => succeed(result, backMs));
+        return;
+    }
+  }
+
+  #legMs(bytes: number): number {
+    const { random, latency } = this.#store;
+    const luck = random.fraction();
+    const spread = luck < 0.9 ? 1 : luck < 0.995 ? 10 : 100;
+    return random.between(latency.fastMs, latency.usualMs * spread) + bytes / 50_000;
+  }
+}
+
+function fits(kind: CallFault, call: { kind: Kind; conditional: boolean }): boolean {
+  const changes = call.kind === 'put' || call.kind === 'delete';
+  if (kind === 'conflict' || kind === 'duplicate-answer') return call.conditional;
+  if (kind === 'partial-body') return call.kind === 'get';
+  if (kind === 'zombie' || kind === 'duplicate' || kind === 'error-after') return changes;
+  return true;
+}
