@@ -8,7 +8,7 @@ import { type DependencyGraph, EDGE } from './dependency-graph.js';
 import { pushTo } from './grouping.js';
 import { FINAL, type Ledger } from './ledger.js';
 import type { ListSight } from './own-view.js';
-import { earliest } from './real-time.js';
+import { earliest, latest } from './real-time.js';
 
 export interface ListContext {
   readonly ledger: Ledger;
@@ -193,23 +193,21 @@ function findLost(context: ListContext, { key, order, sights }: List): ReadonlyS
   const lost = new Map<number, { writer: number; missedBy: number }>();
   const final = ledger.final && finalSight(ledger.final.get(key));
   const held = new Set(final?.elements);
-  let latest: ListSight | undefined;
+  let newest: ListSight | undefined;
   for (const sight of sights)
-    if (sight.index !== FINAL && (!latest || earliestOf(ledger, sight) > earliestOf(ledger, latest)))
-      latest = sight;
+    if (sight.index !== FINAL && (!newest || earliestOf(ledger, sight) > earliestOf(ledger, newest)))
+      newest = sight;
   for (const [element, { index }] of ledger.writes(key)) {
     if (!ledger.counts[index]) continue;
-    const { returned } = ledger.transaction(index);
     if (final && !held.has(element)) lost.set(element, { writer: index, missedBy: FINAL });
     else if (
       !final &&
       realTime &&
-      latest &&
-      returned !== null &&
+      newest &&
       !order.places.has(element) &&
-      returned < earliestOf(ledger, latest)
+      latest(ledger.transaction(index)) < earliestOf(ledger, newest)
     )
-      lost.set(element, { writer: index, missedBy: latest.index });
+      lost.set(element, { writer: index, missedBy: newest.index });
   }
   if (lost.size > 0) {
     const [{ missedBy }] = lost.values() as unknown as [{ missedBy: number }];

@@ -13,27 +13,32 @@ export function earliest({ invoked, stalenessMs = 0 }: Transaction): number {
   return invoked - stalenessMs;
 }
 
+/**
+ * The moment after which it has taken effect for certain. One of unknown outcome may do so long after its caller
+ * gave up: a request may still be under way.
+ */
+export function latest({ outcome, returned }: Transaction): number {
+  return outcome === 'unknown' || returned === null ? Number.POSITIVE_INFINITY : returned;
+}
+
 export function addRealTime(graph: DependencyGraph, ledger: Ledger): void {
   const { history, counts } = ledger;
-  const returns: number[] = [];
-  const places: number[] = [];
-  for (const [index, { returned }] of history.entries()) {
+  const returns: { index: number; time: number }[] = [];
+  const begins: { index: number; time: number }[] = [];
+  for (const [index, tx] of history.entries()) {
     if (!counts[index]) continue;
-    places.push(index);
-    // Nobody knows when the others took effect: maybe long after.
-    if (returned !== null) returns.push(index);
+    returns.push({ index, time: latest(tx) });
+    begins.push({ index, time: earliest(tx) });
   }
-  const returnedOf = (index: number): number => history[index]!.returned!;
-  returns.sort((a, b) => returnedOf(a) - returnedOf(b));
-  places.sort((a, b) => earliest(history[a]!) - earliest(history[b]!));
+  returns.sort((a, b) => a.time - b.time || a.index - b.index);
+  begins.sort((a, b) => a.time - b.time || a.index - b.index);
   let newest: number | undefined;
   let done = 0;
-  for (const index of places) {
-    const begin = earliest(history[index]!);
-    for (; done < returns.length && returnedOf(returns[done]!) < begin; done++) {
+  for (const { index, time } of begins) {
+    for (; done < returns.length && returns[done]!.time < time; done++) {
       const hub = graph.hub();
       if (newest !== undefined) graph.add(newest, hub, EDGE.pass);
-      graph.add(returns[done]!, hub, EDGE.rt);
+      graph.add(returns[done]!.index, hub, EDGE.rt);
       newest = hub;
     }
     if (newest !== undefined) graph.add(newest, index, EDGE.pass);

@@ -8,7 +8,7 @@ import { type DependencyGraph, EDGE, type EdgeMask } from './dependency-graph.js
 import { pushTo } from './grouping.js';
 import { FINAL, type Ledger } from './ledger.js';
 import type { RegisterSight } from './own-view.js';
-import { earliest } from './real-time.js';
+import { earliest, latest } from './real-time.js';
 
 export interface RegisterContext {
   readonly ledger: Ledger;
@@ -123,7 +123,7 @@ function orderByTime(
   for (const [index, touch] of touches) {
     const tx = ledger.transaction(index);
     events.push({ time: earliest(tx), begins: true, index, touch });
-    if (tx.returned !== null) events.push({ time: tx.returned, begins: false, index, touch });
+    events.push({ time: latest(tx), begins: false, index, touch });
   }
   events.sort((a, b) => a.time - b.time || Number(b.begins) - Number(a.begins));
   const newest = new Set<Version>();
