@@ -63,6 +63,7 @@ async function runAll({ seeds, from, jobs, keepGoing, shrink: shrinks }: Options
   });
   if (terminal) process.stderr.write('\r\x1b[K');
   for (const line of tally.lines()) console.log(line);
+  console.log(`traces ${tally.digest()}`);
   const elapsed = ((performance.now() - startedMs) / 1000).toFixed(1);
   console.log(`seeds ${from} to ${from + seeds - 1}, ${elapsed} s, Node ${process.version}`);
   for (const { seed, kind } of tally.failed) console.log(`FAILED seed ${seed}: ${kind}`);

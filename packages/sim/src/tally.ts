@@ -1,4 +1,5 @@
 /** The sums over many seeds, as the command prints them. */
+import { createHash } from 'node:crypto';
 import type { SeedReport } from './run-seed.js';
 import { failureOf } from './shrink.js';
 
@@ -8,9 +9,11 @@ export class Tally {
   readonly #sums: Map<string, number> = new Map();
   readonly #faults: Map<string, number> = new Map();
   readonly #errors: Map<string, number> = new Map();
+  readonly #digests: Map<number, string> = new Map();
 
   add(report: SeedReport): void {
     this.seeds++;
+    this.#digests.set(report.seed, report.digest);
     const kind = failureOf(report);
     if (kind !== undefined) this.failed.push({ seed: report.seed, kind });
     const { verdict } = report;
@@ -33,6 +36,13 @@ export class Tally {
     for (const [name, count] of Object.entries(sums)) add(this.#sums, name, count);
     for (const { kind: fault } of report.faults) add(this.#faults, fault, 1);
     for (const [code, count] of report.errors) add(this.#errors, code, count);
+  }
+
+  /** One hash for the traces of all seeds, in whatever order they were run. */
+  digest(): string {
+    const hash = createHash('sha256');
+    for (const [, digest] of [...this.#digests].sort(([a], [b]) => a - b)) hash.update(digest);
+    return hash.digest('hex');
   }
 
   /** Two columns. */
