@@ -190,6 +190,7 @@ export class Committer {
       this.beforeFirst = undefined;
     }
     const startedMs = this.#context.clock.monotonic();
+    let lookedAgain = false;
     for (let attempts = 1; ; attempts++) {
       if (this.#tip.isStale()) await this.#tip.follow();
       const { view, confirmedAt } = this.#tip;
@@ -205,17 +206,10 @@ export class Committer {
       group.splice(0, group.length, ...members.map(({ waiting }) => waiting));
       if (members.length === 0 && !usable) return false;
       const built = await this.#builder.build(view, members, usable);
-      const sentAt = instant(this.#context.clock);
-      const publishing = publish(this.#context, this.#log, built.record.version, built.bytes, {
-        timeoutMs: this.#commitTimeoutMs,
-        makeFence: async () => (await this.#builder.build(view, [], undefined)).bytes,
-      });
-      publishing.catch(() => {});
-      // The state as it will be, made while the record is under way.
-      const next = await advance(this.#context, view, built.record, { manifest: built.manifest });
-      const outcome = await publishing;
-      const settled = await this.#settle(outcome, { next, built, confirmedAt, sentAt });
-      if (settled === 'fenced') throw fencedOff(built.record.version, this.#commitTimeoutMs, outcome);
+      // Asleep since the look: a newer one costs less than to find out afterwards what the slot was. Once.
+      const again: boolean = !lookedAgain && this.#tip.isStale(confirmedAt);
+      lookedAgain ||= again;
+      const settled = again ? 'lost' : await this.#send(view, confirmedAt, built);
       if (settled === 'committed') {
         this.stats.commits++;
         this.stats.transactions += members.length;
@@ -243,6 +237,32 @@ export class Committer {
     }
   }
 
+  /** @param confirmedAt when `view` was known to be the tip. */
+  async #send(view: View, confirmedAt: Instant, built: BuiltRecord): Promise<Settled> {
+    const { version } = built.record;
+    const timeoutMs = this.#commitTimeoutMs;
+    const sentAt = instant(this.#context.clock);
+    const publishing = publish(this.#context, this.#log, version, built.bytes, {
+      timeoutMs,
+      makeFence: async () => (await this.#builder.build(view, [], undefined)).bytes,
+    });
+    publishing.catch(() => {});
+    // The state as it will be, made while the record is under way.
+    const next = await advance(this.#context, view, built.record, { manifest: built.manifest }).catch(
+      (error: unknown) => {
+        throw outcomeUnknown(version, error);
+      },
+    );
+    const outcome = await publishing;
+    const settled = await this.#settle(outcome, { next, built, confirmedAt, sentAt });
+    if (settled !== 'fenced') return settled;
+    throw new HoldfastError(
+      'UNAVAILABLE',
+      `Record ${version} could not be written within ${timeoutMs} ms and was fenced off: the commit did not happen and can't happen any more. Try again.`,
+      { cause: outcome.cause },
+    );
+  }
+
   /** Whether our record is the one of its version. From here on a failure can't say that nothing happened. */
   async #settle({ slot }: PublishOutcome, sent: Sent): Promise<Settled> {
     const { clock } = this.#context;
@@ -264,15 +284,10 @@ export class Committer {
   /** The store created our record, or our fence. Whether that says anything of the chain. */
   async #confirm(slot: 'created' | 'fenced', { next, confirmedAt, sentAt }: Sent): Promise<Settled> {
     const { version } = next;
+    // What we created is an orphan below the floor, or was committed and has sunk there. And if it is an orphan,
+    // a copy of our PUT that arrived earlier may have been committed, and collected.
     const floor = await this.#floorAfter(version, confirmedAt);
-    if (floor > version) {
-      // What we created is an orphan below the floor. A copy of our PUT that arrived earlier may have been
-      // committed, and collected; but not if less than a grace period has passed since the first was sent.
-      if (this.#tip.isStale(sentAt)) throw belowFloor(version, floor);
-      if (slot === 'fenced') return 'fenced';
-      await this.#tip.follow();
-      return 'lost';
-    }
+    if (floor > version) throw belowFloor(version, floor);
     if (slot === 'fenced') return 'fenced';
     this.#tip.adopt(next, sentAt);
     return 'committed';
@@ -335,14 +350,6 @@ export class Committer {
 /** Segments older than the floor may be collected at any time: a record that names them now could lose them. */
 function isUsable(flush: PreparedFlush, view: View): boolean {
   return flush.after === view.flushedThrough && flush.through >= view.floor;
-}
-
-function fencedOff(version: number, timeoutMs: number, { cause }: PublishOutcome): HoldfastError {
-  return new HoldfastError(
-    'UNAVAILABLE',
-    `Record ${version} could not be written within ${timeoutMs} ms and was fenced off: the commit did not happen and can't happen any more. Try again.`,
-    { cause },
-  );
 }
 
 function belowFloor(version: number, floor: number): HoldfastError {

@@ -186,6 +186,27 @@ describe('after a sleep through GC', () => {
     }
   });
 
+  test('a writer whose record has sunk below the floor before it hears of it does not commit twice', async () => {
+    let first = true;
+    const slow: ObjectStore = {
+      ...passing(),
+      put: async (key, bytes, options) => {
+        const result = await memory.put(key, bytes, options);
+        if (first && key.startsWith('log/')) {
+          first = false;
+          await othersGoOn(1);
+          clock.setWall(clock.now() + 2 * HOUR);
+        }
+        return result;
+      },
+    };
+    const writer = await openDatabase(slow, { ...OPTIONS, clock });
+    await clock.advance(11 * HOUR);
+    const write = writer.atomic().add('mine', 1).commit();
+    await expect(write).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', maybeCommitted: true });
+    expect(await newProcessReads('mine')).toBe(1);
+  });
+
   test('a writer does not acknowledge an orphan because a reader beside it found the new tip', async () => {
     let sleep = true;
     const sleepy: ObjectStore = {
