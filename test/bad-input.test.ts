@@ -198,6 +198,24 @@ const mistakes: Mistake[] = [
     'TypeError',
     'Unicode',
   ],
+  ...(
+    [
+      ['an empty session', { session: '', number: 1 }, 'TypeError', 'requestId.session', 'found 0'],
+      ['a session of 600 characters', { session: 'x'.repeat(600), number: 1 }, 'TypeError', 'found 600'],
+      ['a session that is a number', { session: 1, number: 1 }, 'TypeError', 'found number'],
+      ['a session without a number', { session: 's' }, 'RangeError', 'requestId.number', 'found undefined'],
+      ['a request number 0', { session: 's', number: 0 }, 'RangeError', 'from 1', 'found 0'],
+      ['a request number and a half', { session: 's', number: 1.5 }, 'RangeError', 'found 1.5'],
+      ['a request number as a text', { session: 's', number: '1' }, 'RangeError', 'whole number'],
+      ['a request number that is not safe', { session: 's', number: 2 ** 53 }, 'RangeError', 'whole number'],
+      ['a request that settles itself', { session: 's', number: 5, settled: 5 }, 'RangeError', 'below', '5'],
+      ['a request that settles -1', { session: 's', number: 5, settled: -1 }, 'RangeError', 'found -1'],
+      ['a request id that is null', null, 'TypeError', 'found null'],
+    ] as const
+  ).flatMap(([what, requestId, ...answer]): Mistake[] => [
+    [`${what}, sent`, (db) => db.set('a', 2, { requestId: any(requestId) }), ...answer],
+    [`${what}, asked for`, (db) => db.outcome(any(requestId), { close: true }), ...answer],
+  ]),
   [
     'a digest that is a number',
     (db) => db.transact((tx) => tx.set('a', 2), { requestId: 'd', digest: any(1) }),
