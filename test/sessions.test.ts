@@ -346,7 +346,8 @@ class Model {
 
 type Step =
   | { kind: 'send' | 'close'; handle: number; number: number; behind: number; input: number; lost: boolean }
-  | { kind: 'flush' | 'reopen'; handle: number };
+  | { kind: 'flush'; handle: number }
+  | { kind: 'reopen'; handle: number };
 
 const number = fc.oneof(
   { weight: 20, arbitrary: fc.integer({ min: 1, max: 12 }) },
