@@ -102,6 +102,26 @@ describe('lists', () => {
   });
 });
 
+describe('appends that nobody read yet', () => {
+  test('come after what was read', () => {
+    const history = [
+      tx(1, [append('x', 1), list('y', 2)]),
+      tx(2, [append('x', 3), append('y', 2)]),
+      tx(3, [list('x', 1)]),
+    ];
+    expect(atLevels(history)).toEqual(everywhere('G1c'));
+  });
+
+  test('come after whoever read the list without them, though he appended himself', () => {
+    const history = [
+      tx(1, [list('x'), append('x', 1), list('y', 3)]),
+      tx(2, [append('x', 2), append('y', 3)]),
+      tx(3, [list('x')]),
+    ];
+    expect(atLevels(history)).toEqual(everywhere('G-single'));
+  });
+});
+
 describe('lists, one read against the other', () => {
   test('an update is lost: two transactions read one version and both append', () => {
     const history = [tx(1, [list('x'), append('x', 1)]), tx(2, [list('x'), append('x', 2)])];

@@ -158,7 +158,7 @@ function checkParts({ ledger, anomalies }: ListContext, { key, order, sights }: 
   const told = new Set<number>();
   for (const { index, external } of sights) {
     const writer = cutAt.get(order.version(external));
-    if (writer === undefined || writer === index || told.has(writer)) continue;
+    if (writer === undefined || told.has(writer)) continue;
     told.add(writer);
     anomalies.push({
       kind: 'G1b',
