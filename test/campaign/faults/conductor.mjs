@@ -50,7 +50,8 @@ export const usual = {
   rates: usualRates,
   network: usualNetwork,
   requestTimeoutMs: 2_500,
-  commitTimeoutMs: 5_000,
+  // Drawn for each process. The short one is over with the first PUT that is not answered: then comes the fence.
+  commitTimeoutsMs: [500, 5_000],
   // Half of it is shorter than a pause: who wakes up may not trust that an empty slot is the next one.
   graceMs: 12_000,
 };
@@ -68,8 +69,11 @@ export async function runFaults(campaign) {
   const startedMs = nowMs();
   /** @type {string[]} */
   const problems = [];
-  const counts = { kills: 0, pauses: 0, heirs: 0, shortLived: 0, processes: 0 };
-  const totals = { commits: 0, conflicts: 0, rebases: 0, reruns: 0, flushes: 0 };
+  const counts = { kills: 0, pauses: 0, shortLived: 0, processes: 0 };
+  const totals = {
+    ...{ commits: 0, conflicts: 0, rebases: 0, reruns: 0, flushes: 0, relocations: 0 },
+    ...{ unavailable: 0, fenced: 0, outcomeUnknown: 0 },
+  };
   /** @type {{ killedMs: number, answeringMs: number }[]} */
   const restarts = [];
   /** @type {Record<string, number>} */
@@ -89,17 +93,26 @@ export async function runFaults(campaign) {
     const incarnation = ++counts.processes;
     const diary = join(folder, `${String(incarnation).padStart(5, '0')}-${role}-${number}.jsonl`);
     diaries.push(diary);
-    const { requestTimeoutMs, commitTimeoutMs, graceMs } = options;
+    const { requestTimeoutMs, commitTimeoutsMs, graceMs } = options;
     const plan = {
       ...{ place: through, key, incarnation, diary, clients, transactions, inherits, generations },
-      ...{ requestTimeoutMs, commitTimeoutMs, graceMs, seed: draw.below(2 ** 31) },
+      ...{ requestTimeoutMs, commitTimeoutMs: draw.of(commitTimeoutsMs), graceMs, seed: draw.below(2 ** 31) },
     };
     const child = fork(scriptOf('worker.mjs'), [JSON.stringify(plan)], {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     const stderr = gather(child.stderr);
-    const it = { role, number, child, diary, paused: false, told: { writes: 0, reads: 0 }, stats: undefined };
+    const closed = new Promise((resolve) => child.on('close', resolve));
+    const it = {
+      role,
+      number,
+      child,
+      closed,
+      paused: false,
+      told: { writes: 0, reads: 0 },
+      stats: undefined,
+    };
     live.add(it);
     child.on('message', (message) => {
       it.told = message.acknowledged;
@@ -140,30 +153,43 @@ export async function runFaults(campaign) {
     }
   };
   const longOnes = () => [...live].filter(({ role, paused }) => role === 'long' && !paused);
+  /** Half of the blows come at any moment, half while a record is on its way. */
+  const strike = async (victim, signal) => {
+    if (draw.fraction() < 0.5 && victim.child.connected) {
+      victim.child.send({ do: 'arm', signal, untilMs: nowMs() + 1_200 });
+      // It may have nothing to send.
+      await Promise.race([victim.closed, sleep(1_500)]);
+    }
+    if (victim.child.exitCode === null) victim.child.kill(signal);
+  };
   const kill = async () => {
     const victims = longOnes();
-    if (victims.length > 0 && draw.of(victims).child.kill('SIGKILL')) counts.kills++;
+    if (victims.length === 0) return;
+    counts.kills++;
+    await strike(draw.of(victims), 'SIGKILL');
   };
   const pause = async () => {
-    const victims = longOnes();
-    if (victims.length === 0) return;
-    const victim = draw.of(victims);
+    const victim = draw.of(longOnes());
+    if (!victim) return;
+    // Now and then all but one: who is alone has nobody to take the slot of its lost record.
+    const others = draw.fraction() < 0.3 ? longOnes().filter((it) => it !== victim) : undefined;
+    await Promise.all((others ?? [victim]).map((it) => stopAWhile(it, others === undefined)));
+  };
+  const stopAWhile = async (victim, replaced) => {
     victim.paused = true;
-    victim.child.kill('SIGSTOP');
     counts.pauses++;
+    await strike(victim, 'SIGSTOP');
     const untilMs = nowMs() + options.pauseMs;
-    await sleep(1_500);
+    await sleep(500);
     // Somebody stands in for it: each request that it has under way is now sent by two processes.
-    counts.heirs++;
-    launch('heir', victim.number, 0, 0, livesOf(victim.number));
+    if (replaced) launch('heir', victim.number, 0, 0, livesOf(victim.number));
     while (nowMs() < untilMs) await sleep(100);
     victim.paused = false;
     victim.child.kill('SIGCONT');
   };
   const runOnce = async () => {
     counts.shortLived++;
-    const { child } = launch('once', 'once', 1, 1, livesOf('once'));
-    const closed = new Promise((resolve) => child.on('close', resolve));
+    const { child, closed } = launch('once', 'once', 1, 1, livesOf('once'));
     if (draw.fraction() < 0.2) {
       await Promise.race([closed, sleep(draw.between(300, 1_500))]);
       if (child.kill('SIGKILL')) counts.kills++;
@@ -198,7 +224,7 @@ export async function runFaults(campaign) {
   proxy.send({ do: 'heal' });
   const tooLate = nowMs() + STOP_MS_MAX;
   while (live.size > 0) {
-    for (const { child } of live) if (child.connected) child.send('stop');
+    for (const { child } of live) if (child.connected) child.send({ do: 'stop' });
     await sleep(200);
     if (nowMs() < tooLate) continue;
     problems.push(`${live.size} processes have not settled within ${STOP_MS_MAX} ms.`);

@@ -25,8 +25,8 @@ export const usualRates = {
   error500Before: 0.003,
   error503Before: 0.003,
   error500After: 0.004,
-  zombie: 0.008,
-  echo: 0.015,
+  zombie: 0.02,
+  echo: 0.03,
 };
 
 /** @typedef {keyof Rates} Fate */

@@ -3,6 +3,7 @@
  * for the outcome of each, and reads all that is there. Its answer goes to the file `plan.found`.
  */
 import { writeFileSync } from 'node:fs';
+import { checkChain } from '@holdfast/sim';
 import { open } from 'holdfast';
 import { nowMs } from '../journal.mjs';
 import { readDiary } from './diary.mjs';
@@ -49,14 +50,27 @@ const registers = {};
 for await (const { key, value } of db.list({ prefix: ['register'] })) registers[key[1]] = value;
 /** @type {number[]} */
 const balances = [];
-for await (const { value } of db.list({ prefix: ['account'] })) balances.push(value);
-const effects = (await db.get(['effects'])) ?? 0;
+for await (const { key, value } of db.list({ prefix: ['account'] })) balances[Number(key[1])] = value;
+/** @type {Record<string, number>} how often each request took effect */
+const effects = {};
+for await (const { key, value } of db.list({ prefix: ['effect'] })) effects[`request ${key[1]}`] = value;
 const readMs = nowMs() - readAtMs;
 
-/** The chain, as `log` tells it: newest first. */
-const chain = [];
-for await (const { version, hash, parent, transactions } of db.log())
-  chain.push({ version, hash: hex(hash), parent: hex(parent), transactions });
+/** The log, as somebody without keys sees it. @type {Map<string, Uint8Array>} */
+const log = new Map();
+const store = storeAt(plan.place);
+/** @type {string[]} */
+const names = [];
+for await (const { key } of store.list('log/')) names.push(key);
+for (let at = 0; at < names.length; at += BATCH)
+  await Promise.all(
+    names.slice(at, at + BATCH).map(async (name) => {
+      const object = await store.get(name);
+      if (object) log.set(name, object.bytes);
+    }),
+  );
+await store.close();
+const chain = checkChain(log);
 const beganMs = nowMs();
 const { ok, problems, records, segments, entries, blocks, bytes, unreferenced, version } = await db.verify({
   deep: true,
@@ -72,8 +86,3 @@ writeFileSync(
     ...{ version, floor, flushedThrough },
   }),
 );
-
-/** @param {Uint8Array} bytes */
-function hex(bytes) {
-  return Buffer.from(bytes).toString('hex');
-}

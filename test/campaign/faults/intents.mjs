@@ -7,16 +7,18 @@
  * - An element is the number of its transaction: unique among all lists and registers.
  */
 
-export const accounts = 20;
+export const accounts = 40;
 export const balanceAtFirst = 1_000;
 /** A client moves on to the list's next generation when it has seen so many elements. */
 const elementsWanted = 24;
 /** And never writes to one that has so many. */
 const elementsMax = 64;
 const hotLists = 2;
-const lists = 60;
+const lists = 200;
 const hotRegisters = 3;
-const registers = 200;
+/** How many of the steps are on hot keys. */
+const hotShare = 0.15;
+const registers = 1_000;
 
 /**
  * @typedef {'lists' | 'registers' | 'transfer' | 'sum' | 'request' | 'read' | 'staleRead'} Kind
@@ -65,9 +67,11 @@ export class Generations {
 export function drawIntent(draw, generations) {
   const kind = kindOf(draw.below(100));
   const list = () =>
-    generations.keyOf(draw.fraction() < 0.3 ? `hot${draw.below(hotLists)}` : `list${draw.below(lists)}`);
+    generations.keyOf(draw.fraction() < hotShare ? `hot${draw.below(hotLists)}` : `list${draw.below(lists)}`);
   const register = () =>
-    draw.fraction() < 0.3 ? `hotRegister${draw.below(hotRegisters)}` : `register${draw.below(registers)}`;
+    draw.fraction() < hotShare
+      ? `hotRegister${draw.below(hotRegisters)}`
+      : `register${draw.below(registers)}`;
   /** @type {Step[]} */
   const steps = [];
   // A key has one step only: what a transaction reads of its own writes is nothing to judge by.
@@ -119,8 +123,8 @@ export function place(what, key) {
 }
 
 /**
- * What a body saw and did, as a history has it (packages/sim/src/check/history.ts); of a sum, the total.
- * @typedef {{ ops: object[], total?: number, moved?: boolean, full?: boolean }} Seen
+ * What a body saw and did, as a history has it (packages/sim/src/check/history.ts); of a sum, all balances.
+ * @typedef {{ ops: object[], balances?: number[], moved?: boolean, full?: boolean }} Seen
  */
 
 /**
@@ -134,9 +138,10 @@ export async function runIntent(tx, intent, id) {
   /** @type {object[]} */
   const ops = [];
   if (intent.kind === 'sum') {
-    let total = 0;
-    for await (const { value } of tx.list({ prefix: ['account'] })) total += value;
-    return { ops, total };
+    /** @type {number[]} */
+    const balances = [];
+    for await (const { key, value } of tx.list({ prefix: ['account'] })) balances[Number(key[1])] = value;
+    return { ops, balances };
   }
   if (intent.transfer) {
     const [from, to, amount] = intent.transfer;
@@ -167,7 +172,7 @@ export async function runIntent(tx, intent, id) {
       ops.push({ op: 'write', key, value: id });
     }
   }
-  if (intent.kind === 'request') tx.add(['effects'], 1);
+  if (intent.kind === 'request') tx.add(['effect', id], 1);
   return full ? { ops, full } : { ops };
 }
 

@@ -11,10 +11,11 @@ import { tableOf } from './table.mjs';
 
 const help = `Usage: npm run campaign:faults -- [options]
 
-  --transactions <n>     writes to be acknowledged, over all servers together (2000)
+  --transactions <n>     writes to be acknowledged, over all servers together (2000), or one number for each: 3000,1000
   --servers <names>      minio,ceph: those to run on, one after the other (both)
   --workers <n>          long-lived processes (${usual.workers})
   --clients <n>          in each (${usual.clients})
+  --kill-every-s <n>     mean time between two SIGKILLs (${usual.killEveryMs / 1000})
   --store-restarts <n>   how often each server is killed (2)
   --deadline-s <n>       for the work on each server (1800)
   --seed <n>             what is drawn; without it a new one
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     servers: { type: 'string', default: 'minio,ceph' },
     workers: { type: 'string', default: String(usual.workers) },
     clients: { type: 'string', default: String(usual.clients) },
+    'kill-every-s': { type: 'string', default: String(usual.killEveryMs / 1000) },
     'store-restarts': { type: 'string', default: '2' },
     'deadline-s': { type: 'string', default: '1800' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
@@ -41,14 +43,16 @@ const names = values.servers.split(',');
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'holdfast-faults-'));
 console.log(`Seed ${values.seed}. Diaries and reports are in ${folder}.`);
 const reports = [];
-for (const name of names) {
+const transactions = values.transactions.split(',').map(Number);
+for (const [i, name] of names.entries()) {
   const report = await runFaults({
     place: { ...connectionOf(name), kind: name, prefix: `faults/${randomUUID()}` },
     folder: join(folder, name),
     seed: Number(values.seed),
-    transactions: Math.ceil(Number(values.transactions) / names.length),
+    transactions: transactions.length > 1 ? transactions[i] : Math.ceil(transactions[0] / names.length),
     workers: Number(values.workers),
     clients: Number(values.clients),
+    killEveryMs: Number(values['kill-every-s']) * 1000,
     storeRestarts: Number(values['store-restarts']),
     deadlineMs: Number(values['deadline-s']) * 1000,
     say: (text) => console.log(text),

@@ -19,18 +19,33 @@ const diary = openDiary(plan.diary);
 const draw = drawing(plan.seed);
 const generations = new Generations(plan.generations);
 const acknowledged = { writes: 0, reads: 0 };
+/** What its clients were told, and went on after. */
+const failures = { unavailable: 0, fenced: 0, outcomeUnknown: 0 };
 let stopping = false;
 let count = 0;
 /** The newest that was acknowledged. */
 let last = -1;
 
+/** The signal that strikes this process while its next record is on its way, if that is sent in time. */
+let armed = { signal: /** @type {NodeJS.Signals} */ ('SIGKILL'), untilMs: 0 };
+
 process.on('disconnect', () => process.exit(1));
-process.on('message', () => {
-  stopping = true;
-});
+process.on(
+  'message',
+  (/** @type {{ do: 'stop' } | { do: 'arm', signal: NodeJS.Signals, untilMs: number }} */ message) => {
+    if (message.do === 'stop') stopping = true;
+    else armed = message;
+  },
+);
 
 const db = await openPatiently();
-const tell = () => process.send?.({ acknowledged, generations: generations.known, stats: db.stats() });
+const tell = () => {
+  const { commits, conflicts, rebases, reruns, flushes } = db.stats();
+  // Opening lists once; later it is done by who slept too long to trust an empty slot.
+  const relocations = Math.max(0, db.traffic().requests.list - 1);
+  const stats = { commits, conflicts, rebases, reruns, flushes, relocations, ...failures };
+  process.send?.({ acknowledged, generations: generations.known, stats });
+};
 const ticker = setInterval(tell, 250);
 
 await Promise.all(openRequests().map((begun) => settle(begun)));
@@ -46,6 +61,9 @@ process.exit(0);
 
 /** What faults explain; anything else ends the campaign. @param {any} error */
 function passes(error) {
+  if (error.code === 'OUTCOME_UNKNOWN') failures.outcomeUnknown++;
+  else if (/fenced off/.test(error.message)) failures.fenced++;
+  else if (error.code === 'UNAVAILABLE') failures.unavailable++;
   return ['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CONFLICT'].includes(error.code);
 }
 
@@ -55,10 +73,29 @@ function refuse(error) {
   process.exit(3);
 }
 
+/** Between the sending of a record and its answer little time passes: a blow that comes at random misses it. */
+function strikable(store) {
+  const put = store.put.bind(store);
+  store.put = (name, bytes, options) => {
+    const { signal, untilMs } = armed;
+    if (name.startsWith('log/') && nowMs() < untilMs)
+      setTimeout(
+        () => {
+          // Later the conductor has struck itself, and would not end a second stop.
+          if (nowMs() < armed.untilMs) process.kill(process.pid, signal);
+          armed.untilMs = 0;
+        },
+        draw.between(0, 25),
+      );
+    return put(name, bytes, options);
+  };
+  return store;
+}
+
 async function openPatiently() {
   for (;;) {
     try {
-      return await open(storeAt(plan.place, plan.requestTimeoutMs), {
+      return await open(strikable(storeAt(plan.place, plan.requestTimeoutMs)), {
         key: Buffer.from(plan.key, 'hex'),
         create: false,
         commitTimeoutMs: plan.commitTimeoutMs,
