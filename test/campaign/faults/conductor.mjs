@@ -42,7 +42,7 @@ export const usual = {
   workers: 8,
   clients: 16,
   killEveryMs: 4_000,
-  pauseEveryMs: 15_000,
+  pauseEveryMs: 12_000,
   pauseMs: 8_000,
   onceEveryMs: 1_500,
   storeRestarts: 1,
@@ -58,6 +58,8 @@ export const usual = {
 
 const scriptOf = (name) => fileURLToPath(new URL(name, import.meta.url));
 const STOP_MS_MAX = 120_000;
+/** The share of PUTs that are held while one process works alone. */
+const ZOMBIES_OF_THE_LONELY = 0.3;
 
 /** @param {Campaign} campaign */
 export async function runFaults(campaign) {
@@ -69,7 +71,7 @@ export async function runFaults(campaign) {
   const startedMs = nowMs();
   /** @type {string[]} */
   const problems = [];
-  const counts = { kills: 0, pauses: 0, shortLived: 0, processes: 0 };
+  const counts = { kills: 0, pauses: 0, lonely: 0, shortLived: 0, processes: 0 };
   const totals = {
     ...{ commits: 0, conflicts: 0, rebases: 0, reruns: 0, flushes: 0, relocations: 0 },
     ...{ unavailable: 0, fenced: 0, outcomeUnknown: 0 },
@@ -83,6 +85,7 @@ export async function runFaults(campaign) {
   const live = new Set();
   const ended = { writes: 0, reads: 0 };
   let over = false;
+  let pausesBegun = 0;
 
   await prepare(place, key);
   const proxy = await startProxy(options);
@@ -171,9 +174,13 @@ export async function runFaults(campaign) {
   const pause = async () => {
     const victim = draw.of(longOnes());
     if (!victim) return;
-    // Now and then all but one: who is alone has nobody to take the slot of its lost record.
-    const others = draw.fraction() < 0.3 ? longOnes().filter((it) => it !== victim) : undefined;
-    await Promise.all((others ?? [victim]).map((it) => stopAWhile(it, others === undefined)));
+    if (++pausesBegun % 3 !== 2) return stopAWhile(victim, true);
+    // Now all but one. Who is alone has nobody to take the slot of its lost record, and has to fence it.
+    proxy.send({ do: 'rates', rates: { ...options.rates, zombie: ZOMBIES_OF_THE_LONELY } });
+    counts.lonely++;
+    const others = longOnes().filter((it) => it !== victim);
+    await Promise.all(others.map((it) => stopAWhile(it, false)));
+    proxy.send({ do: 'rates', rates: options.rates });
   };
   const stopAWhile = async (victim, replaced) => {
     victim.paused = true;

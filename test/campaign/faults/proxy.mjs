@@ -2,7 +2,7 @@
  * A process that stands between the clients and a store, and does to requests what networks and servers do.
  *
  * Argument: `{ target, seed, rates, network }` as JSON. Listens on a free port of 127.0.0.1 and tells it to its
- * parent; then takes `{ do: 'heal' }` (no more faults) and
+ * parent; then takes `{ do: 'rates', rates }`, `{ do: 'heal' }` (no more faults) and
  * `{ do: 'release' }` (all that is held goes to the store now; answers with the counters). Ends with its parent.
  *
  * Invariants:
@@ -15,7 +15,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { drawing } from './draw.mjs';
 import { fateOf } from './fates.mjs';
 
-const { target, seed, rates, network } = JSON.parse(process.argv[2]);
+const { target, seed, network, ...plan } = JSON.parse(process.argv[2]);
+let { rates } = plan;
 const draw = drawing(seed);
 const agent = new Agent({ keepAlive: true, maxSockets: 512 });
 const { hostname, port } = new URL(target);
@@ -244,7 +245,8 @@ async function stalling() {
 
 process.on('disconnect', () => process.exit(0));
 process.on('message', async (message) => {
-  healed = true;
+  if (message.do === 'rates') rates = message.rates;
+  else healed = true;
   if (message.do !== 'release') return;
   const inTime = counts.landed + counts.refused;
   for (const send of [...held]) send();

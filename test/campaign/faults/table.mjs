@@ -27,6 +27,7 @@ export function tableOf(reports) {
     ['processes', ...reports.map(({ counts }) => counts.processes)],
     ['  SIGKILLed', ...reports.map(({ counts }) => counts.kills)],
     ['  SIGSTOPped for a while', ...reports.map(({ counts }) => counts.pauses)],
+    ['  all but one, times', ...reports.map(({ counts }) => counts.lonely)],
     ['  of one transaction', ...reports.map(({ counts }) => counts.shortLived)],
     ['requests to the store', ...reports.map(({ proxy }) => proxy.requests)],
     ...[...new Set(reports.flatMap(({ proxy }) => Object.keys(proxy.fates)))]
