@@ -8,15 +8,18 @@
 import {
   type CarryRef,
   carryFrom,
+  corrupt,
   equalBytes,
   HoldfastError,
   type LogRecord,
   leafHash,
   Manifest,
+  objectName,
   PAGE_PREFIX,
   type RecordClear,
   type RecordDraft,
   recordName,
+  SEGMENT_PREFIX,
   sharedSubtreesAgree,
   toHex,
 } from '@holdfast/core';
@@ -127,8 +130,14 @@ function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0
 function makeView(context: Context, record: StateRecord, tail: TailBuilder, manifest: Manifest): View {
   const { sha256 } = context.sealing.provider;
   let ownBytes = 0;
-  for (const { writes } of record.body.transactions)
+  for (const { bulkRun, writes } of record.body.transactions) {
+    if (bulkRun !== 0 && !manifest.entries.some(({ run }) => run === bulkRun))
+      throw corrupt(
+        recordName(record.version),
+        `expected run ${bulkRun} of one of its transactions in its manifest, found none`,
+      );
     for (const { key, value } of writes) ownBytes += key.length + (value?.length ?? 0);
+  }
   return new View(
     {
       version: record.version,
@@ -160,24 +169,39 @@ async function manifestOf(
   return same ?? loadManifest(context, record, options);
 }
 
-export function loadManifest(
+export async function loadManifest(
   context: Context,
   record: RecordClear,
   options: CallOptions = {},
 ): Promise<Manifest> {
   const object = recordName(record.version);
-  return Manifest.load(context.sealing, record.manifestSection, record.manifestRoot, object, async (name) => {
-    try {
-      const page = await context.store.get(name, options);
-      if (page) return page.bytes;
-    } catch (error) {
-      throw fromStoreError(error, `reading ${name}`);
-    }
-    throw new HoldfastError(
-      'CORRUPT',
-      `${name} is missing: ${object} names it, and the store has no such object under ${PAGE_PREFIX}. Restore it from a replica of the bucket.`,
+  const { manifestSection, manifestRoot } = record;
+  const manifest = await Manifest.load(
+    context.sealing,
+    manifestSection,
+    manifestRoot,
+    object,
+    async (name) => {
+      try {
+        const page = await context.store.get(name, options);
+        if (page) return page.bytes;
+      } catch (error) {
+        throw fromStoreError(error, `reading ${name}`);
+      }
+      throw new HoldfastError(
+        'CORRUPT',
+        `${name} is missing: ${object} names it, and the store has no such object under ${PAGE_PREFIX}. Restore it from a replica of the bucket.`,
+      );
+    },
+  );
+  // It would hide what is written until then.
+  const early = manifest.entries.find(({ maxVersion }) => maxVersion > record.version);
+  if (early)
+    throw corrupt(
+      object,
+      `expected segments of versions up to ${record.version} in its manifest, found ${objectName(SEGMENT_PREFIX, early.id)} with version ${early.maxVersion}`,
     );
-  });
+  return manifest;
 }
 
 function fork(view: View, record: RecordClear, detail: string): HoldfastError {

@@ -1,5 +1,5 @@
 /** Checkpoints: durable names for versions, which GC leaves alone. Entries of the system space. */
-import { decodeKey, decodeValue, encodeKey, encodeValue } from '@holdfast/core';
+import { corrupt, decodeKey, decodeValue, encodeKey, encodeValue } from '@holdfast/core';
 import type { StoredAndBytes } from './entry-reader.js';
 import { boundsInSpace, inSpace, SYSTEM_SPACE, toStoredKey } from './space.js';
 import type { View } from './view.js';
@@ -33,8 +33,20 @@ export async function listCheckpoints(view: View, signal?: AbortSignal): Promise
   const found: Checkpoint[] = [];
   for (await cursor.start(); !cursor.done; await cursor.next()) {
     if (cursor.tombstone) continue;
-    const { version, timeMs } = decodeValue(await cursor.value()) as { version: number; timeMs: number };
-    found.push({ name: decodeKey(cursor.key.subarray(1))[1] as string, version, time: new Date(timeMs) });
+    found.push(toCheckpoint(cursor.key, await cursor.value()));
   }
   return found;
+}
+
+function toCheckpoint(key: Uint8Array, value: Uint8Array): Checkpoint {
+  const [, name, ...more] = decodeKey(key.subarray(1));
+  const { version, timeMs } = (decodeValue(value) ?? {}) as Record<string, unknown>;
+  const time = new Date(timeMs as number);
+  const isWhole = Number.isSafeInteger(version) && (version as number) >= 1 && typeof timeMs === 'number';
+  if (typeof name !== 'string' || more.length > 0 || !isWhole || Number.isNaN(time.getTime()))
+    throw corrupt(
+      'The entry of a checkpoint',
+      'expected ["checkpoint", name] and { version, timeMs }, found something else',
+    );
+  return { name, version: version as number, time };
 }

@@ -4,6 +4,7 @@
  * In memory they are binary strings, one character for each byte: JavaScript's string order is then byte
  * order, and strings make fast Map keys.
  */
+import { corrupt, MAX_KEY_BYTES } from '@holdfast/core';
 
 /** The engine's own entries: requests, checkpoints. */
 export const SYSTEM_SPACE = 0;
@@ -13,8 +14,14 @@ export const USER_SPACE = 1;
 /** A stored key as a binary string. */
 export type StoredKey = string;
 
+/** The space's byte, and one more in a bound. */
+const STORED_KEY_BYTES_MAX = MAX_KEY_BYTES + 2;
+
+/** @throws HoldfastError CORRUPT for what is longer than a key can be: only a faulty writer made it. */
 export function toStoredKey(bytes: Uint8Array): StoredKey {
-  // Keys are bounded (8 KiB), well below any engine's limit of arguments.
+  if (bytes.length > STORED_KEY_BYTES_MAX)
+    throw corrupt('a key', `expected at most ${STORED_KEY_BYTES_MAX} bytes, found ${bytes.length}`);
+  // So bounded, it is well below any engine's limit of arguments.
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
 

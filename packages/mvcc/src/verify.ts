@@ -98,7 +98,16 @@ export async function verify(
         if (!previous || !equalBytes(previous.manifestRoot, record.manifestRoot) || version === view.version)
           await loadManifest(context, record, calls).then((manifest) => {
             for (const name of manifest.pageNames()) pages.add(name);
-            for (const entry of manifest.entries) segments.set(objectName(SEGMENT_PREFIX, entry.id), entry);
+            for (const entry of manifest.entries) {
+              const name = objectName(SEGMENT_PREFIX, entry.id);
+              const known = segments.get(name);
+              // One of the two is checked against the object below; the other is then of another object.
+              if (known && !isSameSegment(known, entry))
+                problems.push(
+                  `${recordName(version)} says another thing of ${name} than a record before it.`,
+                );
+              segments.set(name, entry);
+            }
           }, note);
       }
       previous = record;
@@ -139,6 +148,15 @@ export async function verify(
     unreferenced,
     problems,
   };
+}
+
+/** Wherever they were placed: a segment may change its level and run without being written anew. */
+function isSameSegment(a: SegmentEntry, b: SegmentEntry): boolean {
+  const fields = (Object.keys(a) as (keyof SegmentEntry)[]).filter((f) => f !== 'level' && f !== 'run');
+  return fields.every((field) => {
+    const [one, other] = [a[field], b[field]];
+    return one instanceof Uint8Array ? equalBytes(one, other as Uint8Array) : one === other;
+  });
 }
 
 function sameRange(a: CompactRange, b: CompactRange): boolean {
