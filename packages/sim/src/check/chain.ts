@@ -123,8 +123,7 @@ function checkTree(records: readonly { name: string; header: RecordHeader }[], r
   let next = 0;
   for (const { name, header } of records) {
     // Of what was deleted only the oldest record that is left can tell.
-    if (header.version === 1) tree = [];
-    else if (!tree || header.version !== next) tree = subtreesOf(header);
+    if (!tree || header.version !== next) tree = subtreesOf(header);
     const [stated, computed] = [subtreesOf(header), tree].map((subtrees) =>
       subtrees.map(({ leaves, hash }) => `${leaves} ${hex(hash)}`).join(', '),
     );
