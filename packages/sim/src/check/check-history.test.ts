@@ -394,6 +394,16 @@ describe('registers', () => {
     ).toEqual(everywhere());
   });
 
+  test('real time: what a read-then-write left is behind what was written after it', () => {
+    const history = [
+      tx(1, [write('r', 1)], at(0, 1)),
+      tx(2, [read('r', 1), write('r', 2)], at(2, 3)),
+      tx(3, [write('r', 3)], at(4, 5)),
+      tx(4, [read('r', 2)], at(6, 7)),
+    ];
+    expect(atLevels(history)).toEqual([['real-time'], [], []]);
+  });
+
   test('real time: nothing is read after something was', () => {
     const history = [
       tx(1, [write('r', 1)], at(0, 9)),
