@@ -402,6 +402,7 @@ describe('registers', () => {
       tx(4, [read('r', 2)], at(6, 7)),
     ];
     expect(atLevels(history)).toEqual([['real-time'], [], []]);
+    expect(atLevels(history.slice(0, 3), new Map([['r', 2]]))).toEqual([['lost-write'], [], []]);
   });
 
   test('real time: nothing is read after something was', () => {
