@@ -18,7 +18,10 @@ import type { Stamp } from './versionstamp.js';
 export interface TransactOptions extends CallOptions, UnbackedOptions {
   /** `snapshot`: only writes of the same key conflict. Default `serializable`. */
   readonly isolation?: 'serializable' | 'snapshot' | undefined;
-  /** How often the body is run again after a conflict before CONFLICT is thrown. Default 1000. */
+  /**
+   * How often the body is run again after a conflict before CONFLICT is thrown. Default 1000. Runs within one group
+   * commit, on the writes of its other members, are not counted.
+   */
   readonly maxRetries?: number | undefined;
   /** Makes a repeated call act once: the second one gets the first one's result. */
   readonly requestId?: RequestId | undefined;

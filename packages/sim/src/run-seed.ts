@@ -6,7 +6,7 @@ import { judge, readAll, type Verdict } from './workload/judge.js';
 import { Ledger, type RequestName } from './workload/ledger.js';
 import type { Result } from './workload/programs.js';
 import { Fleet, type Worker } from './world/fleet.js';
-import { type FaultKind, Incidents, WORLD_FAULTS, type WorldFault } from './world/incidents.js';
+import { type Incident, Incidents, WORLD_FAULTS, type WorldFault } from './world/incidents.js';
 import { Random } from './world/random.js';
 import { type Scenario, scenarioOf } from './world/scenario.js';
 import type { Store } from './world/sim-store.js';
@@ -30,7 +30,7 @@ export interface SeedReport {
   readonly records: number;
   readonly machines: number;
   readonly virtualMs: number;
-  readonly faults: readonly { readonly id: number; readonly kind: FaultKind }[];
+  readonly faults: readonly Incident[];
   readonly errors: ReadonlyMap<string, number>;
   readonly verdict: Verdict;
   /** Anything but a verdict: a hang, an exception of the simulator's own. */
@@ -41,7 +41,7 @@ export interface SeedReport {
 
 export interface RunOptions {
   /** Incidents that are left out. */
-  readonly without?: ReadonlySet<number>;
+  readonly without?: ReadonlySet<string>;
 }
 
 /** Two hours of virtual time: the longest pauses and deadlines many times over. */
@@ -59,7 +59,6 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     world,
     server,
     incidents,
-    random: new Random(seed, 'network'),
     latency: scenario.latency,
     stalledUntilMs: 0,
     outUntilMs: 0,

@@ -6,7 +6,7 @@ import { runSeed, type SeedReport } from './run-seed.js';
 
 export interface Shrunk {
   readonly report: SeedReport;
-  readonly without: ReadonlySet<number>;
+  readonly without: ReadonlySet<string>;
   readonly runs: number;
 }
 
@@ -22,7 +22,7 @@ export function failureOf(report: SeedReport): string | undefined {
 
 /** @param runsMax how many worlds are tried at most. */
 export async function shrink(seed: number, runsMax = 200): Promise<Shrunk> {
-  let without = new Set<number>();
+  let without = new Set<string>();
   let report = await runSeed(seed);
   let runs = 1;
   const kind = failureOf(report);

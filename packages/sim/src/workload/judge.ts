@@ -4,11 +4,13 @@
  */
 
 import type { Database } from '@holdfast/mvcc';
+import { checkBank } from '../check/bank.js';
+import { checkChain } from '../check/chain.js';
+import { checkHistory } from '../check/check-history.js';
+import { checkExactlyOnce, type RequestAccount } from '../check/exactly-once.js';
 import type { Scenario } from '../world/scenario.js';
 import type { Deed, Ledger } from './ledger.js';
 import { ACCOUNTS, BALANCE, largeValue, SLOTS_PER_GROUP } from './programs.js';
-import { checkHistory } from '../check/check-history.js';
-import { checkBank, checkChain } from './tmp-checks.js';
 
 export interface Verdict {
   /** Anomalies of the history and broken invariants of the data. */
@@ -46,8 +48,9 @@ export function judge(
   judgeSlots(scenario, state, verdict);
   judgeAdds(state, verdict);
   judgeLarge(ledger, state, verdict);
-  judgeResults(ledger, verdict);
-  for (const problem of checkChain(objects)) verdict.anomalies.push(`chain: ${problem}`);
+  judgeRequests(ledger, state, verdict);
+  for (const { kind, message } of checkChain(objects).problems)
+    verdict.anomalies.push(`chain, ${kind}: ${message}`);
   return verdict;
 }
 
@@ -90,14 +93,14 @@ function judgeBank(ledger: Ledger, state: FinalState, verdict: Verdict): void {
   const final: (number | undefined)[] = accounts.map(() => undefined);
   for (const { key, value } of state.get('account') ?? []) final[key[1] as number] = value as number;
   const observations = [...ledger.balances, { who: 'the end', balances: final }].map(({ who, balances }) => ({
-    id: who,
+    name: who,
     balances: new Map(accounts.map((i) => [String(i), balances[i] ?? BALANCE])),
   }));
-  for (const problem of checkBank(
+  for (const { kind, message } of checkBank(
     { accounts: accounts.map(String), total: ACCOUNTS * BALANCE },
     observations,
   ))
-    verdict.anomalies.push(`bank: ${problem}`);
+    verdict.anomalies.push(`bank, ${kind}: ${message}`);
   // The marks say which transfers happened: together they give every balance.
   const expected = accounts.map(() => BALANCE);
   for (const { key, value } of state.get('mark') ?? []) {
@@ -167,11 +170,29 @@ function judgeLarge(ledger: Ledger, state: FinalState, verdict: Verdict): void {
   void ledger;
 }
 
-/** However often a request was answered, it was the same answer. */
-function judgeResults(ledger: Ledger, verdict: Verdict): void {
-  for (const deed of ledger.deeds) {
-    const [first, ...others] = deed.acknowledged.map((result) => JSON.stringify(result));
-    for (const other of others)
-      if (other !== first) verdict.doubled.push(`${named(deed)} was answered twice: ${first} and ${other}`);
-  }
+/** Each request took effect once or never, and was answered in one way only. */
+function judgeRequests(ledger: Ledger, state: FinalState, verdict: Verdict): void {
+  const named = ledger.deeds.filter(({ request }) => request !== undefined);
+  const ids = new Set(named.map(({ program }) => String(program.id)));
+  const effects = (state.get('mark') ?? []).map(({ key }) => String(key[2])).filter((id) => ids.has(id));
+  const writers = new Map(named.flatMap((deed) => firstAppends(deed)));
+  for (const { value } of state.get('list') ?? [])
+    for (const element of value as number[]) effects.push(...(writers.get(element) ?? []));
+  const accounts = named.map((deed): RequestAccount => {
+    const { program, sends, acknowledged, outcome, result } = deed;
+    const id = String(program.id);
+    // What leaves no trace of its own counts as there.
+    const traceless = program.role === 'lists' ? firstAppends(deed).length === 0 : !result?.wrote;
+    if (outcome === 'committed' && (traceless || program.role === 'registers')) effects.push(id);
+    if (outcome === 'committed') return { id, sends, acknowledged, outcome: { status: 'committed', result } };
+    return { id, sends, acknowledged, outcome: { status: outcome === 'aborted' ? 'closed' : 'open' } };
+  });
+  for (const { kind, message } of checkExactlyOnce(accounts, effects))
+    (kind === 'absent' ? verdict.lost : verdict.doubled).push(`requests, ${kind}: ${message}`);
+}
+
+/** The first element that a transaction appends, and whose it is. */
+function firstAppends({ program }: Deed): [number, [string]][] {
+  const append = program.certain.find(({ op }) => op === 'append');
+  return append?.op === 'append' ? [[append.element, [String(program.id)]]] : [];
 }

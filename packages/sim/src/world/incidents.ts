@@ -1,10 +1,10 @@
 /**
  * What goes wrong, and when: decided from the seed alone, one decision for each opportunity.
  *
- * Invariant: whether an incident is left out (`without`) changes no other decision's numbers. So a failing schedule can
- * be shrunk to the incidents that matter.
+ * Invariant: a decision depends on the seed and on what it is about (which machine, which call, for which time), and
+ * not on what was decided before. So incidents can be left out, and a failing schedule shrunk to those that matter.
  */
-import { Random } from './random.js';
+import { fnv1a, Random } from './random.js';
 
 /** What can happen to one call of a store. `crash-*`: what happens to the machine that makes it. */
 export const CALL_FAULTS = [
@@ -34,21 +34,32 @@ export type WorldFault = (typeof WORLD_FAULTS)[number];
 
 export type FaultKind = CallFault | WorldFault;
 
-/** Incidents by their number, as `--without` and shrinking name them. */
+export interface Incident {
+  /** Eight hexadecimal digits: what `--without` and shrinking name it by. */
+  readonly id: string;
+  readonly kind: FaultKind;
+}
+
+/** What becomes of one call, and the numbers that belong to it alone. */
+export interface Fate {
+  readonly fault: CallFault | undefined;
+  readonly random: Random;
+}
+
 export class Incidents {
-  readonly #random: Random;
+  readonly #seed: number;
   readonly #rates: readonly (readonly [CallFault, number])[];
-  readonly #without: ReadonlySet<number>;
-  readonly #happened: { id: number; kind: FaultKind }[] = [];
-  #opportunities = 0;
+  readonly #without: ReadonlySet<string>;
+  readonly #happened: Incident[] = [];
+  readonly #counts: Map<string, number> = new Map();
   #over = false;
 
   constructor(
     seed: number,
     rates: Partial<Record<CallFault, number>>,
-    without: ReadonlySet<number> = new Set(),
+    without: ReadonlySet<string> = new Set(),
   ) {
-    this.#random = new Random(seed, 'incidents');
+    this.#seed = seed;
     this.#rates = CALL_FAULTS.filter((kind) => (rates[kind] ?? 0) > 0).map((kind) => [kind, rates[kind]!]);
     this.#without = without;
   }
@@ -63,31 +74,38 @@ export class Incidents {
   }
 
   /** What happened so far, in order. */
-  get happened(): readonly { readonly id: number; readonly kind: FaultKind }[] {
+  get happened(): readonly Incident[] {
     return this.#happened;
   }
 
-  /** What happens to the next call; undefined: nothing. */
-  ofCall(fits: (kind: CallFault) => boolean): CallFault | undefined {
-    let draw = this.#random.fraction();
-    let drawn: CallFault | undefined;
+  /** @param what the call: who makes it, and what it is. The same one made again is another opportunity. */
+  ofCall(what: string, fits: (kind: CallFault) => boolean): Fate {
+    const { id, random } = this.#opportunity(what);
+    let draw = random.fraction();
+    let fault: CallFault | undefined;
     for (const [kind, rate] of this.#rates) {
       draw -= rate;
       if (draw < 0) {
-        drawn = kind;
+        fault = kind;
         break;
       }
     }
-    const id = this.#opportunities++;
-    return drawn && fits(drawn) && this.#happens(id, drawn) ? drawn : undefined;
+    return { fault: fault && fits(fault) && this.#happens(id, fault) ? fault : undefined, random };
   }
 
   /** Whether this one happens, which a timetable has decided already. */
   ofWorld(kind: WorldFault): boolean {
-    return this.#happens(this.#opportunities++, kind);
+    return this.#happens(this.#opportunity(kind).id, kind);
   }
 
-  #happens(id: number, kind: FaultKind): boolean {
+  #opportunity(what: string): { id: string; random: Random } {
+    const count = (this.#counts.get(what) ?? 0) + 1;
+    this.#counts.set(what, count);
+    const name = `${what} #${count}`;
+    return { id: fnv1a(name).toString(16).padStart(8, '0'), random: new Random(this.#seed, name) };
+  }
+
+  #happens(id: string, kind: FaultKind): boolean {
     if (this.#over || this.#without.has(id)) return false;
     this.#happened.push({ id, kind });
     return true;

@@ -82,7 +82,8 @@ export function scenarioOf(seed: number): Scenario {
     sealed: random.chance(0.4),
     probe: random.chance(0.2) ? 'auto' : 'skip',
     maintenance: random.chance(0.8) ? 'auto' : 'manual',
-    commitTimeoutMs: random.pick([60_000, 10_000, 2_000]),
+    // 0: one failure, and the record is given up with a fence.
+    commitTimeoutMs: random.pick([60_000, 10_000, 1_000, 0]),
     graceMs: random.pick([86_400_000, 120_000, 20_000]),
     cacheBytes: random.pick([0, 64 * 1024, 8 * 1024 * 1024]),
     maxRetries: random.pick([1_000, 1_000, 0]),

@@ -20,7 +20,7 @@ import {
   type StoredObject,
   StoreError,
 } from '@holdfast/object-store';
-import type { CallFault, Incidents } from './incidents.js';
+import type { CallFault, Fate, Incidents } from './incidents.js';
 import type { Machine } from './machine.js';
 import type { Random } from './random.js';
 import type { World } from './world.js';
@@ -36,7 +36,6 @@ export interface Store {
   readonly world: World;
   readonly server: MemoryStore;
   readonly incidents: Incidents;
-  readonly random: Random;
   readonly latency: Latency;
   /** Until when nothing arrives, and until when everything is refused; virtual milliseconds. */
   stalledUntilMs: number;
@@ -55,7 +54,7 @@ interface Call<T> {
   readonly says: (result: T) => string;
 }
 
-const ZOMBIE_MS = { from: 5_000, to: 600_000 } as const;
+const ZOMBIE_MS = { from: 20, to: 600_000 } as const;
 const PAUSE_MS = { from: 500, to: 90_000 } as const;
 const NEVER_MS = 3_600_000;
 
@@ -143,25 +142,26 @@ export class SimConnection implements ObjectStore {
         },
         { once: true },
       );
-      const fault = this.#store.incidents.ofCall((kind) => fits(kind, call));
-      this.#send(call, fault, resolve, reject);
+      const what = `${this.#machine.name} ${call.kind} ${call.key}`;
+      const fate = this.#store.incidents.ofCall(what, (kind) => fits(kind, call));
+      this.#send(call, fate, resolve, reject);
     });
   }
 
   #send<T>(
     call: Call<T>,
-    fault: CallFault | undefined,
+    { fault, random }: Fate,
     resolve: (result: T) => void,
     reject: (error: Error) => void,
   ): void {
-    const { world, random } = this.#store;
+    const { world } = this.#store;
     const machine = this.#machine;
     // What is left of a dead machine's code, until it waits for something, sends nothing.
     if (!machine.alive) return;
     const what = `${call.kind} ${call.key}`;
     world.log(machine.name, fault ? `${what} [${fault}]` : what);
-    let thereMs = this.#legMs(call.bytes);
-    const backMs = this.#legMs(0);
+    let thereMs = this.#legMs(random, call.bytes);
+    const backMs = this.#legMs(random, 0);
     const extra = random.fraction();
     const answer = (delayMs: number, run: () => void): void => {
       world.after(delayMs, () => machine.deliver(run));
@@ -190,7 +190,9 @@ export class SimConnection implements ObjectStore {
           return;
         }
         if (answered && this.#store.outUntilMs > world.nowMs && !this.#store.incidents.over) {
-          fail(backMs, 'UNAVAILABLE', extra < 0.5 ? 1_000 : undefined);
+          // Connections are refused, or 503 answers: after that only the former says that nothing happened.
+          const refused = extra < 0.5 && fault === undefined;
+          fail(backMs, refused ? 'UNAVAILABLE' : unanswered, refused ? undefined : 1_000);
           return;
         }
         call.apply().then(
@@ -243,7 +245,8 @@ export class SimConnection implements ObjectStore {
         fail(thereMs + 3 * backMs, 'UNAVAILABLE');
         return;
       case 'zombie':
-        arrive(ZOMBIE_MS.from + extra * (ZOMBIE_MS.to - ZOMBIE_MS.from));
+        // As often within seconds as within minutes.
+        arrive(ZOMBIE_MS.from + extra ** 4 * (ZOMBIE_MS.to - ZOMBIE_MS.from));
         fail(thereMs + backMs, unanswered);
         return;
       case 'duplicate':
@@ -265,8 +268,8 @@ export class SimConnection implements ObjectStore {
     }
   }
 
-  #legMs(bytes: number): number {
-    const { random, latency } = this.#store;
+  #legMs(random: Random, bytes: number): number {
+    const { latency } = this.#store;
     const luck = random.fraction();
     const spread = luck < 0.9 ? 1 : luck < 0.995 ? 10 : 100;
     return random.between(latency.fastMs, latency.usualMs * spread) + bytes / 50_000;

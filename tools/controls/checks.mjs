@@ -1,0 +1,250 @@
+// The engine's safety checks, and for each the change that takes it out. `find` occurs exactly once in `file`; a check
+// whose text has changed makes the runner fail, so that this list can't go stale.
+// `tests`: what is run when the simulator finds nothing within its seeds.
+
+const committer = 'packages/mvcc/src/committer.ts';
+const publish = 'packages/mvcc/src/publish.ts';
+const tip = 'packages/mvcc/src/tip.ts';
+const readSet = 'packages/mvcc/src/read-set.ts';
+const transact = 'packages/mvcc/src/transact.ts';
+const validate = 'packages/mvcc/src/validate.ts';
+const sessions = 'packages/mvcc/src/sessions.ts';
+const requests = 'packages/mvcc/src/requests.ts';
+
+/** @type {{ name: string, file: string, find: string, replace: string, tests?: string[] }[]} */
+export const checks = [
+  {
+    name: 'a record is created only in an empty slot',
+    file: publish,
+    find: 'const result = await store.put(name, bytes, { ifAbsent: true });',
+    replace: 'const result = await store.put(name, bytes, {});',
+  },
+  {
+    name: 'a record after an unknown outcome is recognised as our own',
+    file: committer,
+    find: "return equalBytes(seen, hash) ? 'committed' : 'lost';",
+    replace: "return 'lost';",
+  },
+  {
+    name: 'a record in our slot is told from our own',
+    file: committer,
+    find: "return equalBytes(seen, hash) ? 'committed' : 'lost';",
+    replace: "return 'committed';",
+  },
+  {
+    name: 'an unknown outcome is not taken for a failure',
+    file: publish,
+    find: "if (error.code !== 'UNKNOWN_OUTCOME' && error.code !== 'UNAVAILABLE')",
+    replace:
+      "if (error.code === 'UNKNOWN_OUTCOME') throw fromStoreError(new StoreError('UNAVAILABLE', 'taken for a failure'), 'writing');\n      if (error.code !== 'UNAVAILABLE')",
+  },
+  {
+    name: 'fence before a commit is given up',
+    file: publish,
+    find: 'const fence = await context.store.put(recordName(version), await options.makeFence(), { ifAbsent: true });',
+    replace: 'const fence: { occupied?: true } = {};',
+  },
+  {
+    name: 'a fence that found the slot taken is no fence',
+    file: publish,
+    find: "return fence.occupied ? { slot: 'occupied' } : { slot: 'fenced', cause };",
+    replace: "return { slot: 'fenced', cause };",
+  },
+  {
+    name: 'a fence whose outcome is unknown is no fence',
+    file: publish,
+    find: '    throw outcomeUnknown(version, error);\n  }\n}',
+    replace: "    return { slot: 'fenced', cause: error };\n  }\n}",
+  },
+  {
+    name: 'acknowledge only after the record is in the chain (I4)',
+    file: committer,
+    find: "const settled = again ? 'lost' : await this.#send(view, confirmedAt, built);",
+    replace:
+      "for (const [order, { waiting }] of members.entries()) waiting.resolve({ version: built.record.version, order });\n      const settled = again ? 'lost' : await this.#send(view, confirmedAt, built);",
+  },
+  {
+    name: 'maybeCommitted after a PUT whose outcome is unknown',
+    file: publish,
+    find: '{ cause, maybeCommitted: true },',
+    replace: '{ cause, maybeCommitted: false },',
+  },
+  {
+    name: 'conflict on a key in the tail',
+    file: readSet,
+    find: 'if ((view.tail.get(key)?.version ?? 0) > readVersion) return true;',
+    replace: 'if (false) return true;',
+  },
+  {
+    name: 'conflict on a range in the tail',
+    file: readSet,
+    find: 'if (tailHasWrite(view, bounds, readVersion)) return true;',
+    replace: 'if (false) return true;',
+  },
+  {
+    name: 'conflict on a key in segments',
+    file: readSet,
+    find: 'if (newest && newest.version > readVersion) return true;',
+    replace: 'if (false) return true;',
+  },
+  {
+    name: 'conflict on a range in segments',
+    file: readSet,
+    find: 'if (cursor.version > readVersion) return true;',
+    replace: 'if (false) return true;',
+  },
+  {
+    name: 'conflict inside one group',
+    file: validate,
+    find: 'if (reads.overlaps(written)) {',
+    replace: 'if (false) {',
+  },
+  {
+    name: 'conflict on written keys under snapshot isolation',
+    file: transact,
+    find: "reads: isolation === 'snapshot' ? writtenKeys(tx) : tx.reads,",
+    replace: "reads: isolation === 'snapshot' ? new ReadSet() : tx.reads,",
+  },
+  {
+    name: 'a range that was walked is in the read set',
+    file: 'packages/mvcc/src/transaction.ts',
+    find: '    attempt.reads.addRange(this.#seen);',
+    replace: '',
+  },
+  {
+    name: 'a key that was read is in the read set',
+    file: 'packages/mvcc/src/transaction.ts',
+    find: 'if (tracked) this.reads.addPoint(stored);',
+    replace: '',
+  },
+  {
+    name: 'reads of a read-only transaction are confirmed at the tip',
+    file: transact,
+    find: 'if (await tx.reads.isOverwrittenIn(now, tx.readVersion, { signal, meter }))',
+    replace: 'if (false)',
+  },
+  {
+    name: 'a strong read asks for the tip after it was called',
+    file: tip,
+    find: '    if (this.#refreshing === undefined) return this.#begin();',
+    replace: '    return this.#refreshing ?? this.#begin();',
+  },
+  {
+    name: 'who ran again on writes that were lost is not committed with them',
+    file: committer,
+    find: '      group.length = accepted.length;\n      for (const { waiting } of chained.accepted)\n        this.#lose(view, losers, { waiting, error: conflict(waiting.proposal.readVersion) });',
+    replace: '',
+  },
+  {
+    name: 'a repeated request gets the first result',
+    file: transact,
+    find: 'if (known) return',
+    replace: 'if (false) return',
+  },
+  {
+    name: 'a session knows the numbers it has ended',
+    file: sessions,
+    find: "return { status: this.#number <= settled ? 'settled' : 'open' };",
+    replace: "return { status: 'open' };",
+  },
+  {
+    name: 'a session keeps what is not settled',
+    file: sessions,
+    find: 'const others = session.ended.filter(({ number }) => number > settled);',
+    replace: 'const others: Ended[] = [];',
+  },
+  {
+    name: 'a flush is laid on the state it was planned on',
+    file: committer,
+    find: 'const usable = flush && isUsable(flush, view) ? flush : undefined;',
+    replace: 'const usable = flush;',
+  },
+  {
+    name: 'segments are durable before a record names them (I3)',
+    file: 'packages/mvcc/src/segment-upload.ts',
+    find: 'const upload = putNew(context, name, bytes, options).then(() => descriptor);',
+    replace:
+      'const upload = Promise.resolve(descriptor);\n    void putNew(context, name, bytes, options).catch(() => {});',
+  },
+  {
+    name: 'the carry holds every write since the flush',
+    file: 'packages/mvcc/src/record-builder.ts',
+    find: 'return { refs, entries: view.tail.encodeFresh(from) };',
+    replace: 'return { refs, entries: view.tail.encodeFresh(from).slice(1) };',
+  },
+  {
+    name: 'records that hold the carry are read by a jump',
+    file: 'packages/mvcc/src/advance.ts',
+    find: 'const needed = refs.filter((ref) => ref.version > covered);',
+    replace: 'const needed = refs.filter((ref) => ref.version > covered + 1);',
+  },
+  {
+    name: 'the newest of all layers wins',
+    file: 'packages/mvcc/src/view.ts',
+    find: 'if (entry && (!best || compareStamps(entry, best) > 0)) best = entry;',
+    replace: 'if (entry && !best) best = entry;',
+  },
+  {
+    name: 'a name that is taken is compared',
+    file: 'packages/mvcc/src/segment-upload.ts',
+    find: 'if (found && equalBytes(found.bytes, bytes)) return;',
+    replace: 'if (found) return;',
+    tests: ['packages/mvcc/src/segment-upload.test.ts'],
+  },
+  {
+    name: 'a repeated request with another input is refused',
+    file: requests,
+    find: 'if (known.digest.length !== digest.length || known.digest.some((byte, i) => byte !== digest[i]))',
+    replace: 'if (false)',
+    tests: ['test/requests.test.ts'],
+  },
+  {
+    name: "a record's parent is the one before it (I2)",
+    file: 'packages/mvcc/src/advance.ts',
+    find: "if (!equalBytes(record.parent, view.hash)) throw fork(view, record, 'its parent is another record');",
+    replace: '',
+    tests: ['test/commit-protocol.test.ts', 'test/tamper.test.ts'],
+  },
+  {
+    name: 'a holder is the record that the carry names',
+    file: 'packages/mvcc/src/advance.ts',
+    find: 'if (!equalBytes(holder.hash, ref.hash))',
+    replace: 'if (false)',
+    tests: ['test/commit-protocol.test.ts', 'test/tamper.test.ts'],
+  },
+  {
+    name: 'a newer record has the history that is known',
+    file: 'packages/mvcc/src/advance.ts',
+    find: 'if (!sharedSubtreesAgree(known.history, record.history))',
+    replace: 'if (false)',
+    tests: ['test/commit-protocol.test.ts', 'test/tamper.test.ts'],
+  },
+  {
+    name: 'a stale tip is found anew before it is built upon',
+    file: tip,
+    find: '      if (this.isStale()) {\n        await this.#relocate();',
+    replace: '      if (false) {\n        await this.#relocate();',
+    tests: ['packages/mvcc/src/grace.test.ts'],
+  },
+  {
+    name: 'a stale writer reads the tip again before it acknowledges',
+    file: committer,
+    find: 'if (!this.#tip.isStale(confirmedAt)) return 0;',
+    replace: 'return 0;',
+    tests: ['packages/mvcc/src/grace.test.ts'],
+  },
+  {
+    name: 'a slot below the floor proves nothing',
+    file: committer,
+    find: 'if (tip.floor > version) throw belowFloor(version, tip.floor);',
+    replace: '',
+    tests: ['packages/mvcc/src/grace.test.ts'],
+  },
+  {
+    name: 'a transaction older than the floor is too old',
+    file: validate,
+    find: 'if (readVersion < view.floor - 1)',
+    replace: 'if (false)',
+    tests: ['packages/mvcc/src/grace.test.ts', 'test/commit-protocol.test.ts'],
+  },
+];

@@ -1,0 +1,134 @@
+// Takes the engine's safety checks out, one at a time, and shows what notices: first the simulator, and where that
+// finds nothing, the tests that the list names. A check that nothing notices is a failure: it is not needed, or it
+// is not tested.
+//
+// Usage: node tools/controls/run.mjs [--seeds <n>] [--only <text>] [--jobs <n>]
+// Works on a copy of the files that git knows, under the system's temporary folder. Prints a table in Markdown.
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { checks } from './checks.mjs';
+
+const { seeds, only, jobs } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    only: { type: 'string' },
+    jobs: { type: 'string' },
+  },
+}).values;
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const work = mkdtempSync(join(tmpdir(), 'holdfast-controls-'));
+process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
+
+const tsc = join(root, 'node_modules/typescript/bin/tsc');
+const built = ['object-store', 'crypto', 'core', 'mvcc', 'sim'];
+copy();
+for (const name of built) build(name);
+const sane = simulate(20);
+if (sane.status !== 0) fail(`The simulator fails with every check in place:\n${sane.stdout}`);
+
+console.log('| check taken out | noticed by | as | after |');
+console.log('| --- | --- | --- | --- |');
+let survivors = 0;
+const chosen = checks.filter(({ name }) => only === undefined || name.includes(only));
+if (chosen.length === 0) fail(`No check's name has ${JSON.stringify(only)} in it.`);
+for (const check of chosen) {
+  const path = join(work, check.file);
+  const source = readFileSync(path, 'utf8');
+  const places = source.split(check.find).length - 1;
+  if (places !== 1) fail(`${check.name}: expected its text once in ${check.file}, found it ${places} times.`);
+  writeFileSync(
+    path,
+    source.replace(check.find, () => check.replace),
+  );
+  const pack = check.file.split('/')[1];
+  build(pack);
+  const noticed = bySimulator() ?? byTests(check.tests);
+  if (!noticed) survivors++;
+  console.log(`| ${check.name} | ${noticed ?? '**nothing** | |'} |`);
+  writeFileSync(path, source);
+  build(pack);
+}
+console.log(`\n${chosen.length} checks taken out, ${chosen.length - survivors} noticed, ${survivors} not.`);
+process.exitCode = survivors === 0 ? 0 : 1;
+
+function bySimulator() {
+  const { stdout, status } = simulate(Number(seeds));
+  if (status === 0) return undefined;
+  const failed = [...stdout.matchAll(/^FAILED seed (\d+): (.*)$/gm)].sort((a, b) => a[1] - b[1])[0];
+  return failed ? `simulator | ${words(failed[2])} | ${failed[1]} seeds` : `simulator | no verdict | |`;
+}
+
+function byTests(tests) {
+  if (!tests) return undefined;
+  for (const test of tests) {
+    const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', test];
+    const { stdout, status } = spawnSync(process.execPath, args, {
+      cwd: work,
+      encoding: 'utf8',
+      env: quiet(),
+    });
+    const failed = /Tests.*?(\d+) failed/.exec(stdout)?.[1];
+    if (status !== 0 && failed) return `\`${test}\` | ${failed} failed tests | `;
+  }
+  return undefined;
+}
+
+function simulate(count) {
+  const args = ['packages/sim/dist/main.js', '--seeds', String(count), '--no-shrink'];
+  if (jobs) args.push('--jobs', jobs);
+  return spawnSync(process.execPath, args, { cwd: work, encoding: 'utf8', maxBuffer: 2 ** 30, env: quiet() });
+}
+
+/** TypeScript writes its output whatever it says of the types: a check taken out may leave a name unused. */
+function build(name) {
+  spawnSync(process.execPath, [tsc, '-p', join(work, 'packages', name)], { stdio: 'ignore' });
+}
+
+function copy() {
+  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  for (const file of files.split('\0').filter(Boolean)) {
+    mkdirSync(dirname(join(work, file)), { recursive: true });
+    cpSync(join(root, file), join(work, file));
+  }
+  // The workspace's own packages are the copies; everything else is the original's.
+  const modules = join(root, 'node_modules');
+  mkdirSync(join(work, 'node_modules/@holdfast'), { recursive: true });
+  for (const name of readdirSync(modules))
+    if (name !== '@holdfast' && name !== 'holdfast' && name !== '.vite')
+      symlinkSync(join(modules, name), join(work, 'node_modules', name));
+  for (const name of readdirSync(join(work, 'packages')))
+    symlinkSync(
+      join(work, 'packages', name),
+      join(work, 'node_modules', name === 'holdfast' ? name : `@holdfast/${name}`),
+    );
+}
+
+function words(text) {
+  return text.replaceAll('|', '/').slice(0, 80);
+}
+
+function quiet() {
+  return { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
