@@ -7,18 +7,18 @@
  * - An element is the number of its transaction: unique among all lists and registers.
  */
 
-export const accounts = 40;
+export const accounts = 100;
 export const balanceAtFirst = 1_000;
 /** A client moves on to the list's next generation when it has seen so many elements. */
 const elementsWanted = 24;
 /** And never writes to one that has so many. */
 const elementsMax = 64;
 const hotLists = 2;
-const lists = 200;
+const lists = 1_000;
 const hotRegisters = 3;
 /** How many of the steps are on hot keys. */
-const hotShare = 0.15;
-const registers = 1_000;
+const hotShare = 0.08;
+const registers = 3_000;
 
 /**
  * @typedef {'lists' | 'registers' | 'transfer' | 'sum' | 'request' | 'read' | 'staleRead'} Kind

@@ -12,10 +12,13 @@ import { tableOf } from './table.mjs';
 const help = `Usage: npm run campaign:faults -- [options]
 
   --transactions <n>     writes to be acknowledged, over all servers together (2000), or one number for each: 3000,1000
-  --servers <names>      minio,ceph: those to run on, one after the other (both)
+  --servers <names>      minio,ceph: those to run on (both)
+  --together             on all of them at once, not one after the other
   --workers <n>          long-lived processes (${usual.workers})
   --clients <n>          in each (${usual.clients})
   --kill-every-s <n>     mean time between two SIGKILLs (${usual.killEveryMs / 1000})
+  --pause-every-s <n>    between two pauses (${usual.pauseEveryMs / 1000})
+  --once-every-s <n>     between two short-lived processes (${usual.onceEveryMs / 1000})
   --store-restarts <n>   how often each server is killed (2)
   --deadline-s <n>       for the work on each server (1800)
   --seed <n>             what is drawn; without it a new one
@@ -28,8 +31,11 @@ const { values } = parseArgs({
     workers: { type: 'string', default: String(usual.workers) },
     clients: { type: 'string', default: String(usual.clients) },
     'kill-every-s': { type: 'string', default: String(usual.killEveryMs / 1000) },
+    'pause-every-s': { type: 'string', default: String(usual.pauseEveryMs / 1000) },
+    'once-every-s': { type: 'string', default: String(usual.onceEveryMs / 1000) },
     'store-restarts': { type: 'string', default: '2' },
     'deadline-s': { type: 'string', default: '1800' },
+    together: { type: 'boolean' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     folder: { type: 'string' },
     help: { type: 'boolean' },
@@ -42,24 +48,29 @@ if (values.help) {
 const names = values.servers.split(',');
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'holdfast-faults-'));
 console.log(`Seed ${values.seed}. Diaries and reports are in ${folder}.`);
-const reports = [];
 const transactions = values.transactions.split(',').map(Number);
-for (const [i, name] of names.entries()) {
+/** @param {string} name @param {number} i */
+const run = async (name, i) => {
   const report = await runFaults({
     place: { ...connectionOf(name), kind: name, prefix: `faults/${randomUUID()}` },
     folder: join(folder, name),
-    seed: Number(values.seed),
+    seed: Number(values.seed) + i,
     transactions: transactions.length > 1 ? transactions[i] : Math.ceil(transactions[0] / names.length),
     workers: Number(values.workers),
     clients: Number(values.clients),
     killEveryMs: Number(values['kill-every-s']) * 1000,
+    pauseEveryMs: Number(values['pause-every-s']) * 1000,
+    onceEveryMs: Number(values['once-every-s']) * 1000,
     storeRestarts: Number(values['store-restarts']),
     deadlineMs: Number(values['deadline-s']) * 1000,
     say: (text) => console.log(text),
   });
   for (const problem of report.problems) console.error(`${name}: ${problem}`);
-  reports.push(report);
-}
+  return report;
+};
+const reports = [];
+if (values.together) reports.push(...(await Promise.all(names.map(run))));
+else for (const [i, name] of names.entries()) reports.push(await run(name, i));
 const table = tableOf(reports);
 writeFileSync(join(folder, 'table.txt'), `${table}\n`);
 console.log(`\n${table}`);
