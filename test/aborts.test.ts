@@ -6,8 +6,8 @@ import type { Database } from '@holdfast/mvcc';
 import { MemoryStore, StoreError } from '@holdfast/object-store';
 import { FaultyStore, GatedStore, settled } from '@holdfast/object-store/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { contentsOf } from './support/contents.js';
 import { collect, openTestDatabase } from './support/database.js';
-import { contentsOf } from './support/image-store.js';
 
 const reason = new Error('Ctrl-C');
 const isLog = (name: string): boolean => name.startsWith('log/');

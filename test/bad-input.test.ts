@@ -6,8 +6,8 @@ import { type Database, TRANSACTION_BYTES_MAX, type Transaction } from '@holdfas
 import { MemoryStore } from '@holdfast/object-store';
 import { open } from 'holdfast';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { contentsOf } from './support/contents.js';
 import { collect, openTestDatabase, TEST_KEY } from './support/database.js';
-import { contentsOf } from './support/image-store.js';
 
 /** A mistake, and what it is answered with: a code, or the class of a mistake in the program. */
 type Mistake = [

@@ -1,0 +1,153 @@
+/**
+ * A small run of `npm run tamper`, and whether its quick examinations can be relied on. The bucket is the adversary:
+ * whatever it changes, cuts, swaps, hides or puts in another's place, what is read is exactly right or refused in
+ * plain words (I7). At tier L0 it can still show an older state whole; that state is then right for the version it
+ * says it is.
+ */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Random } from '../world/random.js';
+import { ByteCampaign } from './byte-campaign.js';
+import { type Campaign, count, newTally, type Tally } from './campaign.js';
+import { BYTE_KINDS, type ByteKind, type Mutation } from './mutation.js';
+import { indexOf, type Plan, shareOf } from './plan.js';
+import { StructureCampaign } from './structure-campaign.js';
+
+const PLAN: Plan = {
+  targets: ['sealed'],
+  seed: 1,
+  jobs: 1,
+  sample: undefined,
+  structures: 0,
+  only: undefined,
+  object: undefined,
+};
+
+let sealed: ByteCampaign;
+let plain: ByteCampaign;
+beforeAll(async () => {
+  [sealed, plain] = await Promise.all([ByteCampaign.make('sealed'), ByteCampaign.make('plain')]);
+}, 60_000);
+
+async function run<M>(campaign: Campaign<M>, sample: number): Promise<Tally> {
+  const tally = newTally();
+  const plan = { ...PLAN, sample };
+  for (const k of shareOf(plan, campaign.count, 0)) {
+    const index = indexOf(plan, campaign.count, k);
+    const mutation = campaign.at(index);
+    count(tally, await campaign.run(mutation, index), () => campaign.command(mutation));
+  }
+  return tally;
+}
+
+async function runAll(campaign: ByteCampaign, kinds: readonly ByteKind[], step = 1): Promise<Tally> {
+  const tally = newTally();
+  const { mutations } = campaign;
+  let seen = 0;
+  for (let index = 0; index < mutations.count; index++) {
+    const mutation = mutations.at(index);
+    if (!kinds.includes(mutation.kind) || seen++ % step !== 0) continue;
+    // Number 1: not one of those that are also examined in full.
+    count(tally, await campaign.run(mutation, 1), () => campaign.command(mutation));
+  }
+  return tally;
+}
+
+describe('the references', () => {
+  test('have a megabyte in objects of every kind, and unchanged they are read exactly', async () => {
+    const { image } = sealed.examiner.truth.reference;
+    const names = [...image.keys()];
+    for (const [prefix, min] of Object.entries({ 'log/': 50, 'seg/': 6, 'man/': 1 }))
+      expect(names.filter((name) => name.startsWith(prefix)).length).toBeGreaterThanOrEqual(min);
+    expect([...image.values()].reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(1024 * 1024);
+    for (const { examiner } of [sealed, plain]) {
+      const finding = await examiner.full(new Map());
+      expect(finding).toMatchObject({
+        codes: [],
+        wrong: [],
+        verifyOk: true,
+        version: examiner.truth.version,
+      });
+    }
+  });
+
+  test('have a quick read for every byte', () => {
+    for (const { mutations, placeOf } of [sealed, plain].map((campaign) => ({
+      mutations: campaign.mutations,
+      placeOf: campaign.placeOf.bind(campaign),
+    })))
+      for (let index = 0; index < mutations.count; index += 499)
+        expect(placeOf(mutations.at(index)).reads.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('have mutations of every kind, a million and more, each at its own number', () => {
+    expect(sealed.count + plain.count).toBeGreaterThan(1_000_000);
+    const kinds = new Set<string>();
+    const flips = new Set<string>();
+    for (let index = 0; index < plain.count; index++) {
+      const { kind, object, offset } = plain.at(index);
+      kinds.add(kind);
+      if (kind === 'flip') flips.add(`${object}/${offset}`);
+    }
+    expect([...kinds, 'foreign'].sort()).toEqual([...BYTE_KINDS].sort());
+    const { image } = plain.examiner.truth.reference;
+    expect(flips.size).toBe([...image.values()].reduce((sum, { length }) => sum + length, 0));
+  });
+});
+
+describe('nothing is silent', () => {
+  test('of a sample of all that is done to an encrypted database', async () => {
+    const tally = await run(sealed, 1200);
+    expect(tally.failures).toEqual([]);
+    expect(tally.kinds.flip?.verdicts).toEqual({ noticed: tally.kinds.flip?.count });
+  });
+
+  test('of a sample of all that is done to one without encryption', async () => {
+    expect((await run(plain, 800)).failures).toEqual([]);
+  });
+
+  test('where objects are missing or hidden: corruption, or the older state, never an absent key', async () => {
+    const tally = await runAll(plain, ['gone', 'listed only', 'not listed', 'rollback']);
+    expect(tally.failures).toEqual([]);
+    const { records, others } = { records: plain.examiner.truth.version, others: plain.mutations };
+    const objects = plain.examiner.truth.reference.image.size;
+    expect(others.count).toBeGreaterThan(objects);
+    expect(tally.kinds.gone?.verdicts).toEqual({ noticed: objects - 1, older: 1 });
+    expect(tally.kinds['listed only']?.verdicts).toEqual({ noticed: objects });
+    expect(tally.kinds['not listed']?.verdicts).toEqual({ harmless: objects });
+    expect(tally.kinds.rollback?.verdicts).toEqual({ older: records - 1 });
+  });
+
+  test('where one object is shown in the place of another', async () => {
+    for (const campaign of [sealed, plain]) {
+      const tally = await runAll(campaign, ['swap', 'exchange', 'foreign'], 7);
+      expect(tally.failures).toEqual([]);
+      for (const kind of Object.values(tally.kinds)) expect(kind.verdicts).toEqual({ noticed: kind.count });
+    }
+  });
+
+  test('where a holder of the keys sealed what it should not have', async () => {
+    const structures = await StructureCampaign.make({ seed: 5, count: 150 });
+    const tally = await run(structures, 150);
+    expect(tally.failures).toEqual([]);
+    expect(Object.keys(tally.kinds)).toHaveLength(6);
+  });
+});
+
+test('a quick examination comes to what the full one comes to', async () => {
+  const random = new Random(4, 'agreement');
+  const compare = async (campaign: ByteCampaign, mutation: Mutation): Promise<void> => {
+    const quick = await campaign.run(mutation, 1 + random.below(1000));
+    // Number 0 of every so many is examined in full too; a difference is silent.
+    const full = await campaign.run(mutation, 0);
+    expect([mutation, quick.full, full.full]).toEqual([mutation, false, true]);
+    expect([mutation, full.verdict, full.reason]).toEqual([mutation, quick.verdict, quick.reason]);
+  };
+  for (let i = 0; i < 12; i++) {
+    for (const campaign of [sealed, plain]) {
+      let mutation: Mutation;
+      do mutation = campaign.at(random.below(campaign.count));
+      while (!['flip', 'cut', 'rehash', 'swap', 'grow'].includes(mutation.kind));
+      await compare(campaign, mutation);
+    }
+  }
+});

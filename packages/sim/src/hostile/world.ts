@@ -1,0 +1,182 @@
+/**
+ * A database as a holder of its keys sees it: every object opened and taken apart.
+ */
+import { CompactRange, leafHash } from '@holdfast/core';
+import {
+  createObjectCipher,
+  defaultProvider,
+  type Keyring,
+  type ObjectCipher,
+  openKeyring,
+} from '@holdfast/crypto';
+import { Take } from './bytes.js';
+import type { Image } from './image-store.js';
+import {
+  type Body,
+  type Clear,
+  type Envelope,
+  FOOTER,
+  type Held,
+  type Listed,
+  type Meta,
+  ROW,
+  readBlock,
+  readBody,
+  readDetails,
+  readMeta,
+  takeClear,
+  takeEnvelope,
+  takeListed,
+} from './layout.js';
+import { ROOT_KEY } from './reference.js';
+
+export const provider: ReturnType<typeof defaultProvider> = defaultProvider();
+export const sha256: typeof provider.sha256 = provider.sha256;
+
+export interface OpenedRecord {
+  readonly version: number;
+  readonly name: string;
+  readonly envelope: Envelope;
+  readonly clear: Clear;
+  readonly body: Body;
+  /** Ids of its manifest pages, in order, in hex. */
+  readonly pages: readonly string[];
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
+export interface OpenedPage {
+  readonly envelope: Envelope;
+  readonly listed: readonly Listed[];
+  readonly bytes: Uint8Array;
+}
+
+export interface OpenedSegment {
+  readonly name: string;
+  readonly envelope: Envelope;
+  readonly meta: Meta;
+  /** A block's entries, or a value's piece. */
+  readonly chunks: readonly (readonly Held[] | Uint8Array)[];
+  /** Where each sealed chunk begins, and where the last one ends. */
+  readonly chunkAt: readonly number[];
+}
+
+export interface World {
+  readonly image: Image;
+  readonly ring: Keyring | undefined;
+  /** From version 1 on. */
+  readonly records: readonly OpenedRecord[];
+  /** By id in hex, as are the segments. */
+  readonly pages: ReadonlyMap<string, OpenedPage>;
+  readonly segments: ReadonlyMap<string, OpenedSegment>;
+}
+
+export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+const NO_KEY = new Uint8Array(32);
+
+export async function cipherOf(
+  ring: Keyring | undefined,
+  envelope: Envelope,
+  parent?: Uint8Array,
+): Promise<ObjectCipher> {
+  const { databaseId, objectId, salt } = envelope;
+  const kind = envelope.kind as 1 | 2 | 3;
+  const key = ring ? await ring.epochKey(envelope.epoch) : NO_KEY;
+  return createObjectCipher(provider, ring ? 1 : 0, key, { kind, databaseId, objectId, parent }, salt);
+}
+
+async function opened(cipher: ObjectCipher, ...args: Parameters<ObjectCipher['open']>): Promise<Uint8Array> {
+  const plaintext = await cipher.open(...args);
+  if (plaintext === undefined) throw new Error('An object of the reference does not open.');
+  return plaintext;
+}
+
+export const recordVersion = (name: string): number =>
+  Number(2n ** 53n - 1n - BigInt(`0x${name.slice('log/'.length)}`));
+
+export const historyHashes = (version: number): number =>
+  [...(version - 1).toString(2)].filter((bit) => bit === '1').length;
+
+/** Opens every object of an honest image. */
+export async function openWorld(image: Image): Promise<World> {
+  const records: OpenedRecord[] = [];
+  const pages = new Map<string, OpenedPage>();
+  const segments = new Map<string, OpenedSegment>();
+  let ring: Keyring | undefined;
+  for (const [name, bytes] of [...image].reverse()) {
+    if (!name.startsWith('log/')) continue;
+    const version = recordVersion(name);
+    const take = new Take(bytes, 0, bytes.length - 32);
+    const envelope = takeEnvelope(take);
+    const clear = takeClear(take, historyHashes(version));
+    if (envelope.suite === 1)
+      ring ??= await openKeyring(
+        { provider, root: ROOT_KEY, databaseId: envelope.databaseId, random: () => NO_KEY },
+        clear.keyring,
+      );
+    const aad = bytes.subarray(0, take.at);
+    const cipher = await cipherOf(ring, envelope, clear.parent);
+    const body = readBody(await opened(cipher, 0, true, take.raw(take.u32()), aad));
+    const pageIds: string[] = [];
+    for (const { inline, id } of clear.pages) {
+      const page = inline ?? image.get(`man/${hex(id).slice(2, 16)}-${hex(id).slice(16)}`)!;
+      const pageId = hex(page.subarray(24, 48));
+      if (!pages.has(pageId)) pages.set(pageId, await openPage(ring, page));
+      pageIds.push(pageId);
+    }
+    const hash = bytes.slice(-32);
+    records.push({ version, name, envelope, clear, body, pages: pageIds, hash, size: bytes.length });
+  }
+  for (const { listed } of pages.values())
+    for (const each of listed) {
+      const id = hex(each.id);
+      if (segments.has(id)) continue;
+      const name = `seg/${id.slice(2, 16)}-${id.slice(16)}`;
+      segments.set(id, await openSegment(ring, name, image.get(name)!));
+    }
+  return { image, ring, records, pages, segments };
+}
+
+async function openPage(ring: Keyring | undefined, bytes: Uint8Array): Promise<OpenedPage> {
+  const take = new Take(bytes);
+  const envelope = takeEnvelope(take);
+  const clear = takeListed(take);
+  const aad = bytes.subarray(0, take.at);
+  const sealed = take.raw(take.u32());
+  const details = await opened(await cipherOf(ring, envelope), 0, true, sealed, aad);
+  return { envelope, listed: readDetails(details, clear), bytes };
+}
+
+async function openSegment(
+  ring: Keyring | undefined,
+  name: string,
+  bytes: Uint8Array,
+): Promise<OpenedSegment> {
+  const footer = new Take(bytes, bytes.length - FOOTER);
+  const [count, metaBytes] = [footer.u32(), footer.u32()];
+  const envelope = takeEnvelope(footer);
+  const cipher = await cipherOf(ring, envelope);
+  const metaAt = bytes.length - FOOTER - metaBytes;
+  const tableAt = metaAt - ROW * count;
+  const table = bytes.subarray(tableAt, metaAt);
+  const sealedMeta = bytes.subarray(metaAt, metaAt + metaBytes);
+  const meta = readMeta(await opened(cipher, count, true, sealedMeta, table));
+  const blocks = new Set(meta.blocks.map(({ chunk }) => chunk));
+  const chunks: (readonly Held[] | Uint8Array)[] = [];
+  const chunkAt = [0];
+  for (let i = 0; i < count; i++) {
+    const end = chunkAt[i]! + new Take(table, i * ROW).u32();
+    const plaintext = await opened(cipher, i, false, bytes.subarray(chunkAt[i], end));
+    chunks.push(blocks.has(i) ? readBlock(plaintext) : plaintext.slice());
+    chunkAt.push(end);
+  }
+  return { name, envelope, meta, chunks, chunkAt };
+}
+
+/** The trees over the hashes of records 1 … i, for i from 0. */
+export function historiesOf(hashes: readonly Uint8Array[]): CompactRange[] {
+  const histories = [CompactRange.empty];
+  for (const hash of hashes) histories.push(histories.at(-1)!.append(sha256, leafHash(sha256, hash)));
+  return histories;
+}
