@@ -77,7 +77,7 @@ export class ByteCampaign implements Campaign<Mutation> {
     const isShown = kind === 'gone' || kind === 'listed only' || kind === 'not listed' || kind === 'rollback';
     let quick: Outcome | undefined;
     if (!isShown && reads.length > 0) {
-      const finding = await this.examiner.quick(changes, reads[index % reads.length]!);
+      const finding = await this.examiner.quick(changes, reads[mutation.offset % reads.length]!);
       if (finding.wrong.length > 0 || finding.codes.length > 0) {
         const verdict = judge(finding, version);
         quick = { kind, verdict, codes: finding.codes, full: false };

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Campaign, Tally } from './campaign.js';
-import type { Mutation } from './mutation.js';
+import { BYTE_KINDS, type Mutation } from './mutation.js';
 import { kindName, makeCampaign, type Plan, TARGETS, type Target } from './plan.js';
 import { failuresOf, summaryOf, tableOf } from './report.js';
 import { runPlan } from './run.js';
@@ -34,15 +34,12 @@ What is read must be right, or refused in words. Ends with 1 if anything is not.
   .addOption(
     new Option(
       '--target <name...>',
-      'sealed: 1.3 MB with encryption; plain: without; structure: a key holder’s bugs',
+      'sealed: 1.2 MB with encryption; plain: without; structure: a key holder’s bugs',
     )
       .choices(TARGETS)
       .default(undefined, 'all'),
   )
-  .option(
-    '--only <kind>',
-    'flip, rehash, cut, grow, swap, exchange, foreign, gone, listed-only, not-listed, rollback',
-  )
+  .addOption(new Option('--only <kind>', 'this kind of mutation').choices(BYTE_KINDS.map(kindName)))
   .option('--object <name>', 'of this object only')
   .option('--offset <n>', 'one mutation: with --only and --object, or of the target structure', number)
   .option('--seed <n>', 'decides the bits that are flipped, and the structures', number, 1)
@@ -105,4 +102,8 @@ async function runOne(plan: Plan, offset: number): Promise<void> {
   process.exitCode = outcome.verdict === 'silent' ? 1 : 0;
 }
 
-await main();
+await main().catch((error: unknown) => {
+  // Of an object or an offset that is not there.
+  if (error instanceof RangeError) command.error(error.message);
+  throw error;
+});

@@ -111,8 +111,15 @@ export class Mutations {
   changes({ kind, object, offset }: Mutation, seed: number): Changes {
     const bytes = this.#image.get(object);
     if (!bytes) throw new RangeError(`There is no object ${object}.`);
+    const isOffset = kind === 'flip' || kind === 'rehash' || kind === 'cut';
+    if (isOffset && offset >= bytes.length)
+      throw new RangeError(`${object} has ${bytes.length} bytes: expected an offset below, found ${offset}.`);
     const show = (...changed: [string, Shown][]): Changes => new Map(changed);
     const other = this.#names[offset];
+    if ((kind === 'swap' || kind === 'exchange') && other === undefined)
+      throw new RangeError(
+        `There are ${this.#names.length} objects: expected the number of one, found ${offset}.`,
+      );
     switch (kind) {
       case 'flip':
         return show([object, { at: offset, mask: maskOf(seed, object, offset) }]);

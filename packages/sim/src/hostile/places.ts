@@ -32,6 +32,7 @@ export async function findPlaces(examiner: Examiner): Promise<Map<string, readon
         touched.get(object)?.filter((t) => t.from <= middle && middle < t.to) ?? [],
       )) {
         if (fit.length === READS_EACH) break;
+        if (fit.length > 1 && isWide(read)) continue;
         const { codes, wrong } = await examiner.quick(changed, read);
         if (codes.length > 0 && wrong.length === 0) fit.push(read);
       }
@@ -41,6 +42,11 @@ export async function findPlaces(examiner: Examiner): Promise<Map<string, readon
   }
   return found;
 }
+
+/** Reads everything: only where little else is to be had. */
+const isWide = ({ name }: QuickRead): boolean => name === OTHERS || name === OLD_STATE;
+const OTHERS = 'others';
+const OLD_STATE = 'old state';
 
 /** Where the parts of each object begin, and its end. */
 async function cutsOf(examiner: Examiner): Promise<Map<string, number[]>> {
@@ -128,10 +134,10 @@ function candidates(truth: Truth): QuickRead[] {
   add('open', async ({ open }) => (await open()).version === newest);
   add('follow', async ({ behind }) => !(await behind.has(['absent'])) && behind.version === newest);
   add(
-    'others',
+    OTHERS,
     async ({ kept }) => (await othersOf(kept, truth.reference.requests)) === truth.others.get(newest),
   );
-  add('old state', async ({ kept }) => {
+  add(OLD_STATE, async ({ kept }) => {
     const state = await stateOf(await kept.snapshot({ at: newest - 1 }));
     return state.join() === truth.states.get(newest - 1)!.join();
   });

@@ -40,7 +40,7 @@ interface Form {
 
 const LITTLE: Form = { batches: 3, valueLength: 400 };
 const FORMS: Readonly<Record<ReferenceName, Form>> = {
-  sealed: { batches: 24, valueLength: 1500, bulk: { keys: 36, valueLength: 14_800 } },
+  sealed: { batches: 18, valueLength: 1500, bulk: { keys: 36, valueLength: 14_800 } },
   plain: LITTLE,
   other: LITTLE,
   small: { ...LITTLE, bulk: { keys: 4, valueLength: 140_000 } },
