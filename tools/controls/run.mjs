@@ -1,5 +1,5 @@
-// Takes the engine's safety checks out, one at a time, and shows what notices: first the simulator, and where that
-// finds nothing, the tests that the list names. A check that nothing notices is a failure: it is not needed, or it
+// Takes the engine's safety checks out, one at a time, and shows what notices: first the simulator, then the crash points,
+// then the tests that the list names. A check that nothing notices is a failure: it is not needed, or it
 // is not tested.
 //
 // Usage: node tools/controls/run.mjs [--seeds <n>] [--only <text>] [--jobs <n>]
@@ -56,7 +56,7 @@ for (const check of chosen) {
   );
   const pack = check.file.split('/')[1];
   build(pack);
-  const noticed = bySimulator() ?? byTests(check.tests);
+  const noticed = bySimulator() ?? byCrashPoints() ?? byTests(check.tests);
   if (!noticed) survivors++;
   console.log(`| ${check.name} | ${noticed ?? '**nothing** | |'} |`);
   writeFileSync(path, source);
@@ -70,6 +70,14 @@ function bySimulator() {
   if (status === 0) return undefined;
   const failed = [...stdout.matchAll(/^FAILED seed (\d+): (.*)$/gm)].sort((a, b) => a[1] - b[1])[0];
   return failed ? `simulator | ${words(failed[2])} | ${failed[1]} seeds` : `simulator | no verdict | |`;
+}
+
+function byCrashPoints() {
+  const args = ['packages/sim/dist/crash-points/main.js', '--fail-fast'];
+  const { stdout, status } = spawnSync(process.execPath, args, { cwd: work, encoding: 'utf8', env: quiet() });
+  if (status === 0) return undefined;
+  const failed = /^FAILED (.*)$/m.exec(stdout)?.[1] ?? 'no verdict';
+  return `crash points | ${words(failed)} | ${/^(\d+) cases/m.exec(stdout)?.[1] ?? '?'} cases`;
 }
 
 function byTests(tests) {

@@ -42,6 +42,8 @@ export interface SeedReport {
 export interface RunOptions {
   /** Incidents that are left out. */
   readonly without?: ReadonlySet<string>;
+  /** What is at the other end of the network; tests put one there that breaks its promises. */
+  readonly server?: MemoryStore;
 }
 
 /** Two hours of virtual time: the longest pauses and deadlines many times over. */
@@ -54,7 +56,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
   const scenario = scenarioOf(seed);
   const world = new World();
   const incidents = new Incidents(seed, scenario.callFaults, options.without);
-  const server = new MemoryStore('sim');
+  const server = options.server ?? new MemoryStore('sim');
   const store: Store = {
     world,
     server,
@@ -70,7 +72,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
   let resolved = 0;
   const unresolved: string[] = [];
   try {
-    for (const kind of WORLD_FAULTS) trouble(kind, world, store, fleet, scenario);
+    for (const kind of WORLD_FAULTS) trouble(kind, world, store, incidents, fleet, scenario);
     const clients = Array.from(
       { length: scenario.clients },
       (_, i) => new Client(`c${i + 1}`, world, fleet, scenario, ledger),
@@ -180,19 +182,20 @@ async function trouble(
   kind: WorldFault,
   world: World,
   store: Store,
+  incidents: Incidents,
   fleet: Fleet,
   scenario: Scenario,
 ): Promise<void> {
   const everyMs = scenario.worldFaults[kind];
   if (everyMs === undefined) return;
   const random = new Random(scenario.seed, `trouble ${kind}`);
-  while (!store.incidents.over) {
+  while (!incidents.over) {
     await world.sleep(random.between(0, 2 * everyMs));
     const size = random.fraction();
     const chosen = random.fraction();
     const member = fleet.members[Math.floor(chosen * fleet.members.length)];
     const aimless = member === undefined && kind !== 'stall' && kind !== 'outage';
-    if (store.incidents.over || aimless || !store.incidents.ofWorld(kind)) continue;
+    if (incidents.over || aimless || !incidents.ofWorld(kind)) continue;
     if (kind === 'crash') member?.machine.crash(kind);
     else if (kind === 'pause') member?.machine.pause(100 + size * size * 120_000);
     else if (kind === 'clock-step') member?.machine.stepClock(Math.floor((size - 0.5) * 600_000));

@@ -20,10 +20,17 @@ export function failureOf(report: SeedReport): string | undefined {
   return unresolved.length > 0 ? 'unresolved' : undefined;
 }
 
-/** @param runsMax how many worlds are tried at most. */
-export async function shrink(seed: number, runsMax = 200): Promise<Shrunk> {
+/**
+ * @param runsMax how many worlds are tried at most.
+ * @param run makes one world.
+ */
+export async function shrink(
+  seed: number,
+  runsMax = 200,
+  run: (without: ReadonlySet<string>) => Promise<SeedReport> = (without) => runSeed(seed, { without }),
+): Promise<Shrunk> {
   let without = new Set<string>();
-  let report = await runSeed(seed);
+  let report = await run(without);
   let runs = 1;
   const kind = failureOf(report);
   if (kind === undefined) return { report, without, runs };
@@ -36,7 +43,7 @@ export async function shrink(seed: number, runsMax = 200): Promise<Shrunk> {
     let progressed = false;
     for (let at = 0; at < left.length && runs < runsMax; at += size) {
       const tried = new Set([...without, ...left.slice(at, at + size)]);
-      const outcome = await runSeed(seed, { without: tried });
+      const outcome = await run(tried);
       runs++;
       if (failureOf(outcome) !== kind) continue;
       without = tried;

@@ -7,6 +7,12 @@ import type { Scenario } from './scenario.js';
 import { SimConnection, type Store } from './sim-store.js';
 import type { World } from './world.js';
 
+/** What of a scenario an open database depends on. */
+export type EngineSettings = Pick<
+  Scenario,
+  'seed' | 'sealed' | 'probe' | 'maintenance' | 'commitTimeoutMs' | 'graceMs' | 'cacheBytes'
+>;
+
 /** What a client hears of a call. `lost`: nothing, and it may have happened. */
 export type Answer<T> =
   | { readonly kind: 'ok'; readonly value: T }
@@ -89,7 +95,13 @@ export class Worker {
   readonly #open: () => Promise<Database>;
   #opening: Promise<Database> | undefined;
 
-  constructor(world: World, store: Store, machine: Machine, scenario: Scenario, crypto: CryptoProvider) {
+  constructor(
+    world: World,
+    store: Store,
+    machine: Machine,
+    scenario: EngineSettings,
+    crypto: CryptoProvider,
+  ) {
     this.machine = machine;
     this.#world = world;
     const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes } = scenario;

@@ -25,6 +25,7 @@ export const CALL_FAULTS = [
   'crash-on-answer',
   'pause-before-send',
   'pause-on-answer',
+  'late',
 ] as const;
 export type CallFault = (typeof CALL_FAULTS)[number];
 
@@ -46,7 +47,15 @@ export interface Fate {
   readonly random: Random;
 }
 
-export class Incidents {
+/** Decides what becomes of calls. */
+export interface CallFates {
+  /** Everything works. */
+  readonly over: boolean;
+  /** @param what the call: who makes it, and what it is. The same one made again is another opportunity. */
+  ofCall(what: string, fits: (kind: CallFault) => boolean): Fate;
+}
+
+export class Incidents implements CallFates {
   readonly #seed: number;
   readonly #rates: readonly (readonly [CallFault, number])[];
   readonly #without: ReadonlySet<string>;
@@ -78,7 +87,6 @@ export class Incidents {
     return this.#happened;
   }
 
-  /** @param what the call: who makes it, and what it is. The same one made again is another opportunity. */
   ofCall(what: string, fits: (kind: CallFault) => boolean): Fate {
     const { id, random } = this.#opportunity(what);
     let draw = random.fraction();

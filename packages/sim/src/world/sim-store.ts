@@ -20,7 +20,7 @@ import {
   type StoredObject,
   StoreError,
 } from '@holdfast/object-store';
-import type { CallFault, Fate, Incidents } from './incidents.js';
+import type { CallFates, CallFault, Fate } from './incidents.js';
 import type { Machine } from './machine.js';
 import type { Random } from './random.js';
 import type { World } from './world.js';
@@ -35,7 +35,7 @@ export interface Latency {
 export interface Store {
   readonly world: World;
   readonly server: MemoryStore;
-  readonly incidents: Incidents;
+  readonly incidents: CallFates;
   readonly latency: Latency;
   /** Until when nothing arrives, and until when everything is refused; virtual milliseconds. */
   stalledUntilMs: number;
@@ -249,6 +249,11 @@ export class SimConnection implements ObjectStore {
         arrive(ZOMBIE_MS.from + extra ** 4 * (ZOMBIE_MS.to - ZOMBIE_MS.from));
         fail(thereMs + backMs, unanswered);
         return;
+      case 'late':
+        // About when its sender looks, and sends again.
+        arrive(thereMs + backMs + extra * 4 * this.#store.latency.usualMs);
+        fail(thereMs + backMs, unanswered);
+        return;
       case 'duplicate':
         arrive(thereMs + extra * extra * 120_000);
         arrive(thereMs, (result) => succeed(result, backMs));
@@ -280,6 +285,6 @@ function fits(kind: CallFault, call: { kind: Kind; conditional: boolean }): bool
   const changes = call.kind === 'put' || call.kind === 'delete';
   if (kind === 'conflict' || kind === 'duplicate-answer') return call.conditional;
   if (kind === 'partial-body') return call.kind === 'get';
-  if (kind === 'zombie' || kind === 'duplicate' || kind === 'error-after') return changes;
+  if (kind === 'zombie' || kind === 'late' || kind === 'duplicate' || kind === 'error-after') return changes;
   return true;
 }

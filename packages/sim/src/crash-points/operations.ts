@@ -1,0 +1,91 @@
+/** What is interrupted at each of its calls: the things that change a database, and their traces in it. */
+import type { Database, RequestId, Transaction } from '@holdfast/mvcc';
+import { largeValue } from '../workload/programs.js';
+
+export interface Interrupted {
+  readonly name: string;
+  /** Undefined: it can't be asked for afterwards, and is not sent again. */
+  readonly request?: RequestId;
+  /** Makes the state that it starts from. `undefined`: an empty bucket. */
+  readonly prepare?: ((db: Database) => Promise<void>) | undefined;
+  readonly run: (db: Database) => Promise<unknown>;
+  /** Default 2 s. 0: given up after one failure. */
+  readonly commitTimeoutMs?: number;
+  /** How often its effect is in the state once it has happened. */
+  readonly effects: 0 | 1;
+}
+
+/** Counts itself, and leaves its name. */
+export async function leaveTrace(tx: Transaction, name: string): Promise<number> {
+  const [n = 0, names = []] = (await tx.getMany([['n'], ['names']])) as [number?, string[]?];
+  tx.set(['n'], n + 1);
+  tx.set(['names'], [...names, name]);
+  return n;
+}
+
+const NAME = 'it';
+
+async function prepare(db: Database): Promise<void> {
+  for (let i = 0; i < 3; i++) await db.transact((tx) => leaveTrace(tx, `before ${i}`));
+}
+
+/** So much that the newest record names holders instead of carrying all of it. */
+async function prepareLongTail(db: Database): Promise<void> {
+  await prepare(db);
+  for (let i = 0; i < 12; i++) await db.set(['filler', i], 'x'.repeat(6_000));
+}
+
+function commit(name: string, request: RequestId | undefined, more: Partial<Interrupted> = {}): Interrupted {
+  return {
+    name,
+    ...(request === undefined ? {} : { request }),
+    prepare,
+    run: (db) =>
+      db.transact(
+        (tx) => leaveTrace(tx, NAME),
+        request === undefined ? {} : { requestId: request, input: 1 },
+      ),
+    effects: 1,
+    ...more,
+  };
+}
+
+const session: RequestId = { session: 's', number: 1 };
+
+export const operations: readonly Interrupted[] = [
+  commit('commit', 'request'),
+  commit('commit, no request id', undefined),
+  commit('commit, given up at once', undefined, { commitTimeoutMs: 0 }),
+  commit('commit in a session', session),
+  commit('commit on a long tail', 'request', { prepare: prepareLongTail }),
+  {
+    ...commit('create and commit', 'request'),
+    prepare: undefined,
+  },
+  {
+    name: 'large commit',
+    request: 'request',
+    prepare,
+    run: (db) =>
+      db.transact(
+        async (tx) => {
+          for (let i = 0; i < 3; i++) tx.set(['large', i], largeValue(1, i));
+          return leaveTrace(tx, NAME);
+        },
+        { requestId: 'request', input: 1 },
+      ),
+    effects: 1,
+  },
+  {
+    name: 'flush',
+    prepare: prepareLongTail,
+    run: (db) => db.flush(),
+    effects: 0,
+  },
+  {
+    name: 'close of a request',
+    prepare,
+    run: (db) => db.outcome('request', { close: true }),
+    effects: 0,
+  },
+];

@@ -1,0 +1,55 @@
+import { MemoryStore, type PutOptions, type PutResult } from '@holdfast/object-store';
+import { expect, test } from 'vitest';
+import { runSeed } from './run-seed.js';
+import { failureOf, shrink } from './shrink.js';
+
+/** Writes whatever the condition. */
+class Careless extends MemoryStore {
+  override put(key: string, bytes: Uint8Array, _options?: PutOptions): Promise<PutResult> {
+    return super.put(key, bytes);
+  }
+}
+
+test('one seed is one world: the same events, twice', async () => {
+  for (const seed of [1, 2, 3]) {
+    const [first, second] = [await runSeed(seed), await runSeed(seed)];
+    expect(second.trace).toEqual(first.trace);
+    expect(first.trace.length).toBeGreaterThan(50);
+  }
+});
+
+test('25 worlds, and nothing is lost, doubled or for ever unknown', { timeout: 120_000 }, async () => {
+  let faults = 0;
+  let committed = 0;
+  for (let seed = 1_000_000; seed < 1_000_025; seed++) {
+    const report = await runSeed(seed);
+    expect(failureOf(report), `npm run sim -- --seed ${seed}`).toBeUndefined();
+    faults += report.faults.length;
+    committed += report.committed;
+  }
+  expect(faults).toBeGreaterThan(300);
+  expect(committed).toBeGreaterThan(300);
+});
+
+test('an incident that is left out does not happen, and the others keep their names', async () => {
+  const whole = await runSeed(40);
+  const left = whole.faults[0]!.id;
+  const report = await runSeed(40, { without: new Set([left]) });
+  expect(report.faults.map(({ id }) => id)).not.toContain(left);
+  const names = new Set(whole.faults.map(({ id }) => id));
+  expect(report.faults.filter(({ id }) => names.has(id)).length).toBeGreaterThan(whole.faults.length / 2);
+});
+
+test('a store that ignores conditions is noticed, and the schedule shrinks', {
+  timeout: 60_000,
+}, async () => {
+  for (let seed = 1; ; seed++) {
+    const run = (without: ReadonlySet<string>) => runSeed(seed, { without, server: new Careless() });
+    const report = await run(new Set());
+    if (failureOf(report) === undefined || report.faults.length < 10) continue;
+    const shrunk = await shrink(seed, 60, run);
+    expect(failureOf(shrunk.report)).toBe(failureOf(report));
+    expect(shrunk.report.faults.length).toBeLessThan(report.faults.length / 2);
+    return;
+  }
+});
