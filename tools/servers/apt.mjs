@@ -5,14 +5,15 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { Failure, run, succeeds } from './run.mjs';
 
-/** @param why begins the message when this machine can't install packages, e.g. "Ceph needs" */
-export async function aptInstall(packages, why) {
+/**
+ * @param why begins the message when this machine can't install packages, e.g. "Ceph needs"
+ * @param instead ends it: what to do without apt-get
+ */
+export async function aptInstall(packages, why, instead) {
   const wanted = packages.join(' ');
   if (!existsSync('/usr/bin/apt-get'))
     throw new Failure(
-      `${why} the packages ${wanted} of Debian or Ubuntu, and this machine has no apt-get.\n` +
-        "Install your system's packages that have ceph-mon, ceph-osd, radosgw, radosgw-admin, ceph and\n" +
-        'monmaptool, or leave Ceph out: npm run servers -- up minio',
+      `${why} the packages ${wanted} of Debian or Ubuntu, and this machine has no apt-get.\n${instead}`,
     );
   const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
   if (sudo.length > 0 && !(await succeeds('sudo', ['-n', 'true'])))
@@ -35,7 +36,7 @@ export async function aptInstall(packages, why) {
   const update = () => apt(['update'], { title: 'apt: reading the package lists', usually: '10 seconds' });
   const download = () =>
     apt(['install', '--no-install-recommends', '--download-only', ...packages], {
-      title: `apt: downloading ${wanted}, about 64 MB`,
+      title: `apt: downloading ${wanted}`,
       usually: '15 seconds',
     });
   const listed = readdirSync('/var/lib/apt/lists').some((file) => file.includes('_Packages'));

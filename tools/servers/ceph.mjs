@@ -22,7 +22,12 @@ function find(program) {
 
 export async function install() {
   if (programs.every(find)) return;
-  await aptInstall(packages, 'Ceph needs');
+  await aptInstall(
+    packages,
+    'Ceph needs',
+    "Install your system's packages that have ceph-mon, ceph-osd, radosgw, radosgw-admin, ceph and\n" +
+      'monmaptool, or leave Ceph out: npm run servers -- up minio',
+  );
   const missing = programs.filter((program) => !find(program));
   if (missing.length > 0)
     throw new Failure(`apt has installed ${packages.join(' ')}, but not ${missing.join(', ')}.`);
