@@ -147,6 +147,23 @@ describe('probe', () => {
     expect(await probe(twice)).toMatchObject({ safe: true });
   });
 
+  test('a lost put that arrives after the one that overwrote it does not make a store unsafe', async () => {
+    const memory = new MemoryStore();
+    let puts = 0;
+    const late = broken(memory, {
+      put: async (key, bytes, o) => {
+        const result = await memory.put(key, bytes, o);
+        puts++;
+        if (puts === 1) first = { key, bytes };
+        // Something on the way had kept a copy.
+        if (puts === 2) await memory.put(first.key, first.bytes);
+        return result;
+      },
+    });
+    let first = { key: '', bytes: new Uint8Array(0) };
+    expect(await probe(late)).toMatchObject({ safe: true });
+  });
+
   test('throws when the store cannot be reached, and cleans up', async () => {
     for (const kind of ['get', 'put', 'list'] as const) {
       const clock = new ManualClock();

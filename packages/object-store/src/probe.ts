@@ -61,6 +61,8 @@ export async function probe(store: ObjectStore, options: ProbeOptions = {}): Pro
 
 type Answer = PutResult | 'created' | 'unknown' | StoreError | { readonly refused: string };
 
+const OVERWRITE_TRIES = 3;
+
 class ProbeRun {
   readonly checks: ProbeCheck[] = [];
   /** All that may exist. */
@@ -79,13 +81,25 @@ class ProbeRun {
     this.#folder = `${options.prefix ?? ''}probe/${randomHex(this.#random, 16)}/`;
   }
 
+  /**
+   * A copy of the first put that was lost, or doubled on the way, may arrive after the second and look like a cache:
+   * that does not happen to three keys in a row, and a cache does.
+   */
   async readAfterWrite(): Promise<void> {
-    const [first, second] = [this.#random(16), this.#random(16)];
-    await this.#certainly('plain', first, {});
-    this.#check('a put is read back', show(first), show(await this.#read('plain')));
-    // A cache on the way would still have the first.
-    await this.#certainly('plain', second, {});
-    this.#check('an overwrite is read back', show(second), show(await this.#read('plain')));
+    for (let tries = 1; ; tries++) {
+      const name = `plain${tries === 1 ? '' : tries}`;
+      const [first, second] = [this.#random(16), this.#random(16)];
+      await this.#certainly(name, first, {});
+      const written = show(await this.#read(name));
+      // A cache on the way would still have the first.
+      await this.#certainly(name, second, {});
+      const overwritten = show(await this.#read(name));
+      const asExpected = written === show(first) && overwritten === show(second);
+      if (!asExpected && tries < OVERWRITE_TRIES) continue;
+      this.#check('a put is read back', show(first), written);
+      this.#check('an overwrite is read back', show(second), overwritten);
+      return;
+    }
   }
 
   async createTwice(): Promise<void> {

@@ -27,6 +27,8 @@ export interface SeedReport {
   readonly resolved: number;
   readonly unresolved: readonly string[];
   readonly reads: number;
+  /** Changes that watchers were told of. */
+  readonly watched: number;
   readonly records: number;
   readonly machines: number;
   readonly virtualMs: number;
@@ -107,6 +109,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     resolved,
     unresolved,
     reads: ledger.reads.length + ledger.balances.length,
+    watched: ledger.watched,
     records: [...server.objects().keys()].filter((key) => key.startsWith('log/')).length,
     machines: fleet.born,
     virtualMs: world.nowMs,

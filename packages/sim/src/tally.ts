@@ -24,6 +24,7 @@ export class Tally {
       'requests sent again': report.repeated,
       'open outcomes settled at the end': report.resolved,
       'reads checked': report.reads,
+      'changes watched': report.watched,
       'records written': report.records,
       machines: report.machines,
       'virtual hours': report.virtualMs / 3_600_000,

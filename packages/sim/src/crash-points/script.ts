@@ -1,5 +1,5 @@
 /** Faults at stated calls of one machine, instead of by chance. */
-import type { CallFates, CallFault, Fate } from '../world/incidents.js';
+import type { CallFates, CallFault, Fate, Lie } from '../world/incidents.js';
 import { Random } from '../world/random.js';
 
 export interface Blow {
@@ -45,7 +45,7 @@ export class Script implements CallFates {
     return this.#struck;
   }
 
-  ofCall(what: string, fits: (kind: CallFault) => boolean): Fate {
+  ofCall(what: string, fits: (kind: CallFault | Lie) => boolean): Fate {
     const random = new Random(++this.#all, what);
     if (!this.#armed || !what.startsWith(`${this.#machine} `)) return { fault: undefined, random };
     this.calls.push(what);

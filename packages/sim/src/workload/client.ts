@@ -21,6 +21,16 @@ const EXPECTED = new Set([
   'REQUEST_CLOSED',
   'REQUEST_SETTLED',
 ]);
+/** And where it does. */
+const EXPECTED_OF_LIARS = new Set([
+  ...EXPECTED,
+  'CORRUPT',
+  'FORK',
+  'WRONG_KEY',
+  'UNSUPPORTED_FORMAT',
+  'STORE_UNSAFE',
+  'PREFIX_IN_USE',
+]);
 const SENDS_MAX = 6;
 /** Clocks run up to 1 % wrong, and a staleness is measured on the worker's. */
 const STALENESS_SLACK = 1.05;
@@ -63,6 +73,8 @@ export class Client {
       case 'flushes':
         await this.#ask((db) => db.flush());
         return;
+      case 'watches':
+        return this.#watch();
       case 'large':
         // They weigh as much as a hundred others.
         return this.#write(this.#random.chance(0.2) ? 'large' : 'lists');
@@ -186,6 +198,34 @@ export class Client {
     this.#ledger.balances.push({ who: this.name, balances: [...first, ...second] });
   }
 
+  /** Follows the lists for a while: no change is left out, and each says rightly what was before it. */
+  async #watch(): Promise<void> {
+    const forMs = this.#random.between(1_000, 40_000);
+    const from = this.#random.chance(0.3) ? 1 : undefined;
+    const answer = await this.#ask(async (db, worker) => {
+      const stop = new AbortController();
+      worker.machine.clock.sleep(forMs).then(() => stop.abort());
+      const changes: { version: number; key: string; value: unknown; previous: unknown }[] = [];
+      for await (const change of db.watch({ prefix: ['list'] }, { from, signal: stop.signal, pollMs: 500 }))
+        changes.push({ ...change, key: String(change.key[1]) });
+      return changes;
+    });
+    if (answer.kind !== 'ok') return;
+    const last = new Map<string, string>();
+    let version = 0;
+    for (const change of answer.value) {
+      const previous = JSON.stringify(change.previous ?? []);
+      const known = last.get(change.key) ?? (from === 1 ? '[]' : previous);
+      if (change.version < version || previous !== known)
+        this.#ledger.violations.push(
+          `${this.name} watched list ${change.key}: at version ${change.version} it was said to have been ${previous}; seen before was ${known}, at version ${version}.`,
+        );
+      last.set(change.key, JSON.stringify(change.value ?? []));
+      version = change.version;
+    }
+    this.#ledger.watched += answer.value.length;
+  }
+
   /** Reads lists at the newest state (0) or at one of a stated age. */
   async #read(maxStalenessMs: number): Promise<void> {
     const keys = Array.from({ length: Math.min(this.#scenario.keys, 3) }, () =>
@@ -222,7 +262,7 @@ export class Client {
       const { error } = answer;
       const code = error instanceof HoldfastError ? error.code : String((error as Error)?.name);
       this.#ledger.heard(code);
-      if (!EXPECTED.has(code))
+      if (!(this.#scenario.lies ? EXPECTED_OF_LIARS : EXPECTED).has(code))
         this.#ledger.violations.push(
           `${this.name} heard ${code}: ${error instanceof Error ? error.stack : String(error)}`,
         );

@@ -27,6 +27,8 @@ export class Ledger {
   /** Reads that are no transactions of the engine's own. */
   readonly reads: Transaction[] = [];
   readonly balances: { readonly who: string; readonly balances: Balances }[] = [];
+  /** Changes that watchers were told of. */
+  watched = 0;
   /** What no client may ever hear. */
   readonly violations: string[] = [];
   /** Errors that clients heard, by code. */

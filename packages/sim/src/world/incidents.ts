@@ -29,11 +29,15 @@ export const CALL_FAULTS = [
 ] as const;
 export type CallFault = (typeof CALL_FAULTS)[number];
 
+/** What a store that lies does to the answer of a read. */
+export const LIES = ['lie-absent', 'lie-flip', 'lie-cut', 'lie-other', 'lie-hide'] as const;
+export type Lie = (typeof LIES)[number];
+
 /** What happens at any time, to a machine or to the whole store. */
 export const WORLD_FAULTS = ['crash', 'pause', 'clock-step', 'outage', 'stall'] as const;
 export type WorldFault = (typeof WORLD_FAULTS)[number];
 
-export type FaultKind = CallFault | WorldFault;
+export type FaultKind = CallFault | Lie | WorldFault;
 
 export interface Incident {
   /** Eight hexadecimal digits: what `--without` and shrinking name it by. */
@@ -43,7 +47,7 @@ export interface Incident {
 
 /** What becomes of one call, and the numbers that belong to it alone. */
 export interface Fate {
-  readonly fault: CallFault | undefined;
+  readonly fault: CallFault | Lie | undefined;
   readonly random: Random;
 }
 
@@ -52,12 +56,12 @@ export interface CallFates {
   /** Everything works. */
   readonly over: boolean;
   /** @param what the call: who makes it, and what it is. The same one made again is another opportunity. */
-  ofCall(what: string, fits: (kind: CallFault) => boolean): Fate;
+  ofCall(what: string, fits: (kind: CallFault | Lie) => boolean): Fate;
 }
 
 export class Incidents implements CallFates {
   readonly #seed: number;
-  readonly #rates: readonly (readonly [CallFault, number])[];
+  readonly #rates: readonly (readonly [CallFault | Lie, number])[];
   readonly #without: ReadonlySet<string>;
   readonly #happened: Incident[] = [];
   readonly #counts: Map<string, number> = new Map();
@@ -65,11 +69,13 @@ export class Incidents implements CallFates {
 
   constructor(
     seed: number,
-    rates: Partial<Record<CallFault, number>>,
+    rates: Partial<Record<CallFault | Lie, number>>,
     without: ReadonlySet<string> = new Set(),
   ) {
     this.#seed = seed;
-    this.#rates = CALL_FAULTS.filter((kind) => (rates[kind] ?? 0) > 0).map((kind) => [kind, rates[kind]!]);
+    this.#rates = [...CALL_FAULTS, ...LIES]
+      .filter((kind) => (rates[kind] ?? 0) > 0)
+      .map((kind) => [kind, rates[kind]!]);
     this.#without = without;
   }
 
@@ -87,10 +93,10 @@ export class Incidents implements CallFates {
     return this.#happened;
   }
 
-  ofCall(what: string, fits: (kind: CallFault) => boolean): Fate {
+  ofCall(what: string, fits: (kind: CallFault | Lie) => boolean): Fate {
     const { id, random } = this.#opportunity(what);
     let draw = random.fraction();
-    let fault: CallFault | undefined;
+    let fault: CallFault | Lie | undefined;
     for (const [kind, rate] of this.#rates) {
       draw -= rate;
       if (draw < 0) {

@@ -53,8 +53,9 @@ export class Machine {
     return this.#held !== undefined;
   }
 
-  /** Somebody sets the wall clock. */
+  /** Somebody sets the wall clock, unless the other one is wrong already: of two, the engine needs one. */
   stepClock(ms: number): void {
+    if (this.#faults.suspends) return;
     this.#stepMs += ms;
     this.#world.log(this.name, `wall clock set by ${ms} ms`);
   }

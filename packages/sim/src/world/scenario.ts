@@ -4,7 +4,7 @@
  * Swarm testing (Groce et al., "Swarm Testing", ISSTA 2012): each seed leaves out some of the faults and some of the
  * workloads, because what is always there hides what happens only in its absence.
  */
-import { CALL_FAULTS, type CallFault, WORLD_FAULTS, type WorldFault } from './incidents.js';
+import { CALL_FAULTS, type CallFault, LIES, type Lie, WORLD_FAULTS, type WorldFault } from './incidents.js';
 import { Random } from './random.js';
 import type { Latency } from './sim-store.js';
 
@@ -20,6 +20,7 @@ export const ROLES = [
   'snapshots',
   'stale',
   'flushes',
+  'watches',
 ] as const;
 export type Role = (typeof ROLES)[number];
 
@@ -49,7 +50,9 @@ export interface Scenario {
   readonly thinkMs: number;
   readonly latency: Latency;
   readonly badClocks: boolean;
-  readonly callFaults: Partial<Record<CallFault, number>>;
+  /** The store answers some reads with something else than what it has. */
+  readonly lies: boolean;
+  readonly callFaults: Partial<Record<CallFault | Lie, number>>;
   /** Mean virtual milliseconds between two of a kind. */
   readonly worldFaults: Partial<Record<WorldFault, number>>;
 }
@@ -57,7 +60,7 @@ export interface Scenario {
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed, 'scenario');
   const calm = random.chance(0.1);
-  const callFaults: Partial<Record<CallFault, number>> = {};
+  const callFaults: Partial<Record<CallFault | Lie, number>> = {};
   // Each is drawn whether it counts or not, so that a new kind at the end of the list changes the others little.
   for (const kind of CALL_FAULTS) {
     const rate = random.pick([0, 0, 0.005, 0.02, 0.05]);
@@ -68,13 +71,18 @@ export function scenarioOf(seed: number): Scenario {
     const everyMs = random.pick([0, 0, 60_000, 10_000]);
     if (!calm && everyMs > 0) worldFaults[kind] = everyMs;
   }
+  const lies = !calm && random.chance(0.2);
+  for (const kind of LIES) {
+    const rate = random.pick([0, 0.005, 0.02, 0.05]);
+    if (lies && rate > 0) callFaults[kind] = rate;
+  }
   const roles = ROLES.filter(() => random.chance(0.45));
   return {
     seed,
     machines: 1 + random.below(5),
     clients: 2 + random.below(8),
     transactions: 4 + random.below(14),
-    roles: roles.some((role) => role !== 'flushes') ? roles : ['lists', ...roles],
+    roles: roles.some((role) => role !== 'flushes' && role !== 'watches') ? roles : ['lists', ...roles],
     keys: random.pick([1, 2, 5, 12]),
     isolation: random.chance(0.8) ? 'serializable' : 'snapshot',
     requests: random.pick(['none', 'ids', 'ids', 'sessions']),
@@ -95,6 +103,7 @@ export function scenarioOf(seed: number): Scenario {
       { fastMs: 5, usualMs: 300 },
     ]),
     badClocks: random.chance(0.5),
+    lies,
     callFaults,
     worldFaults,
   };

@@ -20,7 +20,8 @@ import {
   type StoredObject,
   StoreError,
 } from '@holdfast/object-store';
-import type { CallFates, CallFault, Fate } from './incidents.js';
+import type { CallFates, CallFault, Fate, Lie } from './incidents.js';
+import { lieOfGet, lieOfList } from './lies.js';
 import type { Machine } from './machine.js';
 import type { Random } from './random.js';
 import type { World } from './world.js';
@@ -50,6 +51,8 @@ interface Call<T> {
   readonly conditional: boolean;
   readonly bytes: number;
   readonly apply: () => Promise<T>;
+  /** What is answered instead, by a store that lies. */
+  readonly lie?: ((result: T, lie: Lie, random: Random) => Promise<T>) | undefined;
   /** For the trace. */
   readonly says: (result: T) => string;
 }
@@ -78,6 +81,7 @@ export class SimConnection implements ObjectStore {
       conditional: false,
       bytes: 0,
       apply: () => this.#store.server.get(key, range ? { range } : {}),
+      lie: (found, lie, random) => lieOfGet(this.#store.server, key, range, found, lie, random),
       says: (found) => (found ? `${found.bytes.length} bytes` : 'absent'),
     });
   }
@@ -120,6 +124,7 @@ export class SimConnection implements ObjectStore {
         for await (const object of this.#store.server.list(prefix, { after, limit })) found.push(object);
         return found;
       },
+      lie: async (found, _, random) => lieOfList(found, random),
       says: (found) => (found.length === 1 ? found[0]!.key : `${found.length} objects`),
     });
     yield* page;
@@ -195,7 +200,9 @@ export class SimConnection implements ObjectStore {
           fail(backMs, refused ? 'UNAVAILABLE' : unanswered, refused ? undefined : 1_000);
           return;
         }
-        call.apply().then(
+        const applied = call.apply();
+        const honest = isLie(fault) ? applied.then((result) => call.lie!(result, fault, random)) : applied;
+        honest.then(
           (result) => {
             if (!answered) world.log('store', `${what} (${fault}) -> ${call.says(result)}`);
             answered?.(result);
@@ -281,10 +288,15 @@ export class SimConnection implements ObjectStore {
   }
 }
 
-function fits(kind: CallFault, call: { kind: Kind; conditional: boolean }): boolean {
+function isLie(fault: CallFault | Lie | undefined): fault is Lie {
+  return fault?.startsWith('lie-') ?? false;
+}
+
+function fits(kind: CallFault | Lie, call: { kind: Kind; conditional: boolean }): boolean {
   const changes = call.kind === 'put' || call.kind === 'delete';
   if (kind === 'conflict' || kind === 'duplicate-answer') return call.conditional;
-  if (kind === 'partial-body') return call.kind === 'get';
+  if (kind === 'lie-hide') return call.kind === 'list';
+  if (kind === 'partial-body' || kind.startsWith('lie-')) return call.kind === 'get';
   if (kind === 'zombie' || kind === 'late' || kind === 'duplicate' || kind === 'error-after') return changes;
   return true;
 }
