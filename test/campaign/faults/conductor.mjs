@@ -87,6 +87,12 @@ export async function runFaults(campaign) {
   let over = false;
   let pausesBegun = 0;
 
+  // One that is stopped would not notice that we are gone.
+  const leaveNobody = () => {
+    for (const { child } of live) child.kill('SIGKILL');
+  };
+  process.once('exit', leaveNobody);
+
   await prepare(place, key);
   const proxy = await startProxy(options);
   const through = { ...place, endpoint: `http://127.0.0.1:${proxy.port}` };
@@ -105,6 +111,7 @@ export async function runFaults(campaign) {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
+    child.on('error', () => {});
     const stderr = gather(child.stderr);
     const closed = new Promise((resolve) => child.on('close', resolve));
     const it = {
@@ -159,7 +166,7 @@ export async function runFaults(campaign) {
   /** Half of the blows come at any moment, half while a record is on its way. */
   const strike = async (victim, signal) => {
     if (draw.fraction() < 0.5 && victim.child.connected) {
-      victim.child.send({ do: 'arm', signal, untilMs: nowMs() + 1_200 });
+      tell(victim.child, { do: 'arm', signal, untilMs: nowMs() + 1_200 });
       // It may have nothing to send.
       await Promise.race([victim.closed, sleep(1_500)]);
     }
@@ -216,11 +223,17 @@ export async function runFaults(campaign) {
     const seconds = (nowMs() - startedMs) / 1000;
     if (n % 40 === 39)
       say(`${place.kind}: ${Math.round(seconds)} s, ${writes} writes and ${reads} reads acknowledged`);
-    if (writes >= options.transactions) over = true;
+    // A fast machine is through before anything has happened to it.
+    const struck =
+      (options.killEveryMs === 0 || counts.kills > 0) && (options.pauseEveryMs === 0 || counts.lonely > 0);
+    if (writes >= options.transactions && struck) over = true;
     else if (seconds * 1000 > options.deadlineMs) {
       problems.push(`Only ${writes} of ${options.transactions} writes in ${options.deadlineMs} ms.`);
       over = true;
-    } else if (writes >= (options.transactions * (restarts.length + 1)) / (options.storeRestarts + 1)) {
+    } else if (
+      restarts.length < options.storeRestarts &&
+      writes >= (options.transactions * (restarts.length + 1)) / (options.storeRestarts + 1)
+    ) {
       restarts.push(await restartStore(place));
     }
   }
@@ -231,7 +244,7 @@ export async function runFaults(campaign) {
   proxy.send({ do: 'heal' });
   const tooLate = nowMs() + STOP_MS_MAX;
   while (live.size > 0) {
-    for (const { child } of live) if (child.connected) child.send({ do: 'stop' });
+    for (const { child } of live) tell(child, { do: 'stop' });
     await sleep(200);
     if (nowMs() < tooLate) continue;
     problems.push(`${live.size} processes have not settled within ${STOP_MS_MAX} ms.`);
@@ -239,6 +252,7 @@ export async function runFaults(campaign) {
     while (live.size > 0) await sleep(50);
   }
   const proxied = await proxy.release();
+  process.off('exit', leaveNobody);
 
   say(`${place.kind}: a fresh process looks at it`);
   const found = join(folder, 'found.json');
@@ -314,6 +328,11 @@ async function restartStore(place) {
   await store.close();
   await restarted;
   return { killedMs: silentMs ?? askedMs, answeringMs };
+}
+
+/** It may end just now: then there is nobody to tell. */
+function tell(child, message) {
+  if (child.connected) child.send(message, () => {});
 }
 
 /** @returns what went wrong */
