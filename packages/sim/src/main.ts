@@ -65,7 +65,8 @@ async function runAll({ seeds, from, jobs, keepGoing, shrink: shrinks }: Options
   for (const line of tally.lines()) console.log(line);
   console.log(`traces ${tally.digest()}`);
   const elapsed = ((performance.now() - startedMs) / 1000).toFixed(1);
-  console.log(`seeds ${from} to ${from + seeds - 1}, ${elapsed} s, Node ${process.version}`);
+  const asked = `seeds ${from} to ${from + seeds - 1}${tally.seeds < seeds ? ', ended early' : ''}`;
+  console.log(`${asked}, ${elapsed} s, Node ${process.version}`);
   for (const { seed, kind } of tally.failed) console.log(`FAILED seed ${seed}: ${kind}`);
   if (tally.failed.length > 0) {
     process.exitCode = 1;
