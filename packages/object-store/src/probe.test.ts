@@ -147,6 +147,17 @@ describe('probe', () => {
     expect(await probe(twice)).toMatchObject({ safe: true });
   });
 
+  test('a race of which no put arrives says nothing of the store', async () => {
+    const memory = new MemoryStore();
+    const lossy = broken(memory, {
+      put: async (key, bytes, o) => {
+        if (key.endsWith('/race')) throw new StoreError('UNKNOWN_OUTCOME', 'lost on its way');
+        return memory.put(key, bytes, o);
+      },
+    });
+    await expect(probe(lossy)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
   test('a lost put that arrives after the one that overwrote it does not make a store unsafe', async () => {
     const memory = new MemoryStore();
     let puts = 0;

@@ -131,7 +131,12 @@ class ProbeRun {
     const possible = winners.length === 0 ? doubtful : winners;
     const one = winners.length === 1 || (winners.length === 0 && doubtful.length > 0);
     this.#add(`${racers} racing creates of one key`, 'one is created', `${winners.length} created`, one);
-    const kept = show(await this.#read('race'));
+    const found = await this.#read('race');
+    const lost = answers.every((answer) => answer === 'unknown' || answer instanceof StoreError);
+    // None may have arrived: that says something of the network, not of the store.
+    if (lost && found === undefined)
+      throw new StoreError('UNAVAILABLE', `No answer told what became of ${racers} puts of one key.`);
+    const kept = show(found);
     const isWinner = possible.some((mine) => show(mine) === kept);
     this.#add(
       'what is read after the race',
