@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aptInstall } from '../../tools/servers/apt.mjs';
 
-const MEMORY_MIB_MAX = 3500;
+const MEMORY_MIB_MAX = process.argv.includes('--large') ? 12_000 : 3500;
 const DEPTH_MAX = 100_000;
 /** In CI two at once; each large one may need all the memory there is. */
 const AT_ONCE = process.argv.includes('--large') ? 1 : 2;
