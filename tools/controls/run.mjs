@@ -4,7 +4,7 @@
 //
 // Usage: node tools/controls/run.mjs [--seeds <n>] [--only <text>] [--jobs <n>]
 // Works on a copy of the files that git knows, under the system's temporary folder. Prints a table in Markdown.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   cpSync,
   mkdirSync,
@@ -31,13 +31,19 @@ const { seeds, only, jobs } = parseArgs({
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'holdfast-controls-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
+/** @type {import('node:child_process').ChildProcess | undefined} */
+let running;
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => {
+    running?.kill();
+    process.exit(130);
+  });
 
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 const built = ['object-store', 'crypto', 'core', 'mvcc', 'sim'];
 copy();
-for (const name of built) build(name);
-const sane = simulate(20);
+for (const name of built) await build(name);
+const sane = await simulate(20);
 if (sane.status !== 0) fail(`The simulator fails with every check in place:\n${sane.stdout}`);
 
 console.log('| check taken out | noticed by | as | after |');
@@ -55,43 +61,39 @@ for (const check of chosen) {
     source.replace(check.find, () => check.replace),
   );
   const pack = check.file.split('/')[1];
-  build(pack);
-  const noticed = bySimulator() ?? byCrashPoints() ?? byTests(check.tests);
+  await build(pack);
+  const noticed = (await bySimulator()) ?? (await byCrashPoints()) ?? (await byTests(check.tests));
   if (!noticed) survivors++;
   console.log(`| ${check.name} | ${noticed ?? '**nothing** | |'} |`);
   writeFileSync(path, source);
-  build(pack);
+  await build(pack);
   const seed = /(\d+) seeds$/.exec(noticed ?? '')?.[1];
-  if (seed && simulate(1, Number(seed)).status !== 0)
+  if (seed && (await simulate(1, Number(seed))).status !== 0)
     fail(`Seed ${seed} fails with every check in place: mend that first.`);
 }
 console.log(`\n${chosen.length} checks taken out, ${chosen.length - survivors} noticed, ${survivors} not.`);
 process.exitCode = survivors === 0 ? 0 : 1;
 
-function bySimulator() {
-  const { stdout, status } = simulate(Number(seeds));
+async function bySimulator() {
+  const { stdout, status } = await simulate(Number(seeds));
   if (status === 0) return undefined;
   const failed = [...stdout.matchAll(/^FAILED seed (\d+): (.*)$/gm)].sort((a, b) => a[1] - b[1])[0];
   return failed ? `simulator | ${words(failed[2])} | ${failed[1]} seeds` : `simulator | no verdict | |`;
 }
 
-function byCrashPoints() {
+async function byCrashPoints() {
   const args = ['packages/sim/dist/crash-points/main.js', '--fail-fast'];
-  const { stdout, status } = spawnSync(process.execPath, args, { cwd: work, encoding: 'utf8', env: quiet() });
+  const { stdout, status } = await node(args);
   if (status === 0) return undefined;
   const failed = /^FAILED (.*)$/m.exec(stdout)?.[1] ?? 'no verdict';
   return `crash points | ${words(failed)} | ${/^(\d+) cases/m.exec(stdout)?.[1] ?? '?'} cases`;
 }
 
-function byTests(tests) {
+async function byTests(tests) {
   if (!tests) return undefined;
   for (const test of tests) {
     const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', test];
-    const { stdout, status } = spawnSync(process.execPath, args, {
-      cwd: work,
-      encoding: 'utf8',
-      env: quiet(),
-    });
+    const { stdout, status } = await node(args);
     const failed = /Tests.*?(\d+) failed/.exec(stdout)?.[1];
     if (status !== 0 && failed) return `\`${test}\` | ${failed} failed tests | `;
   }
@@ -101,12 +103,30 @@ function byTests(tests) {
 function simulate(count, from = 1) {
   const args = ['packages/sim/dist/main.js', '--seeds', String(count), '--from', String(from), '--no-shrink'];
   if (jobs) args.push('--jobs', jobs);
-  return spawnSync(process.execPath, args, { cwd: work, encoding: 'utf8', maxBuffer: 2 ** 30, env: quiet() });
+  return node(args);
 }
 
 /** TypeScript writes its output whatever it says of the types: a check taken out may leave a name unused. */
 function build(name) {
-  spawnSync(process.execPath, [tsc, '-p', join(work, 'packages', name)], { stdio: 'ignore' });
+  return node([tsc, '-p', join(work, 'packages', name)]);
+}
+
+/** @returns {Promise<{ stdout: string, status: number | null }>} */
+function node(args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: work,
+      env: quiet(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    running = child;
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ stdout, status }));
+  });
 }
 
 function copy() {
