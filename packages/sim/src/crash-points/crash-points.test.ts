@@ -8,7 +8,7 @@ test('a commit struck at every call by every fault, beside a rival, is done once
   timeout: 120_000,
 }, async () => {
   let struck = 0;
-  for await (const each of allCases(1)) {
+  for await (const each of allCases(1, 'commit')) {
     if (!each.rival || !NAMES.includes(each.operation.name)) continue;
     const result = await runCase(each);
     expect(result.problems, describeCase(each, result.calls)).toEqual([]);

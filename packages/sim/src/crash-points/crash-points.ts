@@ -171,10 +171,15 @@ async function need<T>(world: World, calling: Promise<Answer<T>>): Promise<T> {
 
 /**
  * All cases with one blow (`depth` 1), and those with a second one at any later call of the same machine (2).
+ * @param only operations with this in their name.
  * @param limitCalls the calls of a run that are struck; later ones are repetitions without end.
  */
-export async function* allCases(depth: 1 | 2, limitCalls = 24): AsyncGenerator<Case, void, undefined> {
-  for (const operation of operations) {
+export async function* allCases(
+  depth: 1 | 2,
+  only = '',
+  limitCalls = 24,
+): AsyncGenerator<Case, void, undefined> {
+  for (const operation of operations.filter(({ name }) => name.includes(only))) {
     for (const rival of [false, true]) {
       for (const asksAgain of [true, false]) {
         for (const dies of [false, true]) {

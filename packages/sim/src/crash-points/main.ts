@@ -7,10 +7,11 @@ const program = new Command('crash-points')
     'Strikes every store call of commits, flushes and closes with every fault, and checks what is left.',
   )
   .addOption(new Option('--depth <n>', 'blows in one run').choices(['1', '2']).default('1'))
+  .option('--only <text>', 'only operations that have this in their name')
   .option('--fail-fast', 'stop at the first failure')
   .showHelpAfterError();
 program.parse();
-const options = program.opts<{ depth: '1' | '2'; failFast?: true }>();
+const options = program.opts<{ depth: '1' | '2'; only?: string; failFast?: true }>();
 const depth = options.depth === '2' ? 2 : 1;
 
 const startedMs = performance.now();
@@ -22,7 +23,7 @@ let stopped = false;
 process.once('SIGINT', () => {
   stopped = true;
 });
-for await (const each of allCases(depth)) {
+for await (const each of allCases(depth, options.only)) {
   if (stopped) break;
   const result = await attempt(each);
   cases++;
