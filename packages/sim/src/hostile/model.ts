@@ -277,6 +277,8 @@ function checkOwn(key: Uint8Array, value: Uint8Array | undefined): void {
   }
   const [kind, name, ...more] = tuple;
   if (kind !== CHECKPOINT && kind !== REQUEST && kind !== SESSION) return;
+  // Nobody can ask for it, and only checkpoints are listed.
+  if (kind !== CHECKPOINT && (typeof name !== 'string' || more.length > 0)) return;
   const found = orNot(() => decodeValue(value)) as Record<string, unknown> | null;
   const isObject = typeof found === 'object' && found !== null;
   expect(isObject && typeof name === 'string' && more.length === 0, 'an entry of the engine that is none');
