@@ -428,6 +428,35 @@ describe('I5: the history of acknowledged transactions equals their version orde
 });
 
 describe('transactions that lose to their own group', () => {
+  test('what one of them returns is what it wrote, also when the group lost its slot and the winner of the two is run again', async () => {
+    const rival = await openTestDatabase(memory);
+    await rival.set('z', 0);
+    let rivals = 0;
+    const contested = await openTestDatabase(
+      wrap(memory, {
+        put: async (key, bytes, options) => {
+          // Just before the group's record arrives, another one takes its slot.
+          if (isLog(key) && rivals++ === 0) await rival.set('z', 1);
+          return memory.put(key, bytes, options);
+        },
+      }),
+    );
+    const [, second] = await Promise.all([
+      contested.transact(async (tx) => {
+        // What the rival changes: this one can't be laid on the new state as it is.
+        await tx.get('z');
+        tx.set('x', 'first');
+      }),
+      contested.transact(async (tx) => {
+        const seen = (await tx.get<string>('x')) ?? 'nothing';
+        tx.set('y', seen);
+        return seen;
+      }),
+    ]);
+    expect(rivals).toBeGreaterThan(1);
+    expect(await db.get('y')).toBe(second);
+  });
+
   test('run again on its writes: a hot counter costs a few records, and every caller gets its own count', async () => {
     const before = db.version;
     const counts = await Promise.all(Array.from({ length: 50 }, () => increment(db)));

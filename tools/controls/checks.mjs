@@ -134,6 +134,7 @@ export const checks = [
     file: committer,
     find: '      group.length = accepted.length;\n      for (const { waiting } of chained.accepted)\n        this.#lose(view, losers, { waiting, error: conflict(waiting.proposal.readVersion) });',
     replace: '',
+    tests: ['test/commit-protocol.test.ts'],
   },
   {
     name: 'a repeated request gets the first result',
