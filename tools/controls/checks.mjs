@@ -177,7 +177,7 @@ export const checks = [
     name: 'records that hold the carry are read by a jump',
     file: 'packages/mvcc/src/advance.ts',
     find: 'const needed = refs.filter((ref) => ref.version > covered);',
-    replace: 'const needed = refs.filter((ref) => ref.version > covered + 1);',
+    replace: 'const needed = refs.filter((ref) => ref.version > covered).slice(1);',
   },
   {
     name: 'the newest of all layers wins',

@@ -84,7 +84,7 @@ export class Client {
   }
 
   async #write(role: WritingRole): Promise<void> {
-    const program = makeProgram(role, this.#ledger.nextId(), this.#random, this.#scenario.keys);
+    const program = makeProgram(role, this.#ledger.nextId(), this.#random, this.#scenario);
     const request = this.#nameRequest(program.id);
     const deed = this.#ledger.begin(program, this.name, request, this.#world.stamp());
     const pauseMs = this.#random.chance(0.2) ? this.#random.between(1, 3_000) : 0;

@@ -5,7 +5,7 @@
 import type { Transaction as EngineTransaction } from '@holdfast/mvcc';
 import type { Operation } from '../check/history.js';
 import type { Random } from '../world/random.js';
-import type { Role } from '../world/scenario.js';
+import type { Role, Scenario } from '../world/scenario.js';
 
 export const BALANCE = 100;
 export const ACCOUNTS = 6;
@@ -31,10 +31,18 @@ export interface Program {
 
 export type WritingRole = 'lists' | 'registers' | 'transfers' | 'claims' | 'slots' | 'adds' | 'large';
 
-export function makeProgram(role: WritingRole, id: number, random: Random, keys: number): Program {
+/** What of a scenario programs depend on. */
+export type ProgramSettings = Pick<Scenario, 'keys' | 'padBytes'>;
+
+export function makeProgram(
+  role: WritingRole,
+  id: number,
+  random: Random,
+  { keys, padBytes }: ProgramSettings,
+): Program {
   switch (role) {
     case 'lists':
-      return listProgram(id, random, keys);
+      return listProgram(id, random, keys, padBytes);
     case 'registers':
       return registerProgram(id, random, keys);
     case 'transfers':
@@ -104,7 +112,7 @@ function transfer(id: number, random: Random): Program {
   return marked(id, 'transfers', write, { from, to, amount });
 }
 
-function listProgram(id: number, random: Random, keys: number): Program {
+function listProgram(id: number, random: Random, keys: number, padBytes: number): Program {
   const steps = Array.from({ length: 1 + random.below(4) }, (_, i) => ({
     key: random.below(keys),
     element: random.chance(0.6) ? id * 8 + i : undefined,
@@ -124,6 +132,7 @@ function listProgram(id: number, random: Random, keys: number): Program {
         if (element === undefined) continue;
         tx.set(['list', key], [...elements, element]);
         operations.push({ op: 'append', key: `list ${key}`, element });
+        if (padBytes > 0) tx.set(['pad', id % 5], 'x'.repeat(padBytes));
       }
       return { operations, wrote: steps.some(({ element }) => element !== undefined) };
     },

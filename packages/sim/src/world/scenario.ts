@@ -50,6 +50,8 @@ export interface Scenario {
   readonly thinkMs: number;
   readonly latency: Latency;
   readonly badClocks: boolean;
+  /** What each list transaction writes besides: with thousands of bytes, records hold their carry in other ones. */
+  readonly padBytes: number;
   /** The store answers some reads with something else than what it has. */
   readonly lies: boolean;
   readonly callFaults: Partial<Record<CallFault | Lie, number>>;
@@ -103,6 +105,7 @@ export function scenarioOf(seed: number): Scenario {
       { fastMs: 5, usualMs: 300 },
     ]),
     badClocks: random.chance(0.5),
+    padBytes: random.pick([0, 0, 3_000]),
     lies,
     callFaults,
     worldFaults,
