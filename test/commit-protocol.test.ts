@@ -84,6 +84,24 @@ describe('I2: a record names its parent', () => {
   });
 });
 
+test('I2: a record that holds the tail is the one that the newest record names, not another one of its number', async () => {
+  const other = new MemoryStore();
+  for (const [key, bytes] of memory.objects()) await other.put(key, bytes);
+  const branch = await openTestDatabase(other);
+  const held = async (database: Database, value: string): Promise<number> => {
+    const { version } = await database.set('held', value.repeat(40_000));
+    await seed(database, 3);
+    return version;
+  };
+  const version = await held(db, 'a');
+  expect(await held(branch, 'b')).toBe(version);
+  // The one after it carries all of it, and is named by those that follow.
+  const name = recordName(version + 1);
+  expect(db.stats().tailHolders).toBe(1);
+  await memory.put(name, other.objects().get(name)!);
+  await expectCode(openTestDatabase(memory), 'FORK');
+});
+
 test('I2: a jump after a long pause notices another history where the trees overlap', async () => {
   const clock = new ManualClock();
   const sleeper = await openTestDatabase(memory, { clock });

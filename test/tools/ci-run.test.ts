@@ -48,6 +48,7 @@ function start(special = ''): { child: ChildProcess; lines: () => string[] } {
 all="$*"
 case "$all" in
 ${special}
+"run test:model") echo '1 passed, 0 failed' ;;
 *--outputFile.json=*) echo '${vitestReport(3, 0)}' > "\${all##*--outputFile.json=}" ;;
 esac
 `;
@@ -69,12 +70,13 @@ async function run(special?: string): Promise<{ code: number | null; lines: stri
   return { code, lines: lines() };
 }
 
-/** How many legs count as one each: install, check, publish, servers, legs. */
-const plainLegs = 5;
+/** How many legs count as one each: install, check, publish, sim, servers, legs; and the model, as `npm` has it here. */
+const plainLegs = 7;
 /** How many legs vitest reports on. */
-const vitestLegs = Object.keys(
-  (JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { scripts: object }).scripts,
-).filter((name) => /^test(:|$)/.test(name)).length;
+const vitestLegs = Object.entries(
+  (JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { scripts: Record<string, string> })
+    .scripts,
+).filter(([name, script]) => /^test(:|$)/.test(name) && script.includes('vitest')).length;
 
 describe('.ci/run', () => {
   test('adds the legs up and leaves no file behind', async () => {
