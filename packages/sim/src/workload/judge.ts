@@ -47,7 +47,7 @@ export function judge(
   judgeClaims(ledger, state, verdict);
   judgeSlots(scenario, state, verdict);
   judgeAdds(state, verdict);
-  judgeLarge(ledger, state, verdict);
+  judgeLarge(state, verdict);
   judgeRequests(ledger, state, verdict);
   for (const { kind, message } of checkChain(objects).problems)
     verdict.anomalies.push(`chain, ${kind}: ${message}`);
@@ -155,7 +155,7 @@ function judgeAdds(state: FinalState, verdict: Verdict): void {
     verdict.doubled.push(`The counters come to ${sum}; ${marks} additions are in the state.`);
 }
 
-function judgeLarge(ledger: Ledger, state: FinalState, verdict: Verdict): void {
+function judgeLarge(state: FinalState, verdict: Verdict): void {
   const marks = new Set(
     (state.get('mark') ?? []).filter(({ key }) => key[1] === 'large').map(({ key }) => key[2]),
   );
@@ -170,7 +170,6 @@ function judgeLarge(ledger: Ledger, state: FinalState, verdict: Verdict): void {
   for (const id of marks)
     if (found.get(id) !== 3)
       verdict.anomalies.push(`large ${String(id)} has ${found.get(id) ?? 0} of its 3 values.`);
-  void ledger;
 }
 
 /** Each request took effect once or never, and was answered in one way only. */

@@ -201,8 +201,8 @@ export class SimConnection implements ObjectStore {
           return;
         }
         const applied = call.apply();
-        const honest = isLie(fault) ? applied.then((result) => call.lie!(result, fault, random)) : applied;
-        honest.then(
+        const said = isLie(fault) ? applied.then((result) => call.lie!(result, fault, random)) : applied;
+        said.then(
           (result) => {
             if (!answered) world.log('store', `${what} (${fault}) -> ${call.says(result)}`);
             answered?.(result);
