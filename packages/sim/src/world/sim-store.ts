@@ -168,6 +168,7 @@ export class SimConnection implements ObjectStore {
     let thereMs = this.#legMs(random, call.bytes);
     const backMs = this.#legMs(random, 0);
     const extra = random.fraction();
+    const pauseMs = PAUSE_MS.from + extra * (PAUSE_MS.to - PAUSE_MS.from);
     const answer = (delayMs: number, run: () => void): void => {
       world.after(delayMs, () => machine.deliver(run));
     };
@@ -182,7 +183,7 @@ export class SimConnection implements ObjectStore {
         world.log(machine.name, `${what} -> ${call.says(result)}`);
         if (fault === 'crash-on-answer') machine.crash(fault);
         else if (fault === 'pause-on-answer') {
-          machine.pause(PAUSE_MS.from + extra * (PAUSE_MS.to - PAUSE_MS.from));
+          machine.pause(pauseMs);
           machine.deliver(() => resolve(result));
         } else resolve(result);
       });
@@ -217,12 +218,10 @@ export class SimConnection implements ObjectStore {
       case 'crash-before-send':
         machine.crash(fault);
         return;
-      case 'pause-before-send': {
-        const pauseMs = PAUSE_MS.from + extra * (PAUSE_MS.to - PAUSE_MS.from);
+      case 'pause-before-send':
         machine.pause(pauseMs);
         arrive(pauseMs + thereMs, (result) => succeed(result, backMs));
         return;
-      }
       case 'crash-after-send':
         arrive(thereMs);
         // At the next event, not now: its code has not got the promise of this call yet.
