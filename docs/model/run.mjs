@@ -72,17 +72,18 @@ const configurations = {
   },
 };
 
+/** One version more. */
+function larger({ defines, run }) {
+  return {
+    about: 'as in CI, with one version more: complete',
+    defines: { ...defines, V: defines.V + 1 },
+    run,
+  };
+}
+
 const large = {
-  'collector-two-writers': {
-    about: 'as in CI, with one version more: complete',
-    defines: { CALLS: 2, V: 5, OTHERS_MAX: 1, ...collector },
-    run: 'run Writer(0, 1, 0); run Writer(1, 2, 0);',
-  },
-  reader: {
-    about: 'as in CI, with one version more: complete',
-    defines: { CALLS: 1, V: 5, OTHERS_MAX: 2, ...collector },
-    run: 'run Writer(0, 1, 0); run Reader(1, true);',
-  },
+  'collector-two-writers': larger(configurations['collector-two-writers']),
+  reader: larger(configurations.reader),
   'three-writers': {
     about: 'three writers, the collector twice, all their late copies: bitstate',
     defines: { CALLS: 3, V: 6, OTHERS_MAX: 1, FLOORS_MAX: 2 },
