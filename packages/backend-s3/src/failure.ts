@@ -135,6 +135,8 @@ function advice(code: StoreErrorCode, failure: Failure, credentialsHint: string)
       if (failure.status === 301) return 'The bucket is in another region: give that as the region.';
       if (failure.status === 501) return 'The store does not implement this.';
       return 'The store refuses this call for good.';
+    case 'TOO_LARGE':
+      return 'The store sends more than there can be: check that it is the right endpoint and bucket.';
     case 'UNKNOWN_OUTCOME':
       return 'Whether it took effect is not known: read it back.';
     case 'UNAVAILABLE':

@@ -28,6 +28,8 @@ export interface HoldfastErrorOptions {
   readonly retryable?: boolean;
   /** The call's writes may have taken effect. */
   readonly maybeCommitted?: boolean;
+  /** Of FORK and ROLLBACK: what shows it, for anyone to check. */
+  readonly evidence?: Uint8Array | undefined;
 }
 
 const RETRYABLE: ReadonlySet<HoldfastErrorCode> = new Set([
@@ -42,6 +44,7 @@ export class HoldfastError extends Error {
   readonly code: HoldfastErrorCode;
   readonly retryable: boolean;
   readonly maybeCommitted: boolean;
+  readonly evidence: Uint8Array | undefined;
 
   constructor(code: HoldfastErrorCode, message: string, options: HoldfastErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -49,6 +52,7 @@ export class HoldfastError extends Error {
     this.code = code;
     this.retryable = options.retryable ?? RETRYABLE.has(code);
     this.maybeCommitted = options.maybeCommitted ?? false;
+    this.evidence = options.evidence;
   }
 }
 

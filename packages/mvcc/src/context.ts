@@ -2,6 +2,7 @@
 import { type BlockCache, HoldfastError, type SegmentDeps } from '@holdfast/core';
 import { type Clock, type ObjectStore, type RandomBytes, StoreError } from '@holdfast/object-store';
 import type { DatabaseSealing } from './database-sealing.js';
+import type { Lifetime } from './lifetime.js';
 
 /** What an open database tells whoever listens. */
 export type DatabaseEvent =
@@ -22,6 +23,7 @@ export interface Context {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly emit: (event: DatabaseEvent) => void;
+  readonly lifetime: Lifetime;
 }
 
 /** A store whose reads fail in the engine's words, for those who know none of them. */

@@ -104,7 +104,6 @@ export class Database implements AsyncDisposable {
   readonly #readOnly: boolean;
   readonly #maintenance: 'auto' | 'manual';
   readonly #traffic: Traffic;
-  #closed = false;
 
   /** Made by `openDatabase()`. */
   constructor(parts: { context: Context; log: Log; tip: Tip; traffic: Traffic }, options: OpenOptions) {
@@ -412,8 +411,7 @@ export class Database implements AsyncDisposable {
 
   /** Waits for commits and flushes that are under way; after that every call fails with CLOSED. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    this.#context.lifetime.close();
     await this.#flusher.idle();
     await this.#committer.close();
     await this.#context.store.close?.();
@@ -424,8 +422,7 @@ export class Database implements AsyncDisposable {
   }
 
   #checkOpen(): void {
-    if (this.#closed)
-      throw new HoldfastError('CLOSED', 'This database was closed. Nothing was done; open it again.');
+    this.#context.lifetime.check();
   }
 
   #checkWritable(): void {

@@ -34,6 +34,7 @@ import {
 import { jump } from './advance.js';
 import { type Context, type DatabaseEvent, fromStoreError, readingInWords } from './context.js';
 import { type DatabaseKey, DatabaseSealing } from './database-sealing.js';
+import { Lifetime } from './lifetime.js';
 import { Log, newestRecord } from './log.js';
 import { openRecordKeyring } from './record-keyring.js';
 import { instant, Tip } from './tip.js';
@@ -107,6 +108,7 @@ export async function openParts(store: ObjectStore, options: OpenOptions): Promi
       clock,
       random: options.random ?? systemRandom,
       emit: (event) => onEvent?.(event),
+      lifetime: new Lifetime(),
     };
     const log = new Log(context);
     const view: View = await jump(context, log, await openRecord(sealing, header), undefined, { signal });

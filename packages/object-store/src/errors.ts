@@ -6,6 +6,8 @@ export type StoreErrorCode =
   | 'DENIED'
   /** The store refuses the call for good: no such bucket, a name it can't hold, a read-only or full disk. */
   | 'INVALID'
+  /** The answer is longer than the caller takes (`maxBytes`), or a listing does not end. */
+  | 'TOO_LARGE'
   /** A write was sent and no answer tells whether it took effect: read the object back. */
   | 'UNKNOWN_OUTCOME';
 

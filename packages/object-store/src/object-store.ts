@@ -56,6 +56,12 @@ export interface GetOptions extends CallOptions {
    * object is shorter than that.
    */
   readonly range?: { readonly offset: number; readonly length: number } | undefined;
+  /**
+   * The most bytes that the caller takes. A longer answer (a longer object, or with `range` a longer range) is
+   * `TOO_LARGE`, and the adapter stops taking it there, whatever length the store has announced. Without it, a
+   * call with `range` takes `range.length` bytes, and one without takes all there is.
+   */
+  readonly maxBytes?: number | undefined;
 }
 
 export interface PutOptions extends CallOptions {
