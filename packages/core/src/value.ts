@@ -17,6 +17,7 @@
  * - Hostile bytes meet `checkMessage` before msgpackr, so lengths are real, nesting is bounded, and no extension
  *   runs but those of the table.
  */
+import { isUint8Array } from '@holdfast/crypto';
 import { addExtension, Packr, RESET_BUFFER_MODE } from 'msgpackr/index-no-eval';
 import { corrupt, HoldfastError } from './errors.js';
 import { admitValue } from './value-admit.js';
@@ -80,7 +81,7 @@ const packr = new Packr({
  * @throws HoldfastError LIMIT_EXCEEDED over MAX_VALUE_BYTES or MAX_VALUE_DEPTH.
  */
 export function encodeValue(value: unknown): Uint8Array {
-  const raw = value instanceof Uint8Array;
+  const raw = isUint8Array(value);
   let body: Uint8Array;
   if (raw) body = value;
   else if (value === undefined)
@@ -115,6 +116,8 @@ export function decodeValue(bytes: Uint8Array, object = 'a value'): unknown {
   if (kind === RAW) return new Uint8Array(bytes.subarray(1));
   if (kind !== MESSAGE)
     throw corrupt(object, `expected a first byte of 0 or 1, found ${kind === undefined ? 'no byte' : kind}`);
+  if (bytes.length > MAX_VALUE_BYTES)
+    throw corrupt(object, `expected at most ${MAX_VALUE_BYTES} bytes, found ${bytes.length}`);
   // A view of its own, not a Buffer's: msgpackr leaves a property on what it reads, and copies by its class.
   const message = new Uint8Array(bytes.buffer, bytes.byteOffset + 1, bytes.length - 1);
   // A tag's array may stand in the innermost container.
