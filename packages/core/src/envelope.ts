@@ -97,7 +97,7 @@ export async function newCipher(
   parent?: Uint8Array,
 ): Promise<{ cipher: ObjectCipher; envelope: Envelope }> {
   const { provider, suite, databaseId, currentEpoch: epoch } = sealing;
-  const epochKey = await sealing.epochKey(epoch);
+  const epochKey = await epochKeyFor(sealing, epoch, 'a new object', undefined);
   const salt = await hedgedSalt(provider, epochKey, sealing.random(32), objectId, plaintextHash);
   const cipher = await createObjectCipher(
     provider,

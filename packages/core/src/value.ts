@@ -111,13 +111,13 @@ export function encodeValue(value: unknown): Uint8Array {
  * @throws HoldfastError CORRUPT for bytes that are no value.
  */
 export function decodeValue(bytes: Uint8Array, object = 'a value'): unknown {
+  if (bytes.length > MAX_VALUE_BYTES)
+    throw corrupt(object, `expected at most ${MAX_VALUE_BYTES} bytes, found ${bytes.length}`);
   const kind = bytes[0];
   // Not `slice`: a Buffer's would be a view.
   if (kind === RAW) return new Uint8Array(bytes.subarray(1));
   if (kind !== MESSAGE)
     throw corrupt(object, `expected a first byte of 0 or 1, found ${kind === undefined ? 'no byte' : kind}`);
-  if (bytes.length > MAX_VALUE_BYTES)
-    throw corrupt(object, `expected at most ${MAX_VALUE_BYTES} bytes, found ${bytes.length}`);
   // A view of its own, not a Buffer's: msgpackr leaves a property on what it reads, and copies by its class.
   const message = new Uint8Array(bytes.buffer, bytes.byteOffset + 1, bytes.length - 1);
   // A tag's array may stand in the innermost container.
