@@ -11,6 +11,7 @@ export {
   CompactRange,
   compactRangeLength,
   consistencyProof,
+  continuationSizes,
   HASH_BYTES,
   inclusionProof,
   leafHash,
@@ -18,6 +19,7 @@ export {
   nodeHash,
   type Sha256,
   sharedSubtreesAgree,
+  standsIn,
   verifyConsistency,
   verifyInclusion,
 } from './merkle.js';
