@@ -16,6 +16,7 @@ export type {
   Check,
   Checkpoint,
   Codec,
+  Damage,
   Database,
   DatabaseEvent,
   Difference,
@@ -29,6 +30,7 @@ export type {
   Range,
   ReadOptions,
   RequestId,
+  Salvage,
   SessionRequest,
   Snapshot,
   StandardSchema,
@@ -58,4 +60,4 @@ export {
   type TrafficCounts,
 } from '@holdfast/object-store';
 export { type Location, type LocationOptions, resolveLocation } from './locations.js';
-export { type OpenOptions, open } from './open.js';
+export { findReadable, type OpenOptions, open, type SalvageOptions } from './open.js';
