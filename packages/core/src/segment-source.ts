@@ -61,7 +61,7 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
   }
 
   meta(o: CallOptions | undefined): Promise<SegmentMeta> {
-    return this.cache.load(this.#cacheKey, () => this.fetchMeta(o), o?.signal);
+    return this.cache.load(this.#cacheKey, (signal) => this.fetchMeta({ ...o, signal }), o?.signal);
   }
 
   /** From the store, whatever is cached. */
@@ -130,7 +130,11 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     const chunk = meta.blockChunk(i);
     return this.cache.load(
       this.#blockKey(meta, i),
-      async () => this.openBlock(meta, i, await this.fetchChunks(meta.table, chunk, chunk + 1, o), o),
+      async (signal) => {
+        const shared = { ...o, signal };
+        const sealed = await this.fetchChunks(meta.table, chunk, chunk + 1, shared);
+        return this.openBlock(meta, i, sealed, shared);
+      },
       o?.signal,
     );
   }
@@ -178,11 +182,14 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     o: CallOptions | undefined,
   ): Promise<Uint8Array> {
     const end = this.checkPieces(meta, i, length, first);
-    const load = async (): Promise<Uint8Array> =>
-      this.openValue(meta, first, end, length, await this.fetchChunks(meta.table, first, end, o), first, o);
+    const load = async (signal: AbortSignal | undefined): Promise<Uint8Array> => {
+      const shared = { ...o, signal };
+      const sealed = await this.fetchChunks(meta.table, first, end, shared);
+      return this.openValue(meta, first, end, length, sealed, first, shared);
+    };
     return length <= this.cache.maxBytes * CACHED_VALUE_SHARE
       ? this.cache.load(this.#chunkKey(first), load, o?.signal)
-      : load();
+      : load(o?.signal);
   }
 
   /**
