@@ -59,5 +59,6 @@ export {
   Traffic,
   type TrafficCounts,
 } from '@holdfast/object-store';
-export { type Location, type LocationOptions, resolveLocation } from './locations.js';
+export { type LocationFactory, type LocationOptions, registerLocation } from './location-registry.js';
+export { type Location, resolveLocation } from './locations.js';
 export { findReadable, type OpenOptions, open, type SalvageOptions } from './open.js';

@@ -1,3 +1,5 @@
+// `AsyncDisposable`, for readers of these types whose `lib` does not have it.
+/// <reference lib="esnext.disposable" preserve="true" />
 export { AtomicOperation, type AtomicResult, type Check } from './atomic.js';
 export type { Budget } from './budget.js';
 export type { Checkpoint } from './checkpoints.js';
