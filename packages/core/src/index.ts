@@ -22,6 +22,7 @@ export {
   CompactRange,
   compactRangeLength,
   consistencyProof,
+  continuationSizes,
   HASH_BYTES,
   inclusionProof,
   leafHash,
@@ -29,6 +30,7 @@ export {
   nodeHash,
   type Sha256,
   sharedSubtreesAgree,
+  standsIn,
   verifyConsistency,
   verifyInclusion,
 } from './merkle.js';

@@ -18,8 +18,8 @@
  *   runs but those of the table.
  */
 import { isUint8Array } from '@holdfast/crypto';
-import { addExtension, Packr, RESET_BUFFER_MODE } from 'msgpackr/index-no-eval';
 import { corrupt, HoldfastError } from './errors.js';
+import { addExtension, Packr, RESET_BUFFER_MODE } from './msgpackr.js';
 import { admitValue } from './value-admit.js';
 import { checkMessage } from './value-message.js';
 import { Tagged, untag } from './value-tag.js';
