@@ -21,6 +21,7 @@ export type {
 } from './object-store.js';
 export { onAbort } from './on-abort.js';
 export { type Prices, prices } from './prices.js';
+export { printable } from './printable.js';
 export { type ProbeCheck, type ProbeOptions, type ProbeReport, probe } from './probe.js';
 export { randomHex, systemRandom } from './random.js';
 export { type CostEstimate, estimateCost, Traffic, type TrafficCounts } from './traffic.js';
