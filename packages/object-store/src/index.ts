@@ -22,7 +22,15 @@ export type {
 export { onAbort } from './on-abort.js';
 export { type Prices, prices } from './prices.js';
 export { printable } from './printable.js';
-export { type ProbeCheck, type ProbeOptions, type ProbeReport, probe } from './probe.js';
+export { type ProbeOptions, probe } from './probe.js';
+export { isProbeObject } from './probe-objects.js';
+export {
+  type ProbeCheck,
+  type ProbeKind,
+  type ProbeLeftover,
+  type ProbeReport,
+  unsafeInWords,
+} from './probe-report.js';
 export { randomHex, systemRandom } from './random.js';
 export { type CostEstimate, estimateCost, Traffic, type TrafficCounts } from './traffic.js';
 export { type HedgeOptions, withHedge } from './with-hedge.js';
