@@ -6,8 +6,11 @@ import type { PutObjectCommand } from '@aws-sdk/client-s3';
 import { StoreError } from '@holdfast/object-store';
 import { takeBody } from './take-body.js';
 
-/** A thousand keys of 1,024 bytes, percent-encoded, with all that S3 tells of each, are less than half of it. */
-export const answerBytesMax: number = 8 * 1024 * 1024;
+/**
+ * A thousand keys of 1,024 bytes, percent-encoded, with all that S3 tells of each, are less. To take an answer apart
+ * costs the SDK many times its length.
+ */
+export const answerBytesMax: number = 4 * 1024 * 1024;
 
 /** Those of S3 have less than 1 KiB. */
 export const errorBytesMax: number = 64 * 1024;
