@@ -85,6 +85,8 @@ describe('FileStore', () => {
     ['a/./b', '".'],
     ['.tmp/a', 'unfinished'],
     ['.tmp', 'unfinished'],
+    ['.TMP/a', 'unfinished'],
+    ['.tmp-holdfast/a', 'unfinished'],
     ['a\0b', 'NUL'],
     ['a\ud800b', 'Unicode'],
     ['x'.repeat(256), '255'],

@@ -97,23 +97,44 @@ describe('a link in the place of a folder', () => {
     });
   }
 
-  test('.tmp: no put goes through it, and no sweep', async () => {
+  test('.tmp: nothing goes through it, and no sweep; another folder serves', async () => {
     const victim = await victimFolder();
     await store.put('log/1', bytes);
+    await rm(join(root, '.tmp'), { recursive: true });
+    await symlink(victim, join(root, '.tmp'));
     for (const opened of [store, new FileStore(root)]) {
-      await rm(join(root, '.tmp'), { recursive: true, force: true });
-      await symlink(victim, join(root, '.tmp'));
-      for (const options of [{}, { ifAbsent: true as const }])
-        await expect(opened.put('log/2', bytes, options)).rejects.toMatchObject({
-          code: 'INVALID',
-          message: expect.stringContaining('.tmp is a symbolic link'),
-        });
+      expect(await opened.put('log/2', bytes)).toHaveProperty('etag');
+      expect(await opened.put('log/2', bytes, { ifAbsent: true })).toEqual({ occupied: true });
       await opened.close();
     }
     expect(await readdir(victim)).toHaveLength(4);
-    // It holds no objects, so it is in no reader's way.
+    expect(await keys('')).toEqual(['log/1', 'log/2']);
+    expect(await readdir(join(root, '.tmp-holdfast'))).toEqual([]);
+
+    await rm(join(root, '.tmp-holdfast'), { recursive: true });
+    await symlink(victim, join(root, '.tmp-holdfast'));
+    for (const opened of [store, new FileStore(root)]) {
+      await expect(opened.put('log/3', bytes)).rejects.toMatchObject({
+        code: 'INVALID',
+        message: expect.stringContaining('.tmp is a symbolic link'),
+      });
+      await opened.close();
+    }
+    expect(await readdir(victim)).toHaveLength(4);
+    // They hold no objects, so they are in no reader's way.
     expect((await store.get('log/1'))?.bytes).toEqual(bytes);
-    expect(await keys('')).toEqual(['log/1']);
+    expect(await keys('')).toEqual(['log/1', 'log/2']);
+  });
+
+  test('a file that is called .tmp, and a foreign folder of that name, stay as they are', async () => {
+    await mkdir(root);
+    await writeFile(join(root, '.tmp'), 'notes');
+    expect(await store.put('a', bytes)).toHaveProperty('etag');
+    expect(await readFile(join(root, '.tmp'), 'utf8')).toBe('notes');
+    await rm(join(root, '.tmp'));
+    await mkdir(join(root, '.tmp', 'drafts'), { recursive: true });
+    await new FileStore(root).put('b', bytes);
+    expect(await readdir(join(root, '.tmp'))).toEqual(['drafts']);
   });
 
   test('one that leads nowhere, round in a circle, or to a file is no better', async () => {
