@@ -47,6 +47,11 @@ describe('the error table, for get, put, delete and list', () => {
     ['400', answered(400, 'InvalidRequest'), same('INVALID')],
     ['404 NoSuchBucket', answered(404, 'NoSuchBucket'), same('INVALID')],
     ['501', answered(501, 'NotImplemented'), same('INVALID')],
+    [
+      'an answer that nothing here can read',
+      Object.assign(new ReferenceError('DOMParser is not defined'), { $metadata: { httpStatusCode: 200 } }),
+      ['INVALID', 'UNKNOWN_OUTCOME', 'UNKNOWN_OUTCOME', 'INVALID'],
+    ],
   ])('%s', (_, error, expected) => {
     expect(codes(error)).toEqual(expected);
   });
