@@ -1,6 +1,20 @@
 /** The `holdfast` command as users meet it: the built program, in a process of its own, on a folder. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,11 +38,16 @@ interface Result {
   readonly err: string;
 }
 
-function start(args: readonly string[], env: Record<string, string | undefined> = {}): ChildProcess {
+function start(
+  args: readonly string[],
+  env: Record<string, string | undefined> = {},
+  stdio: ('pipe' | number)[] = ['pipe', 'pipe', 'pipe'],
+): ChildProcess {
   const clean = { PATH: process.env.PATH, HOME: process.env.HOME };
   return spawn(process.execPath, [program, ...args], {
     cwd: folder,
     env: { ...clean, HOLDFAST_KEY: key, ...env },
+    stdio,
   });
 }
 
@@ -41,13 +60,13 @@ function end(child: ChildProcess, input?: string | Uint8Array): Promise<Result> 
 function outcome(child: ChildProcess): Promise<Result> {
   let out = '';
   let err = '';
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     out += text;
   });
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     err += text;
   });
-  child.stdin!.on('error', () => {});
+  child.stdin?.on('error', () => {});
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, out, err }));
@@ -59,6 +78,20 @@ const run = (
   env?: Record<string, string | undefined>,
   input?: string | Uint8Array,
 ) => end(start(args, env), input);
+
+/** With one of the standard streams on a file or folder. */
+async function runOn(stream: 0 | 1 | 2, path: string, ...args: string[]): Promise<Result> {
+  const fd = openSync(path, stream === 0 ? 'r' : 'w');
+  const stdio: ('pipe' | number)[] = ['pipe', 'pipe', 'pipe'];
+  stdio[stream] = fd;
+  try {
+    const child = start(args, {}, stdio);
+    child.stdin?.end();
+    return await outcome(child);
+  } finally {
+    closeSync(fd);
+  }
+}
 
 /** The exit code and standard output. */
 async function answer(...args: string[]): Promise<[number | null, string]> {
@@ -240,6 +273,205 @@ describe('a mistake', () => {
     ]);
     flip(newest!);
     expect(await run(['get', 'file:./bent', 'k'])).toMatchObject({ code: 5, out: '' });
+  });
+});
+
+describe('a machine that will not read or write', () => {
+  const at = 'file:./machine';
+  beforeAll(async () => {
+    expect((await run(['init', at])).code).toBe(0);
+    expect((await run(['set', at, 'k', '1'])).code).toBe(0);
+  });
+
+  const full = '/dev/full';
+  test.runIf(existsSync(full)).each<[string, string[]]>([
+    ['list', ['list', at]],
+    ['get --raw', ['get', at, 't', '--raw']],
+    ['export', ['export', at]],
+    ['--help', ['--help']],
+    ['the help of a command', ['get', '--help']],
+    ['--version', ['--version']],
+  ])('a full disk under %s is said, with an exit code of its own', async (_, args) => {
+    if (args.includes('--raw')) await run(['set', at, 't', 'x', '--text']);
+    const { code, err } = await runOn(1, full, ...args);
+    expect([code, err]).toEqual([
+      74,
+      expect.stringContaining("Can't write to standard output: the disk is full"),
+    ]);
+    expect(err).not.toMatch(/bug|^ {4}at /m);
+  });
+
+  test.runIf(existsSync(full))(
+    'a full disk under the answer to a write: the write is said to be done',
+    async () => {
+      const { code, err } = await runOn(1, full, 'set', at, 'k', '2', '--json');
+      const { error } = JSON.parse(err) as { error: { code: string; message: string } };
+      expect([code, error.code, error.message]).toEqual([
+        74,
+        'IO',
+        expect.stringMatching(/The change itself was made\.$/),
+      ]);
+      expect(await answer('get', at, 'k')).toEqual([0, '2\n']);
+    },
+  );
+
+  test.runIf(existsSync(full))('a standard error that can not be written changes no exit code', async () => {
+    expect(await runOn(2, full, 'get', at, 'nope')).toMatchObject({ code: 1 });
+    expect(await runOn(2, full, 'get', 'file:./nothing', 'k')).toMatchObject({ code: 3 });
+  });
+
+  test.each([[['set', at, 'k', '-']], [['set', at, 'k', '-', '--bytes']], [['import', at, '-']]])(
+    'a folder as standard input of %j is not an empty file',
+    async (args) => {
+      const { code, err } = await runOn(0, folder, ...args);
+      expect([code, err]).toEqual([2, expect.stringContaining("Can't read standard input: it is a folder.")]);
+    },
+  );
+
+  const broken = '/proc/self/mem';
+  test
+    .runIf(existsSync(broken))
+    .each([
+      [['import', at, broken]],
+      [['set', at, 'k', '--file', broken]],
+      [['get', at, 'k', '--key-file', broken]],
+    ])('a file that fails when it is read: %j', async (args) => {
+    const { code, err } = await run(args);
+    expect([code, err]).toEqual([
+      74,
+      expect.stringMatching(/Can't read .*\/proc\/self\/mem: the device failed/),
+    ]);
+  });
+
+  test.each<[string, string[]]>([
+    ['get', ['get', at, 'k', '--key-file', '.']],
+    ['set', ['set', at, 'k', '--file', 'no/file']],
+    ['import', ['import', at, '.']],
+    ['import --rejects', ['import', at, '-', '--rejects', 'no/file']],
+    ['export', ['export', at, 'no/file']],
+    ['export over a folder', ['export', at, '.', '--force']],
+    ['keygen', ['keygen', '--out', 'no/file']],
+  ])('a name that can not be meant for %s is bad usage', async (_, args) => {
+    const { code, err } = await run(args);
+    expect(code).toBe(2);
+    expect(err).not.toMatch(/E[A-Z]{4,}|^ {4}at /m);
+  });
+
+  test('a standard input that is not UTF-8 is told, an argument too', async () => {
+    const value = await run(['set', at, 'k', '-', '--text'], {}, Uint8Array.of(0xff));
+    expect([value.code, value.err]).toEqual([2, expect.stringContaining('Expected UTF-8 text')]);
+    const argument = await run(['set', at, 'a\ufffd', '1']);
+    expect([argument.code, argument.err]).toEqual([
+      2,
+      expect.stringContaining('Expected arguments in UTF-8'),
+    ]);
+    // What was stored by other means can still be named, as it is printed.
+    await run(['set', at, '["a\\ufffd"]', '1']);
+    expect((await answer('list', at, '--keys-only'))[1]).toContain('["a\\ufffd"]\n');
+  });
+
+  test("an answer that nobody reads keeps the command's exit code", async () => {
+    expect((await run(['init', 'file:./unread'])).code).toBe(0);
+    for (const n of ['1', '2']) await run(['set', 'file:./unread', 'k', n]);
+    const log = join(folder, 'unread', 'log');
+    const path = join(log, readdirSync(log).sort()[1]!);
+    chmodSync(path, 0o600);
+    writeFileSync(path, 'not a record');
+    const child = start(['verify', 'file:./unread', '--json']);
+    child.stdout!.destroy();
+    expect(await outcome(child)).toMatchObject({ code: 1, err: '' });
+    // More than is held back: the reader is missed before the command has ended.
+    const many = start(['import', 'file:./unread', '-', '--json']);
+    many.stdout!.destroy();
+    expect(await end(many, 'no JSON at all\n'.repeat(1000))).toMatchObject({ code: 1, err: '' });
+  });
+});
+
+describe('a store that would drive the terminal', () => {
+  // Clear, retitle, a bell, a new line, C1's CSI, a right-to-left override.
+  const hostile = '\u001b[2J\u001b]0;owned\u0007\r\nAll good. Enter your key:\u009b31m\u202e';
+  const controls = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
+  /** Line ends of ours apart. */
+  const drives = (text: string) => controls.test(text.replace(/\t|\n(?=.|$)/g, ''));
+  const oneLine = (text: string) => text.split('\n').length === 2;
+
+  test.each([[[]], [['--json']]])('in its error messages %j', async (json) => {
+    const body = `<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>${hostile}</Message></Error>`;
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(403, { 'content-type': 'application/xml' }).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+    const args = ['get', `minio://127.0.0.1:${port}/b/p?tls=0`, 'x', ...json];
+    const { code, err } = await run(args, env);
+    const debug = await run(args, { ...env, HOLDFAST_DEBUG: '1' });
+    server.close();
+    expect([code, drives(err), oneLine(err)]).toEqual([4, false, true]);
+    expect(err).toContain('\\u001b[2J');
+    expect(drives(debug.err)).toBe(false);
+  });
+
+  test('in the names of its objects', async () => {
+    const name = '\u001b]0;owned\u0007\u009b2J\u202e';
+    mkdirSync(join(folder, 'foreign', name), { recursive: true });
+    writeFileSync(join(folder, 'foreign', name, 'x'), '');
+    const [used, probed] = await Promise.all([
+      run(['init', 'file:./foreign']),
+      run(['init', 'file:./named']),
+    ]);
+    expect([used.code, drives(used.err), probed.code]).toEqual([3, false, 0]);
+    mkdirSync(join(folder, 'named', name));
+    writeFileSync(join(folder, 'named', name, 'x'), '');
+    for (const json of [[], ['--json']]) {
+      const { code, out } = await run(['stats', 'file:./named', '--objects', ...json]);
+      expect([code, drives(out)]).toEqual([0, false]);
+      expect(out).toContain('\\u009b2J');
+    }
+  });
+
+  test('in keys and values, whatever command shows them', async () => {
+    const at = 'file:./driven';
+    const value = JSON.stringify(hostile);
+    await run(['import', at, '-', '--create'], {}, `{"key":[${value}],"value":{${value}:${value}}}\n`);
+    const typed = JSON.stringify([hostile]);
+    const shown = await Promise.all(
+      [
+        ['list', at],
+        ['list', at, '--json'],
+        ['list', at, '--keys-only'],
+        ['get', at, typed],
+        ['diff', at, '1'],
+        ['snapshot', at, '--at', '2'],
+        ['export', at],
+      ].map((args) => run(args)),
+    );
+    for (const { code, out, err } of shown)
+      expect([code, drives(out), drives(err), oneLine(out)]).toEqual([0, false, false, true]);
+    const gone = await run(['delete', at, typed]);
+    const absent = await run(['get', at, typed]);
+    for (const { err } of [gone, absent]) expect([drives(err), oneLine(err)]).toEqual([false, true]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('a key file that others can read', () => {
+  test('is used, and warned of on standard error', async () => {
+    const at = 'file:./loose';
+    writeFileSync(join(folder, 'loose.key'), `${key}\n`);
+    chmodSync(join(folder, 'loose.key'), 0o644);
+    const plain = await run(['init', at, '--key-file', 'loose.key'], { HOLDFAST_KEY: undefined });
+    expect([plain.code, plain.err]).toEqual([
+      0,
+      expect.stringMatching(/warning: .*mode 644.*chmod 600 loose\.key/),
+    ]);
+    const json = await run(['get', at, 'k', '--key-file', 'loose.key', '--json']);
+    expect([json.code, lines(json.err)]).toEqual([
+      1,
+      [{ warning: { message: expect.stringContaining('chmod 600') } }],
+    ]);
+    chmodSync(join(folder, 'loose.key'), 0o600);
+    expect((await run(['get', at, 'k', '--key-file', 'loose.key', '--json'])).err).toBe('');
   });
 });
 

@@ -33,8 +33,10 @@ export interface Call<Options extends object = object> {
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   readonly out: Output;
-  /** Tells people something on standard error. */
+  /** Tells people something on standard error; nothing with --json. */
   say(text: string): void;
+  /** Tells everybody, with --json as JSON. */
+  warn(text: string): void;
   progress(label: string): Progress;
   /** `read` and `write` want a database that is there. Closed when the command ends. */
   open(mode: 'read' | 'write' | 'create'): Promise<Database>;
@@ -42,6 +44,8 @@ export interface Call<Options extends object = object> {
   openStore(): Promise<ObjectStore>;
   /** What an interruption leaves behind, in a sentence; nothing was changed unless a command says otherwise. */
   interrupted: () => string;
+  /** The exit code that a command knows before it prints, in case nobody reads that to its end. */
+  verdict?: number;
 }
 
 /** Infers the type of a command's options. */

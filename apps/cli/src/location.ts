@@ -13,6 +13,11 @@ export function isLocation(text: string): boolean {
   return /^(memory|file|s3|minio|oss):/i.test(text) || /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
 }
 
+/** As it can be typed into a shell again. */
+export function shellQuoted(text: string): string {
+  return /^[\w.:/@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** What stands behind a command's name: its location, and the operands that it declares. */
 export interface Operands {
   readonly location: string | undefined;

@@ -43,7 +43,8 @@ export type Runner = (
   options: CommonOptions,
 ) => Promise<void>;
 
-export function createProgram(run: Runner): Command {
+/** @param print takes what `--help` and `--version` say. */
+export function createProgram({ run, print }: { run: Runner; print: (text: string) => void }): Command {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
@@ -53,7 +54,7 @@ export function createProgram(run: Runner): Command {
     .version(version, '--version', 'print the version')
     .helpOption('--help', 'print help')
     .helpCommand(false)
-    .configureOutput({ writeErr: () => {}, outputError: () => {} })
+    .configureOutput({ writeOut: print, writeErr: () => {}, outputError: () => {} })
     .exitOverride();
   program.configureHelp({ subcommandTerm: (command) => command.name() });
   program.addHelpText('after', `\n${wrapHelp(GENERAL_HELP)}`);

@@ -6,14 +6,15 @@
  * - The first Ctrl-C aborts, and what is in flight ends cleanly; a second one ends the process at once.
  */
 import { setMaxListeners } from 'node:events';
+import { inspect } from 'node:util';
 import { type Database, HoldfastError, type ObjectStore, open, resolveLocation } from 'holdfast';
 import type { Call, CommandSpec, CommonOptions } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { asUsage, type Failure, failureOf } from './failure.js';
+import { asUsage, type Failure, failureOf, SystemFailure } from './failure.js';
 import { printJson } from './json-values.js';
 import { readKey } from './key-source.js';
-import { takeOperands } from './location.js';
-import { Output, ReaderGone } from './output.js';
+import { shellQuoted, takeOperands } from './location.js';
+import { Output, ReaderGone, tell } from './output.js';
 import { createProgress } from './progress.js';
 
 const SIGNALS: Readonly<Record<string, number>> = { SIGINT: EXIT.interrupted, SIGTERM: 143 };
@@ -29,6 +30,8 @@ export async function runCommand(
   // Every request in flight listens to it.
   setMaxListeners(0, abort.signal);
   let signalled: string | undefined;
+  let code: number | undefined;
+  let mayWrite = false;
   const onSignal = (name: NodeJS.Signals) => {
     if (signalled) process.exit(SIGNALS[name]);
     signalled = name;
@@ -41,6 +44,9 @@ export async function runCommand(
     const takesLocation = spec.needs !== 'nothing';
     const { location = '', values } = takeOperands(args, spec.operands, { takesLocation, env: process.env });
     const { signal } = abort;
+    const { platform } = process;
+    const warn = (text: string) =>
+      tell(json ? printJson({ warning: { message: text } }) : `holdfast ${spec.name}: warning: ${text}`);
     call = {
       operands: values as readonly string[],
       options,
@@ -48,15 +54,17 @@ export async function runCommand(
       signal,
       out,
       say: (text) => {
-        if (!json) process.stderr.write(`${text}\n`);
+        if (!json) tell(text);
       },
+      warn,
       progress: (label) => {
         const progress = createProgress(label, { silent: json });
         closers.push(async () => progress.stop());
         return progress;
       },
       async open(mode): Promise<Database> {
-        const { key, source } = await readKey(options, process.env);
+        const { key, source } = await readKey(options, { env: process.env, signal, platform, warn });
+        mayWrite ||= mode !== 'read';
         const rights = { create: mode === 'create', readOnly: mode === 'read' };
         const db = await asUsage(() => open(location, { key, signal, ...rights })).catch((error: unknown) => {
           throw withPlace(error, location, source);
@@ -71,16 +79,22 @@ export async function runCommand(
       },
       interrupted: () => 'Nothing was changed.',
     };
-    const code = (await spec.run(call)) ?? EXIT.ok;
+    code = (await spec.run(call)) ?? EXIT.ok;
     for (const close of closers.reverse()) await close();
     await out.flush();
     return code;
   } catch (error) {
     for (const close of closers) await close()?.catch(() => {});
-    if (error instanceof ReaderGone) return EXIT.ok;
+    // Nobody reads on; what was found out before that stays so.
+    if (error instanceof ReaderGone) return code ?? call?.verdict ?? EXIT.ok;
     // What was printed before it failed is still a part of the answer.
     await out.flush().catch(() => {});
-    if (!signalled) return report(spec.name, failureOf(error), error, json);
+    if (!signalled) {
+      const failure = failureOf(error);
+      const isDone = error instanceof SystemFailure && code !== undefined && mayWrite;
+      const message = isDone ? `${failure.message} The change itself was made.` : failure.message;
+      return report(spec.name, { ...failure, message }, error, json);
+    }
     const { maybeCommitted } = failureOf(error);
     const left = maybeCommitted
       ? 'The write may have taken effect: read it back.'
@@ -116,10 +130,6 @@ function withPlace(error: unknown, location: string, keySource: string): unknown
   return error;
 }
 
-function shellQuoted(text: string): string {
-  return /^[\w.:/@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 type Reported = Omit<Failure, 'exitCode'> & { readonly exitCode: number };
 
 /** Says what went wrong on standard error. */
@@ -129,8 +139,8 @@ export function report(
   error: unknown,
   json: boolean,
 ): number {
-  if (json) process.stderr.write(`${printJson({ error: { ...failure } })}\n`);
-  else process.stderr.write(`holdfast${command ? ` ${command}` : ''}: ${failure.message}\n`);
-  if (process.env.HOLDFAST_DEBUG) console.error(error);
+  if (json) tell(printJson({ error: { ...failure } }));
+  else tell(`holdfast${command ? ` ${command}` : ''}: ${failure.message}`);
+  if (process.env.HOLDFAST_DEBUG) for (const line of inspect(error).split('\n')) tell(line);
   return failure.exitCode;
 }
