@@ -38,10 +38,9 @@ export function failureOf(error: unknown): Failure {
     const what = `${syscall}${path === undefined ? '' : ` of ${path}`}`;
     return { code: 'IO', message: `${what} failed: ${meaningOf(error)}.`, exitCode: EXIT.io, ...rest };
   }
-  const what = message === '' || /[.!?]$/.test(message) ? message : `${message}.`;
   return {
     code: 'BUG',
-    message: `${what} This is a bug in holdfast. HOLDFAST_DEBUG=1 shows where it happened; please report it.`,
+    message: `${sentence(message)} This is a bug in holdfast. HOLDFAST_DEBUG=1 shows where it happened; please report it.`,
     exitCode: EXIT.bug,
     ...rest,
   };
@@ -62,6 +61,11 @@ function exitCodeOf({ code }: HoldfastError): ExitCode {
     default:
       return EXIT.refused;
   }
+}
+
+/** So that another one can follow. */
+export function sentence(text: string): string {
+  return text === '' || /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** For calls whose only TypeErrors and RangeErrors are about what the user typed. */

@@ -4,13 +4,19 @@
  * The first argument is a location where it looks like one, so that a script with HOLDFAST_LOCATION set leaves it
  * out. A key that looks like one is written as a JSON array.
  */
+import { registeredSchemes } from 'holdfast';
 import { UsageError } from './failure.js';
 
 export const LOCATION_HELP = `A LOCATION is file:./dir, s3://bucket/prefix?region=…, minio://host:port/bucket/prefix or
 oss://bucket/prefix?region=…; it may be left out where HOLDFAST_LOCATION is set.`;
 
+const BUILT_IN = ['memory', 'file', 's3', 'minio', 'oss'];
+
 export function isLocation(text: string): boolean {
-  return /^(memory|file|s3|minio|oss):/i.test(text) || /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+  const [scheme, rest] = /^([a-z][a-z0-9+.-]*):(?=(.*))/is.exec(text)?.slice(1) ?? [];
+  if (scheme === undefined) return false;
+  const known = [...BUILT_IN, ...registeredSchemes()];
+  return rest!.startsWith('//') || known.includes(scheme.toLowerCase());
 }
 
 /** As it can be typed into a shell again. */

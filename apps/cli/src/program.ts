@@ -1,6 +1,7 @@
 /** The command line: every command, its options and its help. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { ADAPTER_HELP } from './adapters.js';
 import type { CommandSpec, CommonOptions } from './command.js';
 import { deleteCommand } from './commands/delete.js';
 import { diffCommand } from './commands/diff.js';
@@ -64,6 +65,8 @@ export function createProgram({ run, print }: { run: Runner; print: (text: strin
 
 const GENERAL_HELP = `${LOCATION_HELP}
 
+${ADAPTER_HELP}
+
 ${KEY_HELP}
 
 The encryption key: HOLDFAST_KEY (64 hex digits or base64) or --key-file FILE; --plaintext for none.
@@ -89,6 +92,12 @@ function createCommand(spec: CommandSpec, run: Runner): Command {
     .addHelpText('after', `\n${wrapHelp(spec.help)}`)
     .action((operands: string[], options: CommonOptions) => run(spec, operands, options));
   spec.addOptions?.(command);
+  if (spec.needs !== 'nothing')
+    command.option(
+      '--adapter <module>',
+      'load MODULE, which adds a kind of location',
+      (name, before: string[] = []) => [...before, name],
+    );
   if (spec.needs === 'database')
     command
       .option('--key-file <file>', 'read the key from FILE; default: HOLDFAST_KEY')

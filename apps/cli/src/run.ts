@@ -7,15 +7,15 @@
  */
 import { setMaxListeners } from 'node:events';
 import { inspect } from 'node:util';
-import { type Database, HoldfastError, type ObjectStore, open, resolveLocation } from 'holdfast';
+import { loadAdapters } from './adapters.js';
 import type { Call, CommandSpec, CommonOptions } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { asUsage, type Failure, failureOf, SystemFailure } from './failure.js';
+import { type Failure, failureOf, SystemFailure } from './failure.js';
 import { printJson } from './json-values.js';
-import { readKey } from './key-source.js';
-import { shellQuoted, takeOperands } from './location.js';
+import { takeOperands } from './location.js';
 import { Output, ReaderGone, tell } from './output.js';
-import { createProgress } from './progress.js';
+import { Places } from './places.js';
+import { createProgress, type Progress } from './progress.js';
 
 const SIGNALS: Readonly<Record<string, number>> = { SIGINT: EXIT.interrupted, SIGTERM: 143 };
 
@@ -27,26 +27,30 @@ export async function runCommand(
   const out = new Output(process.stdout);
   const json = options.json ?? false;
   const abort = new AbortController();
+  const { signal } = abort;
   // Every request in flight listens to it.
-  setMaxListeners(0, abort.signal);
+  setMaxListeners(0, signal);
   let signalled: string | undefined;
-  let code: number | undefined;
-  let mayWrite = false;
   const onSignal = (name: NodeJS.Signals) => {
     if (signalled) process.exit(SIGNALS[name]);
     signalled = name;
     abort.abort();
   };
   for (const name of Object.keys(SIGNALS)) process.on(name as NodeJS.Signals, onSignal);
-  const closers: (() => Promise<void> | undefined)[] = [];
+  const warn = (text: string) =>
+    tell(json ? printJson({ warning: { message: text } }) : `holdfast ${spec.name}: warning: ${text}`);
+  const places = new Places({ env: process.env, signal, platform: process.platform, warn });
+  const shown: Progress[] = [];
+  const end = async () => {
+    for (const progress of shown) progress.stop();
+    await places.close();
+  };
+  let code: number | undefined;
   let call: Call | undefined;
   try {
+    await loadAdapters(options.adapter ?? [], process.cwd());
     const takesLocation = spec.needs !== 'nothing';
     const { location = '', values } = takeOperands(args, spec.operands, { takesLocation, env: process.env });
-    const { signal } = abort;
-    const { platform } = process;
-    const warn = (text: string) =>
-      tell(json ? printJson({ warning: { message: text } }) : `holdfast ${spec.name}: warning: ${text}`);
     call = {
       operands: values as readonly string[],
       options,
@@ -57,77 +61,43 @@ export async function runCommand(
         if (!json) tell(text);
       },
       warn,
-      progress: (label) => {
+      progress(label) {
         const progress = createProgress(label, { silent: json });
-        closers.push(async () => progress.stop());
+        shown.push(progress);
         return progress;
       },
-      async open(mode): Promise<Database> {
-        const { key, source } = await readKey(options, { env: process.env, signal, platform, warn });
-        mayWrite ||= mode !== 'read';
-        const rights = { create: mode === 'create', readOnly: mode === 'read' };
-        const db = await asUsage(() => open(location, { key, signal, ...rights })).catch((error: unknown) => {
-          throw withPlace(error, location, source);
-        });
-        closers.push(() => db.close());
-        return db;
-      },
-      async openStore(): Promise<ObjectStore> {
-        const store = await asUsage(() => resolveLocation(location));
-        closers.push(() => store.close?.());
-        return store;
-      },
+      open: (mode) => places.open(location, mode, options),
+      openAt: (where, mode, how) => places.open(where, mode, how),
+      withKey: (where, how, use) => places.withKey(where, how, use),
+      openStore: () => places.openStore(location),
       interrupted: () => 'Nothing was changed.',
     };
     code = (await spec.run(call)) ?? EXIT.ok;
-    for (const close of closers.reverse()) await close();
+    await end();
     await out.flush();
     return code;
   } catch (error) {
-    for (const close of closers) await close()?.catch(() => {});
+    await end().catch(() => {});
     // Nobody reads on; what was found out before that stays so.
     if (error instanceof ReaderGone) return code ?? call?.verdict ?? EXIT.ok;
     // What was printed before it failed is still a part of the answer.
     await out.flush().catch(() => {});
-    if (!signalled) {
-      const failure = failureOf(error);
-      const isDone = error instanceof SystemFailure && code !== undefined && mayWrite;
-      const message = isDone ? `${failure.message} The change itself was made.` : failure.message;
-      return report(spec.name, { ...failure, message }, error, json);
-    }
-    const { maybeCommitted } = failureOf(error);
-    const left = maybeCommitted
-      ? 'The write may have taken effect: read it back.'
-      : (call?.interrupted() ?? '');
-    const exitCode = SIGNALS[signalled]!;
-    const failure = {
-      code: 'INTERRUPTED',
-      message: `Interrupted. ${left}`,
-      exitCode,
-      retryable: true,
-      maybeCommitted,
-    };
-    return report(spec.name, failure, error, json);
+    const failure = failureOf(error);
+    if (signalled) return report(spec.name, interruption(failure, signalled, call), error, json);
+    const isDone = error instanceof SystemFailure && code !== undefined && places.mayWrite;
+    const message = isDone ? `${failure.message} The change itself was made.` : failure.message;
+    return report(spec.name, { ...failure, message }, error, json);
   } finally {
     for (const name of Object.keys(SIGNALS)) process.off(name, onSignal);
   }
 }
 
-/** The engine knows neither what the location is called nor where the key came from. */
-function withPlace(error: unknown, location: string, keySource: string): unknown {
-  if (!(error instanceof HoldfastError)) return error;
-  const { code, message } = error;
-  if (code === 'NOT_FOUND')
-    return new HoldfastError(
-      code,
-      `There is no database in ${location}. Check the location, or make one with \`holdfast init ${shellQuoted(location)}\`.`,
-      { cause: error },
-    );
-  if (code === 'WRONG_KEY')
-    return new HoldfastError(code, `The key (${keySource}) does not open ${location}. ${message}`, {
-      cause: error,
-    });
-  return error;
+function interruption({ maybeCommitted }: Failure, signalled: string, call: Call | undefined): Reported {
+  const left = maybeCommitted
+    ? 'The write may have taken effect: read it back.'
+    : (call?.interrupted() ?? 'Nothing was changed.');
+  const exitCode = SIGNALS[signalled]!;
+  return { code: 'INTERRUPTED', message: `Interrupted. ${left}`, exitCode, retryable: true, maybeCommitted };
 }
 
 type Reported = Omit<Failure, 'exitCode'> & { readonly exitCode: number };
