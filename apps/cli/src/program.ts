@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { ADAPTER_HELP } from './adapters.js';
 import type { CommandSpec, CommonOptions } from './command.js';
 import { deleteCommand } from './commands/delete.js';
+import { deleteRangeCommand } from './commands/delete-range.js';
 import { diffCommand } from './commands/diff.js';
 import { exportCommand } from './commands/export.js';
 import { getCommand } from './commands/get.js';
@@ -13,6 +14,7 @@ import { keygenCommand } from './commands/keygen.js';
 import { listCommand } from './commands/list.js';
 import { logCommand } from './commands/log.js';
 import { probeCommand } from './commands/probe.js';
+import { restoreCommand } from './commands/restore.js';
 import { setCommand } from './commands/set.js';
 import { snapshotCommand } from './commands/snapshot.js';
 import { statsCommand } from './commands/stats.js';
@@ -27,12 +29,14 @@ const COMMANDS: readonly CommandSpec[] = [
   getCommand,
   setCommand,
   deleteCommand,
+  deleteRangeCommand,
   listCommand,
   importCommand,
   exportCommand,
   logCommand,
   snapshotCommand,
   diffCommand,
+  restoreCommand,
   verifyCommand,
   statsCommand,
   probeCommand,
