@@ -7,7 +7,7 @@ import { type Database, HoldfastError, type ObjectStore, open, resolveLocation }
 import type { OpenAt } from './command.js';
 import { asUsage } from './failure.js';
 import { type CommandKey, type KeyCall, type KeyOptions, readKey } from './key-source.js';
-import { shellQuoted } from './location.js';
+import { checkKind, shellQuoted } from './location.js';
 
 export type Mode = 'read' | 'write' | 'create';
 
@@ -39,6 +39,7 @@ export class Places {
     options: KeyOptions,
     call: (key: CommandKey['key'], signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    checkKind(location);
     const { key, source } = await this.#key(options);
     try {
       return await asUsage(() => call(key, this.#keyCall.signal));
@@ -61,7 +62,9 @@ export class Places {
   }
 
   async openStore(location: string): Promise<ObjectStore> {
-    const store = await asUsage(() => resolveLocation(location));
+    checkKind(location);
+    const { signal } = this.#keyCall;
+    const store = await asUsage(() => resolveLocation(location, { signal }));
     this.#open.push(store);
     return store;
   }

@@ -9,7 +9,7 @@ export const probeCommand: CommandSpec = defineCommand({
   operands: [],
   needs: 'store',
   help: `Some stores accept a conditional write and ignore the condition: two writers would both be told that they won. This
-tries it, with about 20 requests under probe/, which it deletes again. No database and no key are needed. The exit code
+tries it, with about 25 requests under probe/, which it deletes again. No database and no key are needed. The exit code
 is 1 when a check fails.
 
 Examples:
