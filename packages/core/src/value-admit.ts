@@ -73,7 +73,7 @@ class Admission {
     if (this.#bytes > this.#bytesMax)
       throw new HoldfastError(
         'LIMIT_EXCEEDED',
-        `the value takes over ${this.#bytesMax} bytes encoded, which is the most allowed; use setStream for large data`,
+        `the value takes over ${this.#bytesMax} bytes encoded, which is the most allowed; split it over several keys`,
       );
   }
 

@@ -98,7 +98,7 @@ export function encodeValue(value: unknown): Uint8Array {
   if (length > MAX_VALUE_BYTES)
     throw new HoldfastError(
       'LIMIT_EXCEEDED',
-      `the value takes ${length} bytes encoded, at most ${MAX_VALUE_BYTES} are allowed; use setStream for large data`,
+      `the value takes ${length} bytes encoded, at most ${MAX_VALUE_BYTES} are allowed; split it over several keys`,
     );
   const bytes = new Uint8Array(length);
   bytes[0] = raw ? RAW : MESSAGE;

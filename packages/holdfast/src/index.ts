@@ -59,6 +59,11 @@ export {
   Traffic,
   type TrafficCounts,
 } from '@holdfast/object-store';
-export { type LocationFactory, type LocationOptions, registerLocation } from './location-registry.js';
+export {
+  type LocationFactory,
+  type LocationOptions,
+  registeredSchemes,
+  registerLocation,
+} from './location-registry.js';
 export { type Location, resolveLocation } from './locations.js';
 export { findReadable, type OpenOptions, open, type SalvageOptions } from './open.js';

@@ -145,7 +145,7 @@ export async function probeStore(store: ObjectStore, options: OpenOptions): Prom
   const failed = report.checks.filter((check) => !check.ok);
   throw new HoldfastError(
     'STORE_UNSAFE',
-    `This object store can't hold a database by itself: ${failed.map((c) => `${c.name}: expected ${c.expected}, found ${c.found}`).join('; ')}. Two writers could both be told that they won. Nothing was written; use a store that honours conditional writes, or a sequencer.`,
+    `This object store can't hold a database by itself: ${failed.map((c) => `${c.name}: expected ${c.expected}, found ${c.found}`).join('; ')}. Two writers could both be told that they won. Nothing was written; use a store that honours conditional writes.`,
   );
 }
 
