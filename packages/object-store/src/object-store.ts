@@ -45,6 +45,13 @@ export interface CallOptions {
    * may have been sent: `UNKNOWN_OUTCOME`, with the reason as its cause; any other call rejects with the reason.
    */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds for this call with all its attempts and pauses (of a listing: for each of its steps). `withRetry`
+   * keeps it and hands on what is left; it only ever lowers `RetryOptions.totalMs`. When they are over, a put or
+   * delete that may have been sent is `UNKNOWN_OUTCOME`, and any other call fails as its last attempt did, or with
+   * `UNAVAILABLE`. An adapter may ignore it.
+   */
+  readonly timeoutMs?: number | undefined;
   /** Counts this call's requests and bytes into the caller's own account as well (see `metered`). */
   readonly meter?: Meter | undefined;
 }
