@@ -25,6 +25,7 @@ import {
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, fromStoreError } from './context.js';
+import { FlushedTails, flushedRuns } from './flushed-tails.js';
 import { type Log, missingRecord } from './log.js';
 import { toStoredKey } from './space.js';
 import { TailBuilder } from './tail.js';
@@ -56,12 +57,15 @@ export async function advance(
     view.flushedThrough,
   );
   addOwnWrites(tail, record);
-  return makeView(
-    context,
-    record,
-    tail,
-    await manifestOf(context, record, [options.manifest, view.manifest], options),
-  );
+  const manifest = await manifestOf(context, record, [options.manifest, view.manifest], options);
+  return makeView(context, record, tail, manifest, flushedAfter(view, record, manifest));
+}
+
+/** What is known of the last flushed tails: a record that publishes a flush adds the one before it. */
+function flushedAfter(view: View, record: StateRecord, manifest: Manifest): FlushedTails {
+  const [after, through] = [view.flushedThrough, record.flushedThrough];
+  if (through === after) return view.flushed;
+  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));
 }
 
 /** The state at `record.version`, from its carry; `known` (an older state) spares what it covers. */
@@ -96,7 +100,9 @@ export async function jump(
   for (const { key, value, version, order } of entries)
     if (version > record.flushedThrough) tail.add(toStoredKey(key), { value, version, order });
   addOwnWrites(tail, record);
-  return makeView(context, record, tail, manifest);
+  // A flush that was jumped over may have moved writes that were never here.
+  const flushed = known?.flushedThrough === record.flushedThrough ? known.flushed : FlushedTails.none;
+  return makeView(context, record, tail, manifest, flushed);
 }
 
 async function readHolder(
@@ -127,7 +133,13 @@ function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0
     for (const { key, value } of writes) tail.add(toStoredKey(key), { value, version, order });
 }
 
-function makeView(context: Context, record: StateRecord, tail: TailBuilder, manifest: Manifest): View {
+function makeView(
+  context: Context,
+  record: StateRecord,
+  tail: TailBuilder,
+  manifest: Manifest,
+  flushed: FlushedTails,
+): View {
   const { sha256 } = context.sealing.provider;
   let ownBytes = 0;
   for (const { bulkRun, writes } of record.body.transactions) {
@@ -152,6 +164,7 @@ function makeView(context: Context, record: StateRecord, tail: TailBuilder, mani
       recordBytes: record.bytes,
       ownBytes,
       tail: tail.finish(),
+      flushed,
       manifest,
     },
     context.segments,
