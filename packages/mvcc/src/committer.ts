@@ -284,8 +284,14 @@ export class Committer {
       },
     );
     const outcome = await publishing;
-    const { gone } = this.#witness;
-    if (gone) throw new HoldfastError(gone.code, gone.message, { cause: gone, maybeCommitted: true });
+    const { broken } = this.#witness;
+    // It may be the first record of an emptied log: not one that continues what its transactions have read.
+    if (broken)
+      throw new HoldfastError(broken.code, broken.message, {
+        cause: broken,
+        maybeCommitted: true,
+        evidence: broken.evidence,
+      });
     const settled = await this.#settler.settle(outcome, { next, built, confirmedAt, sentAt }, deadline);
     if (settled !== 'fenced') return settled;
     throw new HoldfastError(

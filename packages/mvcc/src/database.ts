@@ -14,6 +14,7 @@ import { AtomicOperation } from './atomic.js';
 import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './checkpoints.js';
 import { Committer } from './committer.js';
 import type { Context } from './context.js';
+import { probeStore, storeFingerprint } from './create.js';
 import {
   type Entry,
   entryOf,
@@ -28,7 +29,7 @@ import { Flusher, isFlushDue } from './flusher.js';
 import { type Change, History, type LogEntry } from './history.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceOptions } from './namespace.js';
-import { checkOptions, type OpenOptions, openParts, probeStore, storeFingerprint } from './open.js';
+import { checkOptions, type OpenOptions, openParts } from './open.js';
 import { RecordBuilder } from './record-builder.js';
 import { requestEntry } from './request-entry.js';
 import { type Outcome, outcomeOf, type RequestId } from './requests.js';

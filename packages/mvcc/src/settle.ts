@@ -67,7 +67,7 @@ export class Settler {
   /** The store created our record, or our fence. Whether that says anything of the chain. */
   async #confirm(
     slot: 'created' | 'fenced',
-    { next, confirmedAt, sentAt }: Sent,
+    { built, next, confirmedAt, sentAt }: Sent,
     deadline: Deadline,
   ): Promise<Settled> {
     const { version } = next;
@@ -76,7 +76,7 @@ export class Settler {
     const floor = await this.#floorAfter(version, confirmedAt, deadline);
     if (floor > version) throw belowFloor(version, floor);
     if (slot === 'fenced') return 'fenced';
-    this.#tip.adopt(next, sentAt);
+    this.#tip.adopt(next, sentAt, [{ record: built.record, view: next }]);
     return 'committed';
   }
 

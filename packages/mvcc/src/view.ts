@@ -12,8 +12,8 @@ import {
   type CompactRange,
   compareBytes,
   type Entry,
-  type LogRecord,
   type Manifest,
+  type RecordDraft,
   type Sealing,
   type SegmentEntry,
   SegmentReader,
@@ -258,7 +258,7 @@ function mayHold(segment: SegmentEntry, key: Uint8Array): boolean {
 /** The writes of one record, in order, its large transactions' included. `view` is at the record's version. */
 export async function* recordWrites(
   view: View,
-  record: LogRecord,
+  record: { readonly version: number; readonly body: Pick<RecordDraft, 'transactions'> },
   options: CallOptions = {},
 ): AsyncGenerator<Entry & { stored: StoredKey }> {
   for (const [order, { writes, bulkRun }] of record.body.transactions.entries()) {

@@ -1,19 +1,21 @@
 /**
- * Looks, now and then, whether the log still holds what this process has built on: whose past was deleted under
- * him would otherwise go on creating records in an empty log, each one a success.
+ * Looks, now and then, whether the log still holds what this process has built on: whose log is deleted under it
+ * would otherwise go on creating records in an empty one, each of them a success.
  *
- * A commit is one PUT and asks nothing. So beside one PUT in every second of committing the last 32 bytes (its
- * hash) of the record are read that was the tip at the look before: an older one than the commit's own parent,
- * which this process may itself have put into the emptied log. Nobody waits for the answer.
+ * A commit is one PUT and asks nothing. So beside one PUT in every second of committing the last 32 bytes (its hash,
+ * decision 0008) of that record are read which was the tip at the look before: an older one than the commit's own
+ * parent, which this process may itself have put into the emptied log. Nobody waits for the answer.
  *
  * Invariants:
  * - An answer counts only while that record was known to be the tip within half the grace period: later its slot
  *   may have been collected.
- * - "Gone" is believed when two looks say so.
+ * - Only a record that is gone, or another authentic one in its place, ends the use of the database; anything else
+ *   is left to the next look.
  */
-import { equalBytes, HoldfastError, recordName, toHex } from '@holdfast/core';
+import { equalBytes, type HoldfastError, recordName } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from './context.js';
+import { isBreak, type Place } from './fork.js';
 import type { Instant, Tip } from './tip.js';
 import type { View } from './view.js';
 
@@ -22,8 +24,7 @@ const HASH_BYTES = 32;
 
 /** A record that was the tip, and when. */
 interface Seen {
-  readonly version: number;
-  readonly hash: Uint8Array;
+  readonly place: Place;
   readonly confirmedAt: Instant;
 }
 
@@ -32,7 +33,7 @@ export class Witness {
   readonly #tip: Tip;
   #seen: Seen;
   #looking = false;
-  #gone: HoldfastError | undefined;
+  #broken: HoldfastError | undefined;
 
   constructor(context: Context, tip: Tip) {
     this.#context = context;
@@ -40,9 +41,9 @@ export class Witness {
     this.#seen = seenOf(tip.view, tip.confirmedAt);
   }
 
-  /** What has been found; undefined: nothing is known to be gone. */
-  get gone(): HoldfastError | undefined {
-    return this.#gone;
+  /** What has been found, ROLLBACK or FORK; undefined: nothing yet. */
+  get broken(): HoldfastError | undefined {
+    return this.#broken;
   }
 
   /** Looks if it is due. `view` is about to be followed by a record. */
@@ -55,43 +56,30 @@ export class Witness {
       return;
     }
     this.#looking = true;
-    this.#look(seen, calls)
+    this.#look(seen.place, calls)
       .then(
-        (gone) => {
-          if (this.#tip.isStale(seen.confirmedAt)) return;
-          if (gone === undefined) this.#seen = seenOf(view, confirmedAt);
-          else {
-            this.#gone = gone;
-            this.#context.lifetime.stop(gone);
-          }
+        () => {
+          this.#seen = seenOf(view, confirmedAt);
         },
-        // Could not be learnt just now: the next commit looks again.
-        () => {},
+        (error: unknown) => {
+          if (isBreak(error) && !this.#tip.isStale(seen.confirmedAt)) this.#broken = this.#tip.broken(error);
+        },
       )
       .finally(() => {
         this.#looking = false;
       });
   }
 
-  async #look(seen: Seen, calls: CallOptions): Promise<HoldfastError | undefined> {
-    const name = recordName(seen.version);
+  /** @throws HoldfastError ROLLBACK or FORK; others, where it could not be learnt. */
+  async #look(place: Place, calls: CallOptions): Promise<void> {
     const range = { offset: -HASH_BYTES, length: HASH_BYTES };
-    for (let look = 1; look <= 2; look++) {
-      const found = await this.#context.store.get(name, { ...calls, range, maxBytes: HASH_BYTES });
-      if (found === undefined) continue;
-      if (equalBytes(found.bytes, seen.hash)) return undefined;
-      return new HoldfastError(
-        'FORK',
-        `${name} is another record than the one that this process has built on: expected hash ${toHex(seen.hash)}, found ${toHex(found.bytes)}. The store shows two histories; stop using it and compare replicas.`,
-      );
-    }
-    return new HoldfastError(
-      'ROLLBACK',
-      `${name} is gone, a record that this process has built on: expected it for as long as its version is retained. The log was emptied, or set back; stop using it, and restore the bucket from a replica.`,
-    );
+    const found = await this.#context.store.get(recordName(place.version), { ...calls, range });
+    if (found && equalBytes(found.bytes, place.hash)) return;
+    // Once more, and the whole of it: an end for good is not concluded from 32 bytes.
+    await this.#tip.checkHeld(place, calls);
   }
 }
 
-function seenOf({ version, hash }: View, confirmedAt: Instant): Seen {
-  return { version, hash, confirmedAt };
+function seenOf({ version, hash, history }: View, confirmedAt: Instant): Seen {
+  return { place: { version, hash, history }, confirmedAt };
 }

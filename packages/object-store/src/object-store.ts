@@ -24,7 +24,8 @@ export interface ObjectStore {
   delete(keys: readonly string[], options?: CallOptions): Promise<void>;
   /**
    * Lists objects whose key starts with `prefix`, in ascending order of their UTF-8 bytes where
-   * `capabilities.orderedList`, and in any order elsewhere.
+   * `capabilities.orderedList`, and in any order elsewhere. A store that repeats itself, or goes backwards where it
+   * promises order, is `INVALID`; objects that were not asked for are left out.
    */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
   close?(): Promise<void>;
@@ -67,6 +68,8 @@ export interface GetOptions extends CallOptions {
    * The most bytes that the caller takes. A longer answer (a longer object, or with `range` a longer range) is
    * `TOO_LARGE`, and the adapter stops taking it there, whatever length the store has announced. Without it, a
    * call with `range` takes `range.length` bytes, and one without takes all there is.
+   *
+   * Whoever reads from a store that is not trusted gives it: else one endless answer takes all memory.
    */
   readonly maxBytes?: number | undefined;
 }
