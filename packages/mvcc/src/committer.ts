@@ -8,6 +8,7 @@
  * - Nobody waits for ever: an attempt has one deadline, and who has waited for longer than that is not in it.
  */
 import { HoldfastError } from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
 import { advance } from './advance.js';
 import { CommitQueue, GROUP_BYTES_MAX, GROUP_TRANSACTIONS_MAX, stillWaiting } from './commit-queue.js';
 import type { Context } from './context.js';
@@ -64,10 +65,9 @@ export class Committer {
   readonly #queue: CommitQueue;
   #flush: WaitingFlush | undefined;
   #running: Promise<void> | undefined;
-  #readying: Promise<void> | undefined;
   readonly stats: CommitterStats = { commits: 0, transactions: 0, conflicts: 0, rebases: 0, reruns: 0 };
   /** Runs before the first record is sent: the probe of an unfamiliar store. */
-  beforeFirst: (() => Promise<void>) | undefined;
+  beforeFirst: ((calls: CallOptions) => Promise<void>) | undefined;
 
   constructor(context: Context, log: Log, tip: Tip, builder: RecordBuilder, commitTimeoutMs: number) {
     this.#context = context;
@@ -159,14 +159,7 @@ export class Committer {
           group.splice(0, group.length, ...tried.again);
           this.#queue.fill(group);
         } catch (error) {
-          // Whatever was being waited for: nothing of it had been sent.
-          throw deadline.isReason(error) && !(error instanceof HoldfastError)
-            ? new HoldfastError(
-                'UNAVAILABLE',
-                `The commit could not be sent within commitTimeoutMs, ${this.#commitTimeoutMs} ms: the object store did not answer. Nothing was changed; try again.`,
-                { cause: error },
-              )
-            : error;
+          throw this.#inWords(error, deadline);
         } finally {
           deadline.dispose();
         }
@@ -189,14 +182,17 @@ export class Committer {
   ): Promise<Tried> {
     const { clock } = this.#context;
     const inTime = deadline.next;
-    if (this.beforeFirst) await orAborted(this.#ready(this.beforeFirst), inTime.signal);
+    if (this.beforeFirst) {
+      await orAborted(this.beforeFirst(inTime), inTime.signal);
+      this.beforeFirst = undefined;
+    }
     if (this.#tip.isStale()) await orAborted(this.#tip.follow(), inTime.signal);
     const { view, confirmedAt } = this.#tip;
     group.splice(0, group.length, ...stillWaiting(group, clock, this.#commitTimeoutMs));
     const { accepted, outrun, refused } = await validate(view, group, inTime.signal);
     for (const { waiting, error } of refused) {
       if (error instanceof HoldfastError && error.code === 'CONFLICT') this.#countConflict(view);
-      waiting.reject(error);
+      waiting.reject(this.#inWords(error, deadline));
     }
     const usable = flush && isUsable(flush, view) ? flush : undefined;
     const chained = await chain(view, accepted, outrun, roomAfter(accepted));
@@ -246,20 +242,6 @@ export class Committer {
     for (const [order, { waiting }] of members.entries()) waiting.resolve({ version: record.version, order });
   }
 
-  /** The probe is one for all who wait for it, and goes on if they don't. */
-  #ready(beforeFirst: () => Promise<void>): Promise<void> {
-    this.#readying ??= beforeFirst().then(
-      () => {
-        this.beforeFirst = undefined;
-      },
-      (error: unknown) => {
-        this.#readying = undefined;
-        throw error;
-      },
-    );
-    return this.#readying;
-  }
-
   /** @param confirmedAt when `view` was known to be the tip. */
   async #send(
     view: View,
@@ -298,6 +280,16 @@ export class Committer {
       'UNAVAILABLE',
       `Record ${version} could not be written within ${this.#commitTimeoutMs} ms and was fenced off: the commit did not happen and can't happen any more. Try again.`,
       { cause: outcome.cause },
+    );
+  }
+
+  /** A deadline is no answer to a caller. Whatever was being waited for then: nothing of it had been sent. */
+  #inWords(error: unknown, deadline: Deadline): unknown {
+    if (error instanceof HoldfastError || !deadline.isReason(error)) return error;
+    return new HoldfastError(
+      'UNAVAILABLE',
+      `The commit could not be sent within commitTimeoutMs, ${this.#commitTimeoutMs} ms: the object store did not answer. Nothing was changed; try again.`,
+      { cause: error },
     );
   }
 

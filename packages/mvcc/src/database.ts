@@ -141,7 +141,7 @@ export class Database implements AsyncDisposable {
       fingerprint && tip.view.stores.some((store) => store.every((byte, i) => byte === fingerprint[i]));
     if (probing === 'always' || (probing === 'auto' && !known))
       // Opening is over: its signal has nothing to say of the first write.
-      this.#committer.beforeFirst = () => probeStore(context.store, { ...options, signal: undefined });
+      this.#committer.beforeFirst = ({ signal }) => probeStore(context.store, { ...options, signal });
     this.#flusher = new Flusher(context, tip, this.#committer);
     this.#history = new History(context, log, tip);
   }
