@@ -365,7 +365,7 @@ export class Tip {
     if (held === undefined) throw rollback(this.#context, known, 'there is no such object');
     if (equalBytes(held.hash, known.hash)) return;
     // Whoever can write a bucket can put a header there whose hash is right: that is a damaged record.
-    const record = await this.#log.open(held);
+    const record = await this.#log.open(held, options);
     throw fork(this.#context, known, record, 'this process has seen another record there');
   }
 }
