@@ -19,7 +19,7 @@ async function recorded(fill: (db: Awaited<ReturnType<typeof openTestDatabase>>)
 describe('a commit', () => {
   test('is exactly one request when nobody else writes', async () => {
     const { store } = await recorded((db) => seed(db, 3));
-    const db = await openTestDatabase(store);
+    const db = await openTestDatabase(store, { clock: new ManualClock() });
     store.reset();
     await db.set('a', 1);
     expect(kinds(store)).toEqual(['put log/']);
@@ -28,16 +28,43 @@ describe('a commit', () => {
 
   test('of a read-modify-write on known state is one request too', async () => {
     const { store } = await recorded((db) => seed(db, 3));
-    const db = await openTestDatabase(store);
+    const db = await openTestDatabase(store, { clock: new ManualClock() });
     store.reset();
     await db.transact(async (tx) => tx.set('n', (((await tx.get('n')) as number) ?? 0) + 1));
     await db.transact((tx) => tx.add('n', 1));
     expect(kinds(store)).toEqual(['put log/', 'put log/']);
   });
 
+  test('a second after the last look sees beside its request whether the log is still there', async () => {
+    const clock = new ManualClock();
+    const { store } = await recorded((db) => seed(db, 3));
+    const db = await openTestDatabase(store, { clock });
+    await clock.advance(1_000);
+    store.reset();
+    await db.set('a', 1);
+    expect(kinds(store)).toEqual(['get log/', 'put log/']);
+    expect(store.sequentialDepth()).toBe(1);
+    store.reset();
+    await db.set('a', 2);
+    expect(kinds(store)).toEqual(['put log/']);
+  });
+
+  test('across a flush asks no segment whether what it read has changed', async () => {
+    const { store } = await recorded((db) => seed(db, 3));
+    const clock = new ManualClock();
+    const db = await openTestDatabase(store, { clock, maintenance: 'manual', cacheBytes: 0 });
+    await db.transact(async (tx) => {
+      await tx.get(['seed', 1]);
+      await db.flush();
+      store.reset();
+      tx.add(['seed', 'n'], 1);
+    });
+    expect(kinds(store)).toEqual(['put log/']);
+  });
+
   test('of many concurrent transactions shares records', async () => {
     const { store } = await recorded((db) => seed(db, 1));
-    const db = await openTestDatabase(store);
+    const db = await openTestDatabase(store, { clock: new ManualClock() });
     store.reset();
     await Promise.all(Array.from({ length: 64 }, (_, i) => db.set(['k', i], i)));
     expect(store.calls.length).toBeLessThanOrEqual(2);
@@ -45,7 +72,7 @@ describe('a commit', () => {
 
   test('that lost its slot is one read and one more put', async () => {
     const { memory, store } = await recorded((db) => seed(db, 3));
-    const db = await openTestDatabase(store);
+    const db = await openTestDatabase(store, { clock: new ManualClock() });
     const rival = await openTestDatabase(memory);
     await rival.set('rival', 1);
     store.reset();

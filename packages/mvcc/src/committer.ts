@@ -253,7 +253,7 @@ export class Committer {
     const { version } = built.record;
     const sentAt = instant(this.#context.clock);
     for (const { waiting } of members) waiting.stage = 'sent';
-    this.#witness.consider(view, confirmedAt, deadline.settling);
+    const look = this.#witness.consider(view, confirmedAt, deadline.settling);
     const publishing = publish(this.#context, this.#log, version, built.bytes, {
       deadline,
       makeFence: async () => (await this.#builder.build(view, [], undefined, deadline.settling)).bytes,
@@ -266,7 +266,9 @@ export class Committer {
       },
     );
     const outcome = await publishing;
-    const { broken } = this.#witness;
+    const broken = await this.#witness.verdict(look, deadline.settling.signal).catch((error: unknown) => {
+      throw outcomeUnknown(version, error);
+    });
     // It may be the first record of an emptied log: not one that continues what its transactions have read.
     if (broken)
       throw new HoldfastError(broken.code, broken.message, {

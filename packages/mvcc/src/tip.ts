@@ -15,7 +15,7 @@
  *   have confirmed a newer tip.
  */
 
-import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
+import { equalBytes, HoldfastError, recordName, toHex } from '@holdfast/core';
 import type { CallOptions, Clock } from '@holdfast/object-store';
 import { advance, jump, type StateRecord } from './advance.js';
 import type { Context } from './context.js';
@@ -364,6 +364,9 @@ export class Tip {
     const held = await this.#log.readHeader(known.version, options);
     if (held === undefined) throw rollback(this.#context, known, 'there is no such object');
     if (equalBytes(held.hash, known.hash)) return;
+    const { databaseId } = held.envelope;
+    if (!equalBytes(databaseId, this.#context.sealing.databaseId))
+      throw rollback(this.#context, known, `a record of another database (id ${toHex(databaseId)}) is there`);
     // Whoever can write a bucket can put a header there whose hash is right: that is a damaged record.
     const record = await this.#log.open(held, options);
     throw fork(this.#context, known, record, 'this process has seen another record there');

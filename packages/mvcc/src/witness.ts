@@ -15,12 +15,15 @@
 import { equalBytes, type HoldfastError, recordName } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from './context.js';
+import { orAborted } from './deadline.js';
 import { isBreak, type Place } from './fork.js';
-import type { Instant, Tip } from './tip.js';
+import { type Instant, instant, type Tip } from './tip.js';
 import type { View } from './view.js';
 
 const LOOK_EVERY_MS = 1_000;
 const HASH_BYTES = 32;
+/** How long a commit waits for its look when its PUT has been answered, ms. */
+const LOOK_WAIT_MS = 50;
 
 /** A record that was the tip, and when. */
 interface Seen {
@@ -32,34 +35,57 @@ export class Witness {
   readonly #context: Context;
   readonly #tip: Tip;
   #seen: Seen;
+  #lookedAt: Instant;
   #looking = false;
   #broken: HoldfastError | undefined;
+  /** The whole record being read, because its last bytes were not what they should be. */
+  #doubt: Promise<void> | undefined;
 
   constructor(context: Context, tip: Tip) {
     this.#context = context;
     this.#tip = tip;
     this.#seen = seenOf(tip.view, tip.confirmedAt);
+    this.#lookedAt = tip.confirmedAt;
   }
 
-  /** What has been found, ROLLBACK or FORK; undefined: nothing yet. */
-  get broken(): HoldfastError | undefined {
+  /**
+   * What has been found, ROLLBACK or FORK; undefined: nothing yet.
+   * @param look of this very commit: it is waited for a moment, and until it is settled where there is a doubt.
+   * @throws what ends that wait, or why the doubt could not be settled.
+   */
+  async verdict(
+    look: Promise<void> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<HoldfastError | undefined> {
+    if (look) {
+      const stop = new AbortController();
+      await Promise.race([look, this.#context.clock.sleep(LOOK_WAIT_MS, stop.signal).catch(() => {})]);
+      stop.abort();
+    }
+    if (this.#doubt) await orAborted(this.#doubt, signal);
     return this.#broken;
   }
 
-  /** Looks if it is due. `view` is about to be followed by a record. */
-  consider(view: View, confirmedAt: Instant, calls: CallOptions): void {
+  /**
+   * Looks if it is due. `view` is about to be followed by a record.
+   * @returns resolves when it has looked; undefined: it is not due.
+   */
+  consider(view: View, confirmedAt: Instant, calls: CallOptions): Promise<void> | undefined {
     const seen = this.#seen;
-    if (this.#looking || this.#tip.ageMs(seen.confirmedAt) < LOOK_EVERY_MS) return;
+    if (this.#looking || this.#tip.ageMs(this.#lookedAt) < LOOK_EVERY_MS) return undefined;
     // After a long pause the tip was found anew, and shown to continue what was known.
+    const now = instant(this.#context.clock);
     if (this.#tip.isStale(seen.confirmedAt)) {
       this.#seen = seenOf(view, confirmedAt);
-      return;
+      this.#lookedAt = now;
+      return undefined;
     }
     this.#looking = true;
-    this.#look(seen.place, calls)
+    return this.#look(seen.place, calls)
       .then(
         () => {
           this.#seen = seenOf(view, confirmedAt);
+          this.#lookedAt = now;
         },
         (error: unknown) => {
           if (isBreak(error) && !this.#tip.isStale(seen.confirmedAt)) this.#broken = this.#tip.broken(error);
@@ -76,7 +102,14 @@ export class Witness {
     const found = await this.#context.store.get(recordName(place.version), { ...calls, range });
     if (found && equalBytes(found.bytes, place.hash)) return;
     // Once more, and the whole of it: an end for good is not concluded from 32 bytes.
-    await this.#tip.checkHeld(place, calls);
+    const checking = this.#tip.checkHeld(place, calls);
+    this.#doubt = checking.catch((error: unknown) => {
+      if (!isBreak(error)) throw error;
+    });
+    this.#doubt.catch(() => {});
+    await checking.finally(() => {
+      this.#doubt = undefined;
+    });
   }
 }
 
