@@ -12,6 +12,7 @@ import type { CallOptions } from '@holdfast/object-store';
 import { advance, jump } from './advance.js';
 import type { Context } from './context.js';
 import { userBounds } from './entry-reader.js';
+import type { Lifetime } from './lifetime.js';
 import { type Log, missingRecord } from './log.js';
 import { expired } from './snapshot.js';
 import { toStoredKey } from './space.js';
@@ -47,6 +48,22 @@ export interface LogEntry {
   readonly bytes: number;
   readonly flushedThrough: number;
   readonly manifestRoot: Uint8Array;
+}
+
+export interface WatchOptions {
+  /** Begins after this version; default: after the newest. */
+  readonly from?: number | undefined;
+  /** Ends the watch, without an error. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long to wait before the store is asked for others' writes, milliseconds. Default 1000. */
+  readonly pollMs?: number | undefined;
+}
+
+export interface LogOptions extends CallOptions {
+  /** Default: the newest version. */
+  readonly from?: number | undefined;
+  /** Default: the oldest retained. */
+  readonly to?: number | undefined;
 }
 
 /** How many records are read ahead of a walk through the log. */
@@ -245,4 +262,33 @@ class Signal {
     }
     this.#raised = false;
   }
+}
+
+/** An entry whose bytes are nobody else's. */
+export function ownLogEntry(entry: LogEntry): LogEntry {
+  const { hash, parent, writerId, manifestRoot } = entry;
+  return {
+    ...entry,
+    hash: hash.slice(),
+    parent: parent.slice(),
+    writerId: writerId.slice(),
+    manifestRoot: manifestRoot.slice(),
+  };
+}
+
+/** A watch ends with its database; where that was stopped (FORK, ROLLBACK) it says so instead. */
+export async function* untilStopped<T>(
+  { ending }: Lifetime,
+  open: () => AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
+  const check = (): void => {
+    const reason: unknown = ending.aborted ? ending.reason : undefined;
+    if (reason instanceof HoldfastError && reason.code !== 'CLOSED') throw reason;
+  };
+  for await (const change of open()) {
+    check();
+    yield change;
+    check();
+  }
+  check();
 }

@@ -22,51 +22,16 @@ import {
   SEGMENT_PREFIX,
 } from '@holdfast/core';
 import { type CryptoProvider, createKeyring, defaultProvider } from '@holdfast/crypto';
-import {
-  type Clock,
-  type ObjectStore,
-  probe,
-  type RandomBytes,
-  StoreError,
-  systemClock,
-  systemRandom,
-} from '@holdfast/object-store';
+import { type ObjectStore, probe, StoreError, systemClock, systemRandom } from '@holdfast/object-store';
 import { jump } from './advance.js';
-import { type Context, type DatabaseEvent, fromStoreError, readingInWords } from './context.js';
-import { type DatabaseKey, DatabaseSealing } from './database-sealing.js';
+import { type Context, fromStoreError, readingInWords } from './context.js';
+import { DatabaseSealing } from './database-sealing.js';
 import { Lifetime } from './lifetime.js';
 import { Log, newestRecord } from './log.js';
+import type { NormalisedOptions as OpenOptions } from './options.js';
 import { openRecordKeyring } from './record-keyring.js';
 import { instant, Tip } from './tip.js';
-import { refuseUnbacked, type UnbackedOptions } from './unbacked.js';
 import type { View } from './view.js';
-
-export interface OpenOptions extends UnbackedOptions {
-  /** 32 bytes, a `KeyProvider`, or `'plaintext'`: the explicit way to have none. */
-  readonly key: DatabaseKey;
-  /** Make the database if the prefix is empty. Default true. */
-  readonly create?: boolean | undefined;
-  /** Refuse every write, and create nothing. Default false. */
-  readonly readOnly?: boolean | undefined;
-  /**
-   * Whether to check that the store honours conditional writes, before the first write through one that this
-   * database has not used yet (`auto`), before the first write of every open (`always`), or never (`skip`).
-   */
-  readonly probe?: 'auto' | 'always' | 'skip' | undefined;
-  /** Hard bound of the block cache, bytes. Default 64 MiB. */
-  readonly cacheBytes?: number | undefined;
-  /** `auto`: flush in this process; `manual`: leave it to `flush()`. */
-  readonly maintenance?: 'auto' | 'manual' | undefined;
-  /** How long collected log slots stay empty before they are reused, milliseconds. Default 24 h. */
-  readonly graceMs?: number | undefined;
-  /** How long a commit is tried before its outcome is given up on, milliseconds. Default 60 s. */
-  readonly commitTimeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly clock?: Clock | undefined;
-  readonly random?: RandomBytes | undefined;
-  readonly crypto?: CryptoProvider | undefined;
-  readonly onEvent?: ((event: DatabaseEvent) => void) | undefined;
-}
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;
@@ -249,37 +214,4 @@ export async function probeStore(store: ObjectStore, options: OpenOptions): Prom
 export function storeFingerprint(store: ObjectStore, provider: CryptoProvider): Uint8Array | undefined {
   if (store.identity === undefined) return undefined;
   return provider.sha256(new TextEncoder().encode(`holdfast/1 store ${store.identity}`)).slice(0, 8);
-}
-
-/** @throws TypeError or RangeError, before anything is asked of the store. */
-export function checkOptions(options: OpenOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(
-      `open: expected options with a key, such as { key: 32 bytes }, found ${options === null ? 'null' : typeof options}.`,
-    );
-  const { key, cacheBytes, graceMs, commitTimeoutMs, probe, maintenance } = options;
-  const isProvider =
-    typeof key === 'object' && key !== null && !(key instanceof Uint8Array) && isKeyProvider(key);
-  if (!(key instanceof Uint8Array ? key.length === 32 : key === 'plaintext' || isProvider))
-    throw new TypeError(
-      `key: expected 32 bytes, a KeyProvider ({ wrap, unwrap }) or 'plaintext', found ${key instanceof Uint8Array ? `${key.length} bytes` : key === undefined ? 'nothing' : typeof key}.`,
-    );
-  for (const [name, value] of Object.entries({ cacheBytes, graceMs, commitTimeoutMs }))
-    if (value !== undefined && !(typeof value === 'number' && value >= 0))
-      throw new RangeError(`${name}: expected a number from 0, found ${String(value)}.`);
-  if (cacheBytes !== undefined && !Number.isSafeInteger(cacheBytes))
-    throw new RangeError(`cacheBytes: expected a whole number of bytes, found ${cacheBytes}.`);
-  checkChoice('probe', probe, ['auto', 'always', 'skip']);
-  checkChoice('maintenance', maintenance, ['auto', 'manual']);
-  refuseUnbacked('open', options);
-}
-
-function isKeyProvider(key: Partial<Record<'wrap' | 'unwrap', unknown>>): boolean {
-  return typeof key.wrap === 'function' && typeof key.unwrap === 'function';
-}
-
-function checkChoice(name: string, found: string | undefined, choices: readonly string[]): void {
-  if (found === undefined || choices.includes(found)) return;
-  const expected = choices.map((choice) => `'${choice}'`).join(', ');
-  throw new TypeError(`${name}: expected one of ${expected}, found ${JSON.stringify(found)}.`);
 }
