@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareBytes } from './bytes.js';
-import { decodePage, encodePage, readPageClear } from './page.js';
+import { ENVELOPE_BYTES } from './envelope.js';
+import { MAX_KEY_BYTES } from './key.js';
+import { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, readPageClear } from './page.js';
 import { placeSegment, type SegmentEntry } from './segment-entry.js';
 import { errorCode, key, seededRandom, storeSegment, testId, testSealing } from './segment-fixture.js';
 
@@ -122,6 +124,48 @@ describe('a manifest page', () => {
       const page = await encodePage(sealing, testId(sealing), [{ ...good, ...lie }]);
       expect([lie, await errorCode(decodePage(sealing, page, 'page'))]).toEqual([lie, 'CORRUPT']);
     }
+  });
+
+  test('has room for as many segments as it may list, whatever their keys and numbers', async () => {
+    const { entries, sealing } = await samplePage();
+    const longest = new Uint8Array(1 + MAX_KEY_BYTES).fill(0xff);
+    const most = Number.MAX_SAFE_INTEGER;
+    const entry: SegmentEntry = {
+      ...entries[0]!,
+      ...{
+        bytes: most,
+        metaBytes: most,
+        epoch: most,
+        level: most,
+        run: most,
+        entries: most,
+        tombstones: most,
+      },
+      ...{ stampVersion: most, stampOrder: most, minVersion: most, maxVersion: most },
+      ...{ firstKey: longest, lastKey: longest },
+    };
+    const full = new Array<SegmentEntry>(PAGE_ENTRIES_MAX).fill(entry);
+    const page = await encodePage(sealing, testId(sealing), full);
+    expect(PAGE_BYTES_MAX - page.length).toBeGreaterThanOrEqual(0);
+    expect(PAGE_BYTES_MAX - page.length).toBeLessThan(16);
+    expect((await decodePage(sealing, page, 'page')).length).toBe(PAGE_ENTRIES_MAX);
+  });
+
+  test('of more segments or bytes than that is neither made nor read', async () => {
+    const { page, entries, sealing } = await samplePage();
+    const id = testId(sealing);
+    const tooMany = new Array<SegmentEntry>(PAGE_ENTRIES_MAX + 1).fill(entries[0]!);
+    expect(await errorCode(encodePage(sealing, id, tooMany))).toBe('LIMIT_EXCEEDED');
+    const tooLong = { ...entries[0]!, firstKey: new Uint8Array(PAGE_BYTES_MAX) };
+    expect(await errorCode(encodePage(sealing, id, [tooLong]))).toBe('LIMIT_EXCEEDED');
+
+    const extended = new Uint8Array(PAGE_BYTES_MAX + 1);
+    extended.set(page);
+    expect(() => readPageClear(extended, 'page')).toThrow('expected at most');
+    const counted = new Uint8Array(PAGE_BYTES_MAX);
+    counted.set(page);
+    counted.set([0x81, 0x02], ENVELOPE_BYTES);
+    expect(() => readPageClear(counted, 'page')).toThrow(`at most ${PAGE_ENTRIES_MAX} segments, found 257`);
   });
 
   test('of random bytes after a true head is refused without a large allocation', async () => {

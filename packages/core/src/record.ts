@@ -6,8 +6,9 @@
  * - What an auditor without keys needs (parent, history, floor, manifest) is clear and authenticated;
  *   what says anything about keys or values is sealed (I9).
  * - Decoding trusts nothing: a byte that is not as written is `CORRUPT`.
+ * - A record is at most `RECORD_BYTES_MAX` long: no writer makes a longer one, no reader takes it.
  */
-import { OBJECT_KIND } from '@holdfast/crypto';
+import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
 import { ByteReader, ByteWriter, equalBytes } from './bytes.js';
 import type { Entry } from './entry.js';
 import {
@@ -19,11 +20,17 @@ import {
   type Sealing,
   writeEnvelope,
 } from './envelope.js';
-import { corrupt } from './errors.js';
+import { corrupt, HoldfastError } from './errors.js';
 import { CompactRange, compactRangeLength, HASH_BYTES } from './merkle.js';
 import { recordName } from './names.js';
 
 const COMMIT_ID_BYTES = 16;
+
+/**
+ * The most bytes that a record has: 32 MiB. Its writes are far below that (what is large goes into segments), so
+ * that this bounds what a store can make a reader take for a record.
+ */
+export const RECORD_BYTES_MAX: number = 32 * 1024 * 1024;
 
 /** A key and its new value; undefined: deleted. */
 export interface Write {
@@ -122,7 +129,10 @@ export function recordObjectId(version: number, commitId: Uint8Array): Uint8Arra
   return new ByteWriter(24).u64(version).raw(commitId).finish();
 }
 
-/** Encodes and seals a record. The same bytes must be sent however often the PUT is repeated. */
+/**
+ * Encodes and seals a record. The same bytes must be sent however often the PUT is repeated.
+ * @throws HoldfastError LIMIT_EXCEEDED where it would take more than RECORD_BYTES_MAX: nothing is sealed then.
+ */
 export async function encodeRecord(
   sealing: Sealing,
   clear: RecordClear,
@@ -132,6 +142,13 @@ export async function encodeRecord(
   const plaintext = encodeBody(body, carryFrom(body.carry, clear.flushedThrough));
   const objectId = recordObjectId(clear.version, commitId);
   const clearBytes = encodeClear(clear);
+  const length =
+    ENVELOPE_BYTES + clearBytes.length + 4 + plaintext.length + CHUNK_OVERHEAD_BYTES + HASH_BYTES;
+  if (length > RECORD_BYTES_MAX)
+    throw new HoldfastError(
+      'LIMIT_EXCEEDED',
+      `record ${clear.version} would take ${length} bytes, at most ${RECORD_BYTES_MAX} are allowed; nothing was written. Write less in one transaction`,
+    );
   // The clear bytes too: one key and nonce over two sets of associated data would give its GHASH key away.
   const contentHash = sealing.provider.sha256(clearBytes, plaintext);
   const { cipher, envelope } = await newCipher(
@@ -141,7 +158,7 @@ export async function encodeRecord(
     contentHash,
     clear.parent,
   );
-  const writer = new ByteWriter(ENVELOPE_BYTES + clearBytes.length + plaintext.length + 64);
+  const writer = new ByteWriter(length);
   writeEnvelope(writer, envelope);
   writer.raw(clearBytes);
   const sealed = await cipher.seal(0, true, plaintext, writer.view());
@@ -158,6 +175,8 @@ export function decodeRecordHeader(
 ): RecordHeader {
   const object = recordName(version);
   if (bytes.length < ENVELOPE_BYTES + HASH_BYTES) throw corrupt(object, `it has only ${bytes.length} bytes`);
+  if (bytes.length > RECORD_BYTES_MAX)
+    throw corrupt(object, `expected at most ${RECORD_BYTES_MAX} bytes, found ${bytes.length}`);
   const end = bytes.length - HASH_BYTES;
   const reader = new ByteReader(bytes, object, 0, end);
   const envelope = readEnvelope(reader, OBJECT_KIND.record, object);
@@ -288,6 +307,8 @@ function decodeBody(plaintext: Uint8Array, object: string, header: RecordHeader)
     const ref = { version: reader.varint(), hash: reader.raw(HASH_BYTES), bytes: reader.varint() };
     if (ref.version <= from || ref.version >= header.version)
       throw reader.corrupt(`expected a holder in (${from}, ${header.version}), found ${ref.version}`);
+    if (ref.bytes > RECORD_BYTES_MAX)
+      throw reader.corrupt(`expected a holder of at most ${RECORD_BYTES_MAX} bytes, found ${ref.bytes}`);
     from = ref.version;
     refs.push(ref);
   }

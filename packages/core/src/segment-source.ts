@@ -61,7 +61,7 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
   }
 
   meta(o: CallOptions | undefined): Promise<SegmentMeta> {
-    return this.cache.load(this.#cacheKey, () => this.fetchMeta(o), o?.signal);
+    return this.cache.load(this.#cacheKey, (signal) => this.fetchMeta({ ...o, signal }), o?.signal);
   }
 
   /** From the store, whatever is cached. */
@@ -76,18 +76,27 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
   }
 
   /** Checks and opens one chunk. */
-  async openChunk(meta: SegmentMeta, chunk: number, sealed: Uint8Array): Promise<Uint8Array> {
-    const plaintext = this.isLeaf(meta.table, chunk, sealed)
-      ? await meta.cipher.open(chunk, false, sealed)
-      : undefined;
+  async openChunk(
+    meta: SegmentMeta,
+    chunk: number,
+    sealed: Uint8Array,
+    o: CallOptions | undefined,
+  ): Promise<Uint8Array> {
+    await this.publishedChunk(meta.table, chunk, sealed, o);
+    const plaintext = await meta.cipher.open(chunk, false, sealed);
     if (!plaintext) throw this.chunkCorrupt(meta.table, chunk);
     return plaintext;
   }
 
   /** Checks and opens block i. Its first key is the one that the meta chunk names. */
-  async openBlock(meta: SegmentMeta, i: number, sealed: Uint8Array): Promise<Block> {
+  async openBlock(
+    meta: SegmentMeta,
+    i: number,
+    sealed: Uint8Array,
+    o: CallOptions | undefined,
+  ): Promise<Block> {
     const chunk = meta.blockChunk(i);
-    const plaintext = ownBytes(await this.openChunk(meta, chunk, sealed));
+    const plaintext = ownBytes(await this.openChunk(meta, chunk, sealed, o));
     const block = new Block(plaintext, `${this.name} (block in chunk ${chunk})`);
     const cursor = new BlockCursor(block);
     if (!cursor.next() || meta.compareFirstKey(i, cursor.key) !== 0)
@@ -121,7 +130,11 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     const chunk = meta.blockChunk(i);
     return this.cache.load(
       this.#blockKey(meta, i),
-      async () => this.openBlock(meta, i, await this.fetchChunks(meta.table, chunk, chunk + 1, o)),
+      async (signal) => {
+        const shared = { ...o, signal };
+        const sealed = await this.fetchChunks(meta.table, chunk, chunk + 1, shared);
+        return this.openBlock(meta, i, sealed, shared);
+      },
       o?.signal,
     );
   }
@@ -175,11 +188,14 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     o: CallOptions | undefined,
   ): Promise<Uint8Array> {
     const end = this.checkPieces(meta, i, length, first);
-    const load = async (): Promise<Uint8Array> =>
-      this.openValue(meta, first, end, length, await this.fetchChunks(meta.table, first, end, o), first);
+    const load = async (signal: AbortSignal | undefined): Promise<Uint8Array> => {
+      const shared = { ...o, signal };
+      const sealed = await this.fetchChunks(meta.table, first, end, shared);
+      return this.openValue(meta, first, end, length, sealed, first, shared);
+    };
     return length <= this.cache.maxBytes * CACHED_VALUE_SHARE
       ? this.cache.load(this.#chunkKey(first), load, o?.signal)
-      : load();
+      : load(o?.signal);
   }
 
   /**
@@ -193,11 +209,12 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     length: number,
     sealed: Uint8Array,
     from: number,
+    o: CallOptions | undefined,
   ): Promise<Uint8Array> {
     const value = new Uint8Array(length);
     let at = 0;
     for (let chunk = first; chunk < end; chunk++) {
-      const piece = await this.openChunk(meta, chunk, meta.table.slice(sealed, from, chunk));
+      const piece = await this.openChunk(meta, chunk, meta.table.slice(sealed, from, chunk), o);
       value.set(piece, at);
       at += piece.length;
     }

@@ -17,8 +17,9 @@
  * - Hostile bytes meet `checkMessage` before msgpackr, so lengths are real, nesting is bounded, and no extension
  *   runs but those of the table.
  */
-import { addExtension, Packr, RESET_BUFFER_MODE } from 'msgpackr/index-no-eval';
+
 import { corrupt, HoldfastError } from './errors.js';
+import { addExtension, Packr, RESET_BUFFER_MODE } from './msgpackr.js';
 import { admitValue } from './value-admit.js';
 import { checkMessage } from './value-message.js';
 import { Tagged, untag } from './value-tag.js';

@@ -282,14 +282,14 @@ export class Committer {
   }
 
   /** The store created our record, or our fence. Whether that says anything of the chain. */
-  async #confirm(slot: 'created' | 'fenced', { next, confirmedAt, sentAt }: Sent): Promise<Settled> {
+  async #confirm(slot: 'created' | 'fenced', { built, next, confirmedAt, sentAt }: Sent): Promise<Settled> {
     const { version } = next;
     // What we created is an orphan below the floor, or was committed and has sunk there. And if it is an orphan,
     // a copy of our PUT that arrived earlier may have been committed, and collected.
     const floor = await this.#floorAfter(version, confirmedAt);
     if (floor > version) throw belowFloor(version, floor);
     if (slot === 'fenced') return 'fenced';
-    this.#tip.adopt(next, sentAt);
+    this.#tip.adopt(next, sentAt, [{ record: built.record, view: next }]);
     return 'committed';
   }
 

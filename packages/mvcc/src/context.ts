@@ -54,3 +54,12 @@ export function fromStoreError(error: unknown, doing: string, maybeCommitted = f
     options,
   );
 }
+
+/** Calls a store, and says its failure in the engine's words. */
+export async function callStore<T>(doing: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw fromStoreError(error, doing);
+  }
+}

@@ -9,6 +9,7 @@ import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } fro
 import type { NamespaceOptions } from './codec.js';
 import { Committer } from './committer.js';
 import type { Context } from './context.js';
+import { probeStore, storeFingerprint } from './create.js';
 import {
   type Entry,
   type ListOptions,
@@ -18,15 +19,8 @@ import {
   type StoredAndBytes,
 } from './entry-reader.js';
 import { Flusher, isFlushDue } from './flusher.js';
-import {
-  type Change,
-  History,
-  type LogEntry,
-  type LogOptions,
-  ownLogEntry,
-  untilStopped,
-  type WatchOptions,
-} from './history.js';
+import { isBreak } from './fork.js';
+import { type Change, History, type LogEntry, type LogOptions, type WatchOptions } from './history.js';
 import { atCall, ENTRIES, KEYS, type Listing, mapSteps } from './listing.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceHost } from './namespace.js';
@@ -39,7 +33,7 @@ import {
   type WriteOptions,
   type WriteResult,
 } from './one-write.js';
-import { openParts, probeStore, storeFingerprint } from './open.js';
+import { openParts } from './open.js';
 import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './options.js';
 import { Reads } from './reads.js';
 import { RecordBuilder } from './record-builder.js';
@@ -326,7 +320,12 @@ export class Database implements AsyncDisposable {
       ]);
       return this.#history.watch(ownRange(range), { ...taken, pollMs });
     });
-    return untilStopped(lifetime, open) as AsyncGenerator<Change<V>, void, undefined>;
+    // It ends by itself when the database does; a broken history it must not tell on.
+    const steps = mapSteps(open, (change) => {
+      if (lifetime.ending.aborted && isBreak(lifetime.ending.reason)) throw lifetime.ending.reason;
+      return change;
+    });
+    return steps as AsyncGenerator<Change<V>, void, undefined>;
   }
 
   /** The records, newest first, or between two versions. */
@@ -334,7 +333,7 @@ export class Database implements AsyncDisposable {
     const open = atCall(() =>
       this.#history.log(takeOptions('log', options, ['from', 'to', ...CALL_OPTIONS])),
     );
-    return this.#context.lifetime.iterate(mapSteps(open, ownLogEntry));
+    return this.#context.lifetime.iterate(mapSteps(open, (entry) => entry));
   }
 
   /** Names the newest version, and keeps it from GC until the name is dropped. */

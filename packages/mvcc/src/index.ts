@@ -1,3 +1,5 @@
+// `AsyncDisposable`, for readers of these types whose `lib` does not have it.
+/// <reference lib="esnext.disposable" preserve="true" />
 export { MISS } from '@holdfast/core';
 export { AtomicOperation, type AtomicResult, type Check } from './atomic.js';
 export type { Budget } from './budget.js';
@@ -23,6 +25,7 @@ export type { NamespaceEntry } from './namespace-reads.js';
 export type { WriteOptions, WriteResult } from './one-write.js';
 export { OPEN_OPTIONS, type OpenOptions } from './options.js';
 export type { Outcome, RequestId, SessionRequest } from './requests.js';
+export { type Damage, findReadable, type Salvage, type SalvageOptions } from './salvage.js';
 export { type Difference, Snapshot, type SnapshotOptions } from './snapshot.js';
 export type { Stats } from './stats.js';
 export type { TransactOptions } from './transact.js';

@@ -16,10 +16,15 @@ export interface OpenOptions extends UnbackedOptions {
   /** 32 bytes, 64 hex digits, a `KeyProvider`, or `'plaintext'`: the explicit way to have none. */
   readonly key: DatabaseKey | (string & {});
   /**
-   * The id of the database that is meant: 16 bytes or 32 hex digits. Another one at this place is FORK, an empty
-   * prefix is ROLLBACK, and nothing is created.
+   * The database's id (`db.id`), 16 bytes or 32 hex digits. Another database here is then FORK, and an empty prefix
+   * ROLLBACK: nothing is created. Without it an emptied prefix looks like a new one.
    */
   readonly id?: Uint8Array | string | undefined;
+  /**
+   * With `readOnly`: the version to open, instead of the newest. Nothing newer is looked at, so that a database whose
+   * newest records are damaged can be read as it was before them. Nothing says then that it is as new as it could be.
+   */
+  readonly at?: number | undefined;
   /** Make the database if the prefix is empty. Default true. */
   readonly create?: boolean | undefined;
   /** Refuse every write, and create nothing. Default false. */
@@ -58,6 +63,7 @@ const ID_BYTES = 16;
 export const OPEN_OPTIONS: readonly string[] = [
   'key',
   'id',
+  'at',
   'create',
   'readOnly',
   'probe',
@@ -83,7 +89,7 @@ export function normaliseOptions(options: OpenOptions): NormalisedOptions {
   const taken = takeOptions('open', options, OPEN_OPTIONS as (keyof OpenOptions & string)[]);
   const key = takeKey(taken.key);
   const id = taken.id === undefined ? undefined : takeId(taken.id);
-  const { cacheBytes, graceMs, commitTimeoutMs, probe, maintenance, create, readOnly, onEvent } = taken;
+  const { at, cacheBytes, graceMs, commitTimeoutMs, probe, maintenance, create, readOnly, onEvent } = taken;
   for (const [name, value] of Object.entries({ cacheBytes, graceMs, commitTimeoutMs }))
     if (value !== undefined && !(typeof value === 'number' && value >= 0))
       throw new RangeError(`${name}: expected a number from 0, found ${String(value)}.`);
@@ -96,6 +102,10 @@ export function normaliseOptions(options: OpenOptions): NormalisedOptions {
       throw new TypeError(`${name}: expected a boolean, found ${kindOf(value)}.`);
   if (onEvent !== undefined && typeof onEvent !== 'function')
     throw new TypeError(`onEvent: expected a function, found ${kindOf(onEvent)}.`);
+  if (at !== undefined && !(Number.isSafeInteger(at) && at >= 1))
+    throw new RangeError(`at: expected a version from 1, found ${String(at)}.`);
+  if (at !== undefined && readOnly !== true)
+    throw new TypeError('at: expected readOnly: true beside it, because an older version takes no writes.');
   refuseUnbacked('open', taken);
   return { ...taken, key, id };
 }

@@ -3,6 +3,9 @@
  *
  * Invariants:
  * - The known version never goes back.
+ * - A newer state is taken only if it continues the one that is known at that moment (I2): by its parents' hashes,
+ *   record by record, or by its history tree. Else `FORK`, and the database is not used again by this process.
+ * - A look for the tip that confirms nothing is an error, never "as new as before".
  * - A refresh reflects every commit acknowledged anywhere before it was asked for: its last probe was sent
  *   after that, and found the next slot empty.
  * - What a slot holds, or that it is empty, says something only while the tip below it was confirmed within half
@@ -12,10 +15,11 @@
  *   have confirmed a newer tip.
  */
 
-import { HoldfastError } from '@holdfast/core';
-import type { Clock } from '@holdfast/object-store';
-import { advance, jump } from './advance.js';
+import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
+import type { CallOptions, Clock } from '@holdfast/object-store';
+import { advance, jump, type StateRecord } from './advance.js';
 import type { Context } from './context.js';
+import { fork, isBreak, rollback } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import type { View } from './view.js';
 
@@ -24,6 +28,15 @@ export interface Instant {
   readonly wall: number;
   readonly monotonic: number;
 }
+
+/** One version's record and the state it makes. */
+export interface Step {
+  readonly record: StateRecord;
+  readonly view: View;
+}
+
+/** Told of each step in order; undefined: of a jump, whose records are to be read. */
+export type Listener = (step: Step | undefined) => void;
 
 const HASHES_KEPT = 64;
 /** How many turns of the microtask queue a probe waits for others to join it. */
@@ -35,22 +48,34 @@ export class Tip {
   readonly #context: Context;
   readonly #log: Log;
   readonly #graceMs: number;
+  /** It stays at this version: what is newer is not looked at. */
+  readonly #pinned: boolean;
+  /** What ended the use of this database. */
+  #break: HoldfastError | undefined;
   #view: View;
   #confirmedAt: Instant;
   #refreshing: Promise<View> | undefined;
   /** The refresh whose probe is not sent yet. */
   #gathering: Promise<View> | undefined;
   #next: Promise<View> | undefined;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<Listener>();
   /** Hashes of the newest records, so that a lost race is told from a won one without reading the slot again. */
   readonly #hashes = new Map<number, Uint8Array>();
 
-  constructor(context: Context, log: Log, view: View, confirmedAt: Instant, graceMs: number) {
+  constructor(
+    context: Context,
+    log: Log,
+    view: View,
+    confirmedAt: Instant,
+    options: { readonly graceMs: number; readonly pinned?: boolean | undefined },
+  ) {
     this.#context = context;
     this.#log = log;
     this.#view = view;
     this.#confirmedAt = confirmedAt;
-    this.#graceMs = graceMs;
+    this.#graceMs = options.graceMs;
+    this.#pinned = options.pinned ?? false;
+    this.#keepHash(view.version, view.hash);
   }
 
   get view(): View {
@@ -75,19 +100,55 @@ export class Tip {
 
   /** Whether slots after what was the tip then may have been collected since, and prove nothing any more. */
   isStale(since: Instant = this.#confirmedAt): boolean {
-    return this.ageMs(since) > this.#graceMs / 2;
+    return !this.#pinned && this.ageMs(since) > this.#graceMs / 2;
   }
 
-  /** Takes a newer state; an older one is passed over. */
-  adopt(view: View, confirmedAt?: Instant): void {
-    if (confirmedAt && view.version >= this.#view.version) this.#confirmedAt = confirmedAt;
-    if (view.version <= this.#view.version) return;
+  /**
+   * Takes a newer state; an older one is passed over.
+   * @param steps the records that lead to it, without a gap up to it. Empty: it was reached by a jump from the
+   * state that is known now.
+   * @throws HoldfastError FORK where they are not those that this process has seen meanwhile.
+   */
+  adopt(view: View, confirmedAt: Instant | undefined, steps: readonly Step[]): void {
+    const from = this.#view.version;
+    for (const step of steps) this.#checkSeen(step);
+    if (confirmedAt && view.version >= from) this.#confirmedAt = confirmedAt;
+    if (view.version <= from) return;
     this.#view = view;
-    for (const listener of [...this.#listeners]) listener();
+    const news = steps.filter((step) => step.view.version > from);
+    for (const { record } of news) this.#keepHash(record.version, record.hash);
+    this.#keepHash(view.version, view.hash);
+    for (const listener of [...this.#listeners]) {
+      if (news.length < view.version - from) listener(undefined);
+      for (const step of news) listener(step);
+    }
+  }
+
+  /** Two calls follow the log at once: a store can show each of them another one. */
+  #checkSeen({ record }: Step): void {
+    const { version } = record;
+    const seen = version === this.#view.version ? this.#view.hash : this.#hashes.get(version);
+    if (seen !== undefined && !equalBytes(seen, record.hash))
+      throw this.broken(
+        fork(this.#context, this.#view, record, 'this process has seen another record there'),
+      );
+  }
+
+  #keepHash(version: number, hash: Uint8Array): void {
+    this.#hashes.set(version, hash);
+    if (this.#hashes.size > HASHES_KEPT) this.#hashes.delete(this.#hashes.keys().next().value!);
+  }
+
+  /** Ends the use of the database if `error` says that its history is broken. */
+  broken<T>(error: T): T {
+    if (!isBreak(error)) return error;
+    this.#break ??= error;
+    this.#context.lifetime.stop(error);
+    return error;
   }
 
   /** Calls back on each newer state, until the returned function is called. */
-  onChange(listener: () => void): () => void {
+  onChange(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -129,6 +190,8 @@ export class Tip {
 
   /** Reads what comes after the known tip. `lost`: the next slot is known to be taken. */
   async follow(lost = false): Promise<View> {
+    if (this.#break) throw this.#break;
+    if (this.#pinned) return this.#view;
     const from = this.#view.version;
     let relocated = false;
     for (;;) {
@@ -146,12 +209,14 @@ export class Tip {
         if (relocated) break;
         continue;
       }
+      const steps: Step[] = [];
       for (const record of records) {
-        view = await advance(this.#context, view, record);
-        this.#hashes.set(record.version, record.hash);
-        if (this.#hashes.size > HASHES_KEPT) this.#hashes.delete(this.#hashes.keys().next().value!);
+        view = await advance(this.#context, view, record).catch((error: unknown) => {
+          throw this.broken(error);
+        });
+        steps.push({ record, view });
       }
-      this.adopt(view, gap ? undefined : asked);
+      this.adopt(view, gap ? undefined : asked, steps);
       if (!gap) break;
       await this.#relocate();
       relocated = true;
@@ -164,31 +229,54 @@ export class Tip {
   async #relocate(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const asked = instant(this.#context.clock);
-      const found = await this.#newest().catch((error: unknown) => ({ error }));
+      const known = this.#view;
+      const found = await this.#newest(known).catch((error: unknown) => ({ error }));
       // Asleep between the listing and the last answer: what was listed may have been collected, and what was
-      // read in its place, or found missing, says nothing.
-      if (this.isStale(asked)) {
+      // read in its place, or found missing, says nothing. Nor is it known how what was found relates to a state
+      // that another call has found meanwhile.
+      if (this.isStale(asked) || this.#view !== known) {
         if (attempt < RELOCATIONS_MAX) continue;
         throw new HoldfastError(
           'UNAVAILABLE',
           `The newest record could not be found within ${this.#graceMs / 2} ms, half the grace period, ${attempt} times in a row: expected a store that answers sooner, or a longer graceMs. Nothing was changed; try again.`,
         );
       }
-      if (found && 'error' in found) throw found.error;
-      if (found) this.adopt(found, asked);
+      if ('error' in found) throw this.broken(found.error);
+      this.adopt(found, asked, []);
       return;
     }
   }
 
-  /** The state that a listing shows to be the newest; undefined: it shows none as new as the known one. */
-  async #newest(): Promise<View | undefined> {
+  /**
+   * The state that a listing shows to be the newest.
+   * @throws HoldfastError where it shows none as new as the known one, or one that does not continue it.
+   */
+  async #newest(known: View): Promise<View> {
     const newest = await this.#log.newest();
-    const view = this.#view;
-    if (newest === undefined || newest < view.version) return undefined;
-    if (newest === view.version) return view;
-    const record = await this.#log.read(newest);
-    if (record === undefined) throw missingRecord(newest, 'The listing of the log');
-    return jump(this.#context, this.#log, record, view);
+    if (newest !== undefined && newest > known.version) {
+      const record = await this.#log.read(newest);
+      if (record === undefined) throw missingRecord(newest, 'The listing of the log');
+      return jump(this.#context, this.#log, record, known);
+    }
+    await this.checkHeld(known);
+    if (newest === known.version) return known;
+    throw new HoldfastError(
+      'UNAVAILABLE',
+      `The listing of the log shows ${newest === undefined ? 'no record' : `${recordName(newest)} as the newest`}, though ${recordName(known.version)} is there: expected a store that lists what it holds. Nothing was changed; try again.`,
+    );
+  }
+
+  /**
+   * Checks that the store still holds the record of a state that this process knows.
+   * @throws HoldfastError ROLLBACK where it is gone, FORK where another stands in its place.
+   */
+  async checkHeld(known: View, options: CallOptions = {}): Promise<void> {
+    const held = await this.#log.readHeader(known.version, options);
+    if (held === undefined) throw rollback(this.#context, known, 'there is no such object');
+    if (equalBytes(held.hash, known.hash)) return;
+    // Whoever can write a bucket can put a header there whose hash is right: that is a damaged record.
+    const record = await this.#log.open(held);
+    throw fork(this.#context, known, record, 'this process has seen another record there');
   }
 }
 

@@ -12,9 +12,9 @@ import {
   type CompactRange,
   compareBytes,
   type Entry,
-  type LogRecord,
   type Manifest,
   MISS,
+  type RecordDraft,
   type Sealing,
   type SegmentEntry,
   SegmentReader,
@@ -199,7 +199,7 @@ export class View {
 /** The writes of one record, in order, its large transactions' included. `view` is at the record's version. */
 export async function* recordWrites(
   view: View,
-  record: LogRecord,
+  record: { readonly version: number; readonly body: Pick<RecordDraft, 'transactions'> },
   options: CallOptions = {},
 ): AsyncGenerator<Entry & { stored: StoredKey }> {
   for (const [order, { writes, bulkRun }] of record.body.transactions.entries()) {

@@ -1,4 +1,4 @@
-export { cutRange } from './byte-range.js';
+export { cutRange, expectAtMost } from './byte-range.js';
 export { type Clock, type RandomBytes, systemClock } from './clock.js';
 export { StoreError, type StoreErrorCode } from './errors.js';
 export { compareKeys } from './key-order.js';
@@ -18,6 +18,7 @@ export type {
   RequestClass,
   StoredObject,
 } from './object-store.js';
+export { onAbort } from './on-abort.js';
 export { type Prices, prices } from './prices.js';
 export { type ProbeCheck, type ProbeOptions, type ProbeReport, probe } from './probe.js';
 export { randomHex, systemRandom } from './random.js';

@@ -4,11 +4,14 @@
  * A name is `<scope>-<pid>-<start>-<random>`. The scope stands for one boot of one machine and one pid namespace,
  * for only there does a pid say who is alive; the start tells a process from a later one with its pid.
  *
- * Sweeping is never a danger to the data: a writer whose file is swept too early fails to link it.
+ * Invariants:
+ * - Only plain files with such a name are ever removed, wherever `.tmp/` may lead: everything else is somebody's.
+ * - Sweeping is never a danger to the data: a writer whose file is swept too early fails to link it. A file that has
+ *   its object's name already says by its name here that it may not be on the disk: it is brought there first.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { readdir, stat, unlink } from 'node:fs/promises';
+import { lstat, readdir, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { RandomBytes } from '../clock.js';
@@ -17,7 +20,7 @@ import { randomHex } from '../random.js';
 /** No put takes this long; older files are nobody's. */
 const ageMsMax = 3_600_000;
 
-const namePattern = /^([0-9a-f]{16})-(\d+)-(\d+)-[0-9a-f]{32}$/;
+const namePattern = /^([0-9a-f]{16})-(\d{1,10})-(\d{1,20})-[0-9a-f]{32}$/;
 
 let scopeOfThisProcess: string | undefined;
 
@@ -65,10 +68,16 @@ function isRunning(pid: number, start: string): boolean {
   return found === undefined || start === '0' || found === start;
 }
 
-/** Whether the writer of this unfinished file is gone. */
+/** Whether a file of this name can be a store's own. */
+export function isTempName(name: string): boolean {
+  return namePattern.test(name);
+}
+
+/** Whether this is the name of an unfinished file whose writer is gone. */
 export function isAbandoned(name: string, ageMs: number): boolean {
-  if (ageMs > ageMsMax) return true;
   const [, scope, pid, start] = namePattern.exec(name) ?? [];
+  if (scope === undefined) return false;
+  if (ageMs > ageMsMax) return true;
   if (scope !== ownScope()) return false;
   return !isRunning(Number(pid), start!);
 }
@@ -76,11 +85,23 @@ export function isAbandoned(name: string, ageMs: number): boolean {
 /**
  * Removes the files that dead writers left in `folder`. Never fails: what can't be removed stays.
  * @param now wall clock, milliseconds.
+ * @param syncAll brings every object's name to the disk.
  */
-export async function sweep(folder: string, now: number): Promise<void> {
+export async function sweep(folder: string, now: number, syncAll: () => Promise<void>): Promise<void> {
+  const linked: string[] = [];
   for (const name of await readdir(folder).catch(() => [])) {
+    if (!isTempName(name)) continue;
     const path = join(folder, name);
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isFile() && isAbandoned(name, now - found.mtimeMs)) await unlink(path).catch(() => undefined);
+    const found = await lstat(path).catch(() => undefined);
+    if (!found?.isFile() || !isAbandoned(name, now - found.mtimeMs)) continue;
+    if (found.nlink > 1) linked.push(path);
+    else await unlink(path).catch(() => undefined);
   }
+  if (linked.length === 0) return;
+  try {
+    await syncAll();
+  } catch {
+    return;
+  }
+  for (const path of linked) await unlink(path).catch(() => undefined);
 }
