@@ -41,6 +41,7 @@ import { requestEntry } from './request-entry.js';
 import { type Outcome, outcomeOf, type RequestId } from './requests.js';
 import { Snapshot, type SnapshotOptions } from './snapshot.js';
 import { type Stats, statsOf } from './stats.js';
+import { StoreGate } from './store-gate.js';
 import type { TailEntry } from './tail.js';
 import type { Tip } from './tip.js';
 import {
@@ -65,13 +66,14 @@ export async function openDatabase(store: ObjectStore, options: OpenOptions): Pr
   const taken = normaliseOptions(options);
   const { clock, random } = taken;
   const traffic = new Traffic();
-  const wrapped = withRetry(metered(store, { meter: traffic }), {
+  const gate = new StoreGate(store);
+  const wrapped = withRetry(metered(gate.store, { meter: traffic }), {
     clock,
     random,
     meter: traffic,
     attemptMs: ATTEMPT_MS,
   });
-  return new Database({ ...(await openParts(wrapped, taken)), traffic }, taken);
+  return new Database({ ...(await openParts(wrapped, taken)), gate, traffic }, taken);
 }
 
 export class Database implements AsyncDisposable {
@@ -84,15 +86,26 @@ export class Database implements AsyncDisposable {
   readonly #reads: Reads;
   readonly #readOnly: boolean;
   readonly #maintenance: 'auto' | 'manual';
+  readonly #gate: StoreGate;
   readonly #traffic: Traffic;
+  /** How long what was begun may take after `close()`, ms. */
+  readonly #patienceMs: number;
+  #closing: Promise<void> | undefined;
 
   /** Made by `openDatabase()`. */
-  constructor(parts: { context: Context; log: Log; tip: Tip; traffic: Traffic }, options: NormalisedOptions) {
+  constructor(
+    parts: { context: Context; log: Log; tip: Tip; gate: StoreGate; traffic: Traffic },
+    options: NormalisedOptions,
+  ) {
     const { context, log, tip } = parts;
     this.#context = context;
     this.#log = log;
     this.#tip = tip;
+    this.#gate = parts.gate;
     this.#traffic = parts.traffic;
+    const commitTimeoutMs = options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS;
+    // 0 gives a commit one try, and that one its time.
+    this.#patienceMs = commitTimeoutMs || COMMIT_TIMEOUT_MS;
     this.#readOnly = options.readOnly ?? false;
     this.#maintenance = options.maintenance ?? 'auto';
     const { provider } = context.sealing;
@@ -103,11 +116,12 @@ export class Database implements AsyncDisposable {
       context.random(16),
       probing === 'skip' ? undefined : fingerprint,
     );
-    this.#committer = new Committer(context, log, tip, builder, options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS);
+    this.#committer = new Committer(context, log, tip, builder, commitTimeoutMs);
     const known =
       fingerprint && tip.view.stores.some((store) => store.every((byte, i) => byte === fingerprint[i]));
     if (probing === 'always' || (probing === 'auto' && !known))
-      this.#committer.beforeFirst = () => probeStore(context.store, options);
+      // Opening is over: its signal has nothing to say of the first write.
+      this.#committer.beforeFirst = ({ signal }) => probeStore(context.store, { ...options, signal });
     this.#flusher = new Flusher(context, tip, this.#committer);
     this.#history = new History(context, log, tip);
     this.#reads = new Reads(context.lifetime, {
@@ -145,7 +159,7 @@ export class Database implements AsyncDisposable {
 
   /** The probe goes out with the read: strength costs a request, not a round trip. */
   async #read({ stored, bytes }: StoredAndBytes, options: ReadOptions): Promise<TailEntry | undefined> {
-    this.#checkOpen();
+    this.#context.lifetime.checkBegun();
     options.signal?.throwIfAborted();
     const view = this.#tip.view;
     if (this.#isFreshEnough(options)) return view.get(stored, bytes, options);
@@ -157,7 +171,7 @@ export class Database implements AsyncDisposable {
   }
 
   async #fresh(options: ReadOptions): Promise<View> {
-    this.#checkOpen();
+    this.#context.lifetime.checkBegun();
     options.signal?.throwIfAborted();
     return this.#isFreshEnough(options) ? this.#tip.view : this.#tip.refresh(options.signal);
   }
@@ -218,7 +232,7 @@ export class Database implements AsyncDisposable {
   /** @param make encodes what is written, at once. */
   #write(call: string, make: () => OneWrite, options: WriteOptions | undefined): Promise<WriteResult> {
     return this.#context.lifetime.run(async () => {
-      this.#checkWritable();
+      this.#refuseReadOnly();
       const { apply, input } = make();
       const { stamp } = await this.#transact(apply, takeCall(this.#context, call, options, input));
       if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
@@ -256,7 +270,7 @@ export class Database implements AsyncDisposable {
     this.#context.lifetime.check();
     return new AtomicOperation((body, options) =>
       this.#context.lifetime.run(async () => {
-        this.#checkWritable();
+        this.#refuseReadOnly();
         return this.#transact(body, takeCall(this.#context, 'commit', options));
       }),
     );
@@ -339,7 +353,7 @@ export class Database implements AsyncDisposable {
   /** Names the newest version, and keeps it from GC until the name is dropped. */
   checkpoint(name: string, options?: CallOptions): Promise<Checkpoint> {
     return this.#context.lifetime.run(async () => {
-      this.#checkWritable();
+      this.#refuseReadOnly();
       const call = takeCall(this.#context, 'checkpoint', takeOptions('checkpoint', options, CALL_OPTIONS));
       const at = checkpointKey(name);
       const view = await this.#tip.refresh(call.signal);
@@ -358,7 +372,7 @@ export class Database implements AsyncDisposable {
   /** Resolves to whether there was one of this name. */
   dropCheckpoint(name: string, options?: CallOptions): Promise<boolean> {
     return this.#context.lifetime.run(async () => {
-      this.#checkWritable();
+      this.#refuseReadOnly();
       const call = takeCall(
         this.#context,
         'dropCheckpoint',
@@ -374,16 +388,23 @@ export class Database implements AsyncDisposable {
     });
   }
 
-  /** Moves the tail into segments now. Resolves to whether there was anything to move. */
+  /**
+   * Moves the tail into segments now. Resolves to false where there was nothing to move, or another's flush was
+   * first; rejects with why it could not be done.
+   */
   flush(): Promise<boolean> {
-    this.#checkWritable();
-    return this.#flusher.flush();
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      return this.#flusher.flush();
+    });
   }
 
   /** Does what is due: a flush, if the tail has grown. For processes opened with `maintenance: 'manual'`. */
-  async maintain(): Promise<{ flushed: boolean }> {
-    this.#checkWritable();
-    return { flushed: isFlushDue(await this.#tip.refresh()) && (await this.#flusher.flush()) };
+  maintain(): Promise<{ flushed: boolean }> {
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      return { flushed: isFlushDue(await this.#tip.refresh()) && (await this.#flusher.flush()) };
+    });
   }
 
   /** Fetches and checks every object again. */
@@ -404,28 +425,54 @@ export class Database implements AsyncDisposable {
     return this.#traffic;
   }
 
-  /** Waits for commits and flushes that are under way; after that every call fails with CLOSED. */
-  async close(): Promise<void> {
-    this.#context.lifetime.close();
-    await this.#flusher.idle();
-    await this.#committer.close();
-    await this.#context.store.close?.();
+  /**
+   * Ends what the database has under way: watches end, what was begun is settled (what takes longer than
+   * `commitTimeoutMs` from now is CLOSED), and later calls are CLOSED. Once it resolves nothing of this database
+   * touches the store again. Every call resolves with the first one.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { lifetime, clock } = this.#context;
+    lifetime.close();
+    const settled = async (): Promise<void> => {
+      await lifetime.idle();
+      await this.#flusher.idle();
+      await this.#committer.idle();
+    };
+    if (!(await this.#inTime(settled()))) {
+      const closed = lifetime.cut();
+      this.#gate.shut(closed);
+      // Commits are told first, and truly; then those who never came to one.
+      await this.#inTime(this.#committer.idle());
+      await clock.sleep(0);
+      lifetime.abandon();
+    }
+    // What nobody waits for any more: a hedge that lost, blocks read ahead, a probe that came late.
+    this.#gate.shut(lifetime.cut());
+    await this.#inTime(this.#gate.idle());
+    await this.#gate.close();
+  }
+
+  /** Whether it ended in the time that what was begun has. */
+  async #inTime(work: Promise<void>): Promise<boolean> {
+    const stop = new AbortController();
+    const late = this.#context.clock.sleep(this.#patienceMs, stop.signal).then(
+      () => false,
+      () => true,
+    );
+    const done = await Promise.race([work.then(() => true), late]);
+    stop.abort();
+    return done;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #checkOpen(): void {
-    this.#context.lifetime.check();
-  }
-
-  #checkWritable(): void {
-    this.#checkOpen();
-    this.#refuseReadOnly();
-  }
-
-  /** For what was begun, and may go on while the database closes. */
   #refuseReadOnly(): void {
     if (this.#readOnly)
       throw new HoldfastError(

@@ -129,7 +129,7 @@ export class Lifetime {
 
   /** What is under way has had its time: what waits for the store stops waiting. @returns what it hears. */
   cut(): HoldfastError {
-    this.#over ??= closed('What this call had begun took longer than commitTimeoutMs after close().');
+    this.#over ??= closed('What was still under way commitTimeoutMs after close() was ended.');
     this.#cutting.abort(this.#over);
     return this.#over;
   }

@@ -24,7 +24,7 @@ import {
 import { type CryptoProvider, defaultProvider } from '@holdfast/crypto';
 import { type ObjectStore, systemClock, systemRandom } from '@holdfast/object-store';
 import { jump } from './advance.js';
-import { type Context, callStore, readingInWords } from './context.js';
+import { type Context, callStore, readingInWords, tell } from './context.js';
 import { type Creation, create } from './create.js';
 import { DatabaseSealing } from './database-sealing.js';
 import { Lifetime } from './lifetime.js';
@@ -77,7 +77,6 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
     const { databaseId } = header.envelope;
     if (id !== undefined && !equalBytes(databaseId, id)) throw anotherDatabase(newest, id, databaseId);
     const sealing = await sealingOf(header, provider, options);
-    const { onEvent } = options;
     const cache = new BlockCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     const context: Context = {
       store,
@@ -86,7 +85,7 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
       segments: { store: readingInWords(store), sealing, cache },
       clock,
       random: options.random ?? systemRandom,
-      emit: (event) => onEvent?.(event),
+      emit: tell(options),
       lifetime: new Lifetime(),
     };
     const log = new Log(context);

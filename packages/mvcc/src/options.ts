@@ -46,7 +46,10 @@ export interface OpenOptions extends UnbackedOptions {
   readonly clock?: Clock | undefined;
   readonly random?: RandomBytes | undefined;
   readonly crypto?: CryptoProvider | undefined;
+  /** Told of what happens. It decides nothing: what it throws changes no answer. */
   readonly onEvent?: ((event: DatabaseEvent) => void) | undefined;
+  /** Told of what `onEvent` throws, or rejects with. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** The same, checked and the engine's own. */
@@ -78,6 +81,7 @@ export const OPEN_OPTIONS: readonly string[] = [
   'random',
   'crypto',
   'onEvent',
+  'onError',
 ];
 
 /** @throws TypeError or RangeError, before anything is asked of the store. */
@@ -89,7 +93,8 @@ export function normaliseOptions(options: OpenOptions): NormalisedOptions {
   const taken = takeOptions('open', options, OPEN_OPTIONS as (keyof OpenOptions & string)[]);
   const key = takeKey(taken.key);
   const id = taken.id === undefined ? undefined : takeId(taken.id);
-  const { at, cacheBytes, graceMs, commitTimeoutMs, probe, maintenance, create, readOnly, onEvent } = taken;
+  const { at, cacheBytes, graceMs, commitTimeoutMs, probe, maintenance, create, readOnly, onEvent, onError } =
+    taken;
   for (const [name, value] of Object.entries({ cacheBytes, graceMs, commitTimeoutMs }))
     if (value !== undefined && !(typeof value === 'number' && value >= 0))
       throw new RangeError(`${name}: expected a number from 0, found ${String(value)}.`);
@@ -100,8 +105,9 @@ export function normaliseOptions(options: OpenOptions): NormalisedOptions {
   for (const [name, value] of Object.entries({ create, readOnly }))
     if (value !== undefined && typeof value !== 'boolean')
       throw new TypeError(`${name}: expected a boolean, found ${kindOf(value)}.`);
-  if (onEvent !== undefined && typeof onEvent !== 'function')
-    throw new TypeError(`onEvent: expected a function, found ${kindOf(onEvent)}.`);
+  for (const [name, value] of Object.entries({ onEvent, onError }))
+    if (value !== undefined && typeof value !== 'function')
+      throw new TypeError(`${name}: expected a function, found ${kindOf(value)}.`);
   if (at !== undefined && !(Number.isSafeInteger(at) && at >= 1))
     throw new RangeError(`at: expected a version from 1, found ${String(at)}.`);
   if (at !== undefined && readOnly !== true)

@@ -206,7 +206,8 @@ async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Prom
     },
   });
   try {
-    return { committed: { stamp: await committing, result } };
+    const stamp = await committing;
+    return { committed: { result, stamp } };
   } catch (error) {
     if (error instanceof HoldfastError && RUN_AGAIN.has(error.code)) return { lost: error };
     throw error;
