@@ -21,7 +21,7 @@ import {
 import { Flusher, isFlushDue } from './flusher.js';
 import { isBreak } from './fork.js';
 import { type Change, History, type LogEntry, type LogOptions, type WatchOptions } from './history.js';
-import { atCall, ENTRIES, KEYS, type Listing, mapSteps } from './listing.js';
+import { ENTRIES, KEYS, type Listing, steps, withNext } from './listing.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceHost } from './namespace.js';
 import {
@@ -325,7 +325,8 @@ export class Database implements AsyncDisposable {
    */
   watch<V = unknown>(range?: KeyRange, options?: WatchOptions): AsyncGenerator<Change<V>, void, undefined> {
     const { lifetime } = this.#context;
-    const open = atCall(() => {
+    const { ending } = lifetime;
+    const watch = steps(() => {
       lifetime.check();
       const { pollMs = WATCH_POLL_MS, ...taken } = takeOptions('watch', options, [
         'from',
@@ -334,20 +335,18 @@ export class Database implements AsyncDisposable {
       ]);
       return this.#history.watch(ownRange(range), { ...taken, pollMs });
     });
-    // It ends by itself when the database does; a broken history it must not tell on.
-    const steps = mapSteps(open, (change) => {
-      if (lifetime.ending.aborted && isBreak(lifetime.ending.reason)) throw lifetime.ending.reason;
-      return change;
-    });
-    return steps as AsyncGenerator<Change<V>, void, undefined>;
+    // It ends by itself when the database does; of a broken history it tells no more.
+    const next = (): Promise<IteratorResult<Change, void>> =>
+      ending.aborted && isBreak(ending.reason) ? Promise.reject(ending.reason) : watch.next();
+    return withNext(watch, next) as AsyncGenerator<Change<V>, void, undefined>;
   }
 
   /** The records, newest first, or between two versions. */
   log(options?: LogOptions): AsyncGenerator<LogEntry, void, undefined> {
-    const open = atCall(() =>
+    const entries = steps(() =>
       this.#history.log(takeOptions('log', options, ['from', 'to', ...CALL_OPTIONS])),
     );
-    return this.#context.lifetime.iterate(mapSteps(open, (entry) => entry));
+    return this.#context.lifetime.iterate(entries);
   }
 
   /** Names the newest version, and keeps it from GC until the name is dropped. */

@@ -23,7 +23,7 @@ export {
 } from './namespace.js';
 export type { NamespaceEntry } from './namespace-reads.js';
 export type { WriteOptions, WriteResult } from './one-write.js';
-export { OPEN_OPTIONS, type OpenOptions } from './options.js';
+export { normaliseOptions, type OpenOptions } from './options.js';
 export type { Outcome, RequestId, SessionRequest } from './requests.js';
 export { type Damage, findReadable, type Salvage, type SalvageOptions } from './salvage.js';
 export { type Difference, Snapshot, type SnapshotOptions } from './snapshot.js';

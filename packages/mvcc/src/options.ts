@@ -63,7 +63,7 @@ const KEY_BYTES = 32;
 const ID_BYTES = 16;
 
 /** Every option of `openDatabase`: another one is refused. `sequencer` is known in order to be refused by name. */
-export const OPEN_OPTIONS: readonly string[] = [
+const OPEN_OPTIONS: readonly string[] = [
   'key',
   'id',
   'at',
