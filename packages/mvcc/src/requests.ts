@@ -68,7 +68,7 @@ export interface RequestEntry {
  * so that a text is not its bytes, an empty digest is not none, and one that is given does not hide an input. Empty:
  * nothing was said, and the id alone is what the request is.
  * @param write what a call that is one write does.
- * @throws TypeError for what can't be encoded, a lone surrogate in a text too.
+ * @throws TypeError for an input that can't be encoded.
  */
 export function requestDigest(
   sha256: Sealing['provider']['sha256'],
@@ -84,8 +84,17 @@ export function requestDigest(
 ): Uint8Array {
   if (digest === undefined && input === undefined && write === undefined) return new Uint8Array(0);
   // Each in an array of its own: null is an input like any other.
-  const parts = [digest, input, write].map((part) => (part === undefined ? [] : [part]));
+  const typed = typeof digest === 'string' ? ['text', codeUnits(digest)] : digest;
+  const parts = [typed, input, write].map((part) => (part === undefined ? [] : [part]));
   return sha256(encodeValue(parts));
+}
+
+/** A text as it is, lone surrogates too: UTF-8 has one replacement for all of them. */
+function codeUnits(text: string): Uint8Array {
+  const bytes = new Uint8Array(2 * text.length);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < text.length; i++) view.setUint16(2 * i, text.charCodeAt(i));
+  return bytes;
 }
 
 export function outcomeOf(entry: RequestEntry, found: TailEntry | undefined): Outcome {
