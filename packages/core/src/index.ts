@@ -34,6 +34,7 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './merkle.js';
+export { MISS } from './miss.js';
 export {
   LOG_PREFIX,
   MAX_VERSION,

@@ -175,6 +175,12 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     return end;
   }
 
+  /** A large value of this length that begins with chunk `first`, if it is cached: it was checked then. */
+  cachedValue(first: number, length: number): Uint8Array | undefined {
+    const value = this.cache.get<Uint8Array>(this.#chunkKey(first));
+    return value?.length === length ? value : undefined;
+  }
+
   /** A large value, put together from its pieces. */
   async value(
     meta: SegmentMeta,

@@ -29,7 +29,7 @@ import {
 import { callStore, fromStoreError } from './context.js';
 import { DatabaseSealing } from './database-sealing.js';
 import { newestRecord } from './log.js';
-import type { OpenOptions } from './open.js';
+import type { NormalisedOptions } from './options.js';
 
 /** What came of it. Whatever it is, the next listing of the log tells whose database there is. */
 export interface Creation {
@@ -39,7 +39,7 @@ export interface Creation {
 }
 
 /** Makes record 1. Losing the race to another creator is not an error: its database is then opened. */
-export async function create(store: ObjectStore, options: OpenOptions): Promise<Creation> {
+export async function create(store: ObjectStore, options: NormalisedOptions): Promise<Creation> {
   const {
     signal,
     random = systemRandom,
@@ -100,7 +100,7 @@ export async function create(store: ObjectStore, options: OpenOptions): Promise<
 }
 
 /** The first object that a prefix without a database should not have; undefined: there is none. */
-function foreignObject(store: ObjectStore, options: OpenOptions): Promise<string | undefined> {
+function foreignObject(store: ObjectStore, options: NormalisedOptions): Promise<string | undefined> {
   return callStore('looking for other objects', async () => {
     let passed = 0;
     for await (const object of store.list('', { signal: options.signal }))
@@ -136,7 +136,7 @@ function refusal(key: string): HoldfastError {
 }
 
 /** @throws HoldfastError STORE_UNSAFE, with what the store did. */
-export async function probeStore(store: ObjectStore, options: OpenOptions): Promise<void> {
+export async function probeStore(store: ObjectStore, options: NormalisedOptions): Promise<void> {
   const { signal } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;

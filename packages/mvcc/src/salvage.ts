@@ -11,7 +11,8 @@
 import { HoldfastError, LOG_PREFIX, objectName, parseRecordName, SEGMENT_PREFIX } from '@holdfast/core';
 import { type ObjectStore, withRetry } from '@holdfast/object-store';
 import { callStore } from './context.js';
-import { checkOptions, type OpenOptions, openParts } from './open.js';
+import { openParts } from './open.js';
+import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './options.js';
 
 export interface Damage {
   readonly version: number;
@@ -39,8 +40,8 @@ const WRONG_KEYS_MAX = 3;
 
 /** @throws HoldfastError NOT_FOUND where there is no log; UNAVAILABLE, STORE_REFUSED, WRONG_KEY as `open` does. */
 export async function findReadable(store: ObjectStore, options: SalvageOptions): Promise<Salvage> {
-  const { onProgress, ...openOptions } = options;
-  checkOptions(openOptions);
+  const { onProgress, ...given } = options;
+  const openOptions = normaliseOptions(given);
   const { signal, clock, random } = openOptions;
   const retrying = withRetry(store, { clock, random });
   const versions = await callStore('listing the log', () => listVersions(retrying, signal));
@@ -84,7 +85,7 @@ async function listVersions(store: ObjectStore, signal: AbortSignal | undefined)
 /** @param segments what became of each that was read before: undefined, or its failure. */
 async function readWhole(
   store: ObjectStore,
-  options: OpenOptions,
+  options: NormalisedOptions,
   segments: Map<string, unknown>,
 ): Promise<void> {
   const { tip } = await openParts(store, options);
