@@ -233,15 +233,25 @@ describe('errors of the system', () => {
     ['EROFS', 'INVALID', 'read-only'],
     ['EACCES', 'DENIED', 'right'],
     ['EPERM', 'DENIED', 'right'],
+    ['ENAMETOOLONG', 'INVALID', 'shorter'],
+    ['ELOOP', 'INVALID', 'link'],
+    ['EXDEV', 'INVALID', 'one file system'],
+    ['ENXIO', 'INVALID', 'no plain file'],
     ['ENOTDIR', 'INVALID', 'in the way'],
     ['EISDIR', 'INVALID', 'in the way'],
     ['EMFILE', 'UNAVAILABLE', 'ulimit'],
+    ['ENOENT', 'UNAVAILABLE', 'Try again'],
     ['EIO', 'UNAVAILABLE', 'disk'],
   ])('%s is %s', (code, meaning, advice) => {
     const error = failed(system(code), 'Writing') as StoreError;
     expect(error).toBeInstanceOf(StoreError);
     expect([error.code, error.message]).toEqual([meaning, expect.stringContaining(advice)]);
   });
+
+  test.each([new DOMException('aborted', 'AbortError'), new RangeError('none of the system'), undefined])(
+    'what is none of the system stays what it is: %s',
+    (error) => expect(failed(error, 'Writing')).toBe(error),
+  );
 
   test('EIO of the call that makes a write visible leaves it open; a full disk does not', () => {
     expect(failedVisibly(system('EIO'), 'Creating')).toMatchObject({ code: 'UNKNOWN_OUTCOME' });

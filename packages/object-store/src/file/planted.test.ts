@@ -1,10 +1,10 @@
 // A folder of files in which somebody else writes too: links, pipes, sockets, giants, foreign names.
 
-import { constants as buffers } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import {
   lstat,
+  lutimes,
   mkdir,
   mkdtemp,
   readdir,
@@ -21,6 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FileStore } from '../file.js';
+import type { GetOptions } from '../object-store.js';
 import { seededRandom } from '../testing.js';
 import { spanOf } from './span.js';
 import { tempName } from './temp-names.js';
@@ -242,21 +243,41 @@ describe('what is no object', () => {
     },
   );
 
-  test.each([
-    { kind: 'files', plant: (path: string) => writeFileSync(path, '') },
-    { kind: 'folders', plant: (path: string) => mkdirSync(path) },
-    { kind: 'links to nothing', plant: (path: string) => symlinkSync('nothing', path) },
-  ])('10,000 foreign $kind hide nothing and hang nothing', async ({ kind, plant }) => {
-    await mkdir(join(root, 'log'), { recursive: true });
-    for (let i = 0; i < 10_000; i++) plant(join(root, 'log', `!${String(i).padStart(5, '0')}`));
+  test.skipIf(isWindows)('what lies below the longest path is passed over', async () => {
+    await store.put('z', bytes);
+    // Each half can be reached, both together can't.
+    const half = join(...Array.from({ length: 12 }, (_, i) => String(i).padEnd(200, 'x')));
+    for (const name of ['deep', 'deeper']) await mkdir(join(root, name, half), { recursive: true });
+    await rename(join(root, 'deeper'), join(root, 'deep', half, 'deeper'));
+    try {
+      expect(await keys('')).toEqual(['z']);
+      await expect(store.get(`deep/${half}/deeper/${half}/x`)).rejects.toMatchObject({ code: 'INVALID' });
+      await expect(store.put(`deep/${half}/deeper/${half}/x`, bytes)).rejects.toMatchObject({
+        code: 'INVALID',
+      });
+    } finally {
+      await rename(join(root, 'deep', half, 'deeper'), join(root, 'deeper'));
+    }
+  });
+
+  test('10,000 foreign names hide nothing and hang nothing', async () => {
+    const log = join(root, 'log');
+    await mkdir(log, { recursive: true });
+    const plants = [
+      (name: string) => symlinkSync('nothing', join(log, `!${name}`)),
+      (name: string) => mkdirSync(join(log, `!${name}`)),
+      (name: string) => writeFileSync(join(log, `"${name}`), ''),
+    ];
+    for (let i = 0; i < 10_000; i++) plants[i % 3]!(String(i).padStart(5, '0'));
     await store.put('log/1', bytes);
     await store.put('log/2', bytes);
-    const first = await keys('log/', { limit: 1 });
-    expect(first).toEqual([kind === 'files' ? 'log/!00000' : 'log/1']);
-    expect(await keys('log/', { after: 'log/!99999', limit: 1 })).toEqual(['log/1']);
-    expect((await keys('log/')).slice(-2)).toEqual(['log/1', 'log/2']);
+    expect(await keys('log/', { limit: 1 })).toEqual(['log/"00002']);
+    expect(await keys('log/', { after: 'log/"99999', limit: 1 })).toEqual(['log/1']);
+    const all = await keys('log/');
+    expect(all).toHaveLength(3_333 + 2);
+    expect(all.slice(-2)).toEqual(['log/1', 'log/2']);
     expect((await store.get('log/2'))?.bytes).toEqual(bytes);
-  });
+  }, 120_000);
 
   test('a message never lets a name speak to the terminal', async () => {
     await store.put('log/1', bytes);
@@ -266,7 +287,7 @@ describe('what is no object', () => {
       () => expect.unreachable(),
       (reason) => reason,
     );
-    expect(error.message).toContain('\\u001b[2J\\u009b31m\\u202e');
+    expect(error.message).toContain('[2J');
     expect(error.message).not.toMatch(/[\p{Cc}\u202e]/u);
   });
 });
@@ -294,6 +315,7 @@ describe('unfinished files', () => {
     await writeFile(join(base, 'outside'), 'outside');
     await utimes(join(base, 'outside'), old, old);
     await symlink(join(base, 'outside'), join(temps, plain(8)));
+    await lutimes(join(temps, plain(8)), old, old);
     await store.put('a', bytes);
     await store.close();
     expect(await readdir(temps)).toEqual([...kept, plain(7), plain(8)].sort());
@@ -308,21 +330,29 @@ describe('a get takes no more than it is asked to', () => {
     await truncate(join(root, key), size);
   }
 
+  /** How many bytes came, or which error did: never the bytes, which a failing test would print. */
+  const taken = (key: string, options: GetOptions = {}) =>
+    store.get(key, options).then(
+      (found) => found?.bytes.length,
+      (error) => error,
+    );
+  const tooLarge = expect.objectContaining({ name: 'StoreError', code: 'TOO_LARGE' });
+
   test('maxBytes bounds the answer, not the object', async () => {
-    await sparse('giant', 100 * MiB);
-    const range = { offset: 50 * MiB, length: 10 };
-    const tooLarge = { name: 'StoreError', code: 'TOO_LARGE', message: expect.stringContaining('104857600') };
-    await expect(store.get('giant', { maxBytes: MiB })).rejects.toMatchObject(tooLarge);
-    await expect(store.get('giant', { maxBytes: 100 * MiB - 1 })).rejects.toMatchObject(tooLarge);
-    await expect(store.get('giant', { range, maxBytes: 9 })).rejects.toMatchObject({ code: 'TOO_LARGE' });
-    expect(await store.get('giant', { range, maxBytes: 10 })).toMatchObject({
-      bytes: new Uint8Array(10),
-      size: 100 * MiB,
-    });
-    const atEnd = { offset: 100 * MiB - 3, length: MiB };
-    expect((await store.get('giant', { range: atEnd, maxBytes: 3 }))?.bytes.length).toBe(3);
+    const size = 10 * MiB;
+    await sparse('giant', size);
+    expect(await taken('giant', { maxBytes: MiB })).toEqual(tooLarge);
+    expect(await taken('giant', { maxBytes: size - 1 })).toEqual(
+      expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining(String(size)) }),
+    );
+    expect(await taken('giant', { maxBytes: size })).toBe(size);
+    const range = { offset: 5 * MiB, length: 10 };
+    expect(await taken('giant', { range, maxBytes: 9 })).toEqual(tooLarge);
+    expect(await taken('giant', { range, maxBytes: 10 })).toBe(10);
+    expect((await store.get('giant', { range, maxBytes: 10 }))?.size).toBe(size);
+    expect(await taken('giant', { range: { offset: size - 3, length: MiB }, maxBytes: 3 })).toBe(3);
     await store.put('empty', new Uint8Array(0));
-    expect((await store.get('empty', { maxBytes: 0 }))?.bytes.length).toBe(0);
+    expect(await taken('empty', { maxBytes: 0 })).toBe(0);
     await store.put('three', bytes);
     for (const maxBytes of [3, 4, Number.POSITIVE_INFINITY])
       expect((await store.get('three', { maxBytes }))?.bytes).toEqual(bytes);
@@ -333,7 +363,7 @@ describe('a get takes no more than it is asked to', () => {
   });
 
   test('what no buffer can hold is TOO_LARGE without any bound, and its end can be read', async () => {
-    const size = Math.max(buffers.MAX_LENGTH + 1, 8 * MiB * MiB);
+    const size = 8 * MiB * MiB;
     try {
       await sparse('giant', size);
     } catch (error) {
@@ -341,9 +371,8 @@ describe('a get takes no more than it is asked to', () => {
       if ((error as { code?: string }).code === 'EFBIG') return;
       throw error;
     }
-    await expect(store.get('giant')).rejects.toMatchObject({ name: 'StoreError', code: 'TOO_LARGE' });
-    const range = { offset: 1, length: size };
-    await expect(store.get('giant', { range })).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    expect(await taken('giant')).toEqual(tooLarge);
+    expect(await taken('giant', { range: { offset: 1, length: size } })).toEqual(tooLarge);
     const end = await store.get('giant', { range: { offset: -5, length: 5 } });
     expect([end?.bytes, end?.size]).toEqual([new Uint8Array(5), size]);
     const listed: unknown[] = [];
@@ -364,25 +393,31 @@ describe('a get takes no more than it is asked to', () => {
     });
   });
 
+  // The platform's own, a DOMException with a number for its code; and one of the system, as a server has of its client.
+  const reasons = [undefined, Object.assign(new Error('the client has left'), { code: 'ENOENT' })];
+
   test('reads of more than one step are whole, and end with the signal', async () => {
-    const large = new Uint8Array(130 * MiB).fill(7);
+    const large = new Uint8Array(70 * MiB).fill(7);
     large[large.length - 1] = 8;
     await store.put('large', large);
     const found = await store.get('large');
     expect(found?.bytes.length).toBe(large.length);
     expect(Buffer.compare(found!.bytes, large)).toBe(0);
-    const aborting = new AbortController();
-    const reading = store.get('large', { signal: aborting.signal });
-    aborting.abort();
-    // The platform's own reason is a DOMException, whose `code` is no error of the system.
-    await expect(reading).rejects.toBe(aborting.signal.reason);
+    for (const reason of reasons) {
+      const aborting = new AbortController();
+      const reading = taken('large', { signal: aborting.signal });
+      aborting.abort(reason);
+      expect(await reading).toBe(aborting.signal.reason);
+    }
   });
 
   test('a put that is aborted on its way ends with the reason as well', async () => {
-    const aborting = new AbortController();
-    const put = store.put('large', new Uint8Array(20 * MiB), { signal: aborting.signal });
-    aborting.abort();
-    await expect(put).rejects.toBe(aborting.signal.reason);
-    expect(await store.get('large')).toBeUndefined();
+    for (const reason of reasons) {
+      const aborting = new AbortController();
+      const put = store.put('large', new Uint8Array(20 * MiB), { signal: aborting.signal });
+      aborting.abort(reason);
+      await expect(put).rejects.toBe(aborting.signal.reason);
+      expect(await taken('large')).toBeUndefined();
+    }
   });
 });
