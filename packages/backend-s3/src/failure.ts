@@ -50,11 +50,14 @@ export function readFailure(error: unknown): Failure {
   };
 }
 
+/** An hour: longer than anybody waits, and what is asked for by a maintenance page, or a date in 2099, is no more. */
+export const retryAfterMsMax: number = 3_600_000;
+
 /** RFC 9110 section 10.2.3: seconds, or a date. */
 function parseRetryAfter(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const milliseconds = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+  return Number.isNaN(milliseconds) ? undefined : Math.min(retryAfterMsMax, Math.max(0, milliseconds));
 }
 
 /** The connection was never made, so nothing was sent. */

@@ -7,7 +7,14 @@
  * - A store that was made here is closed if the database can't be opened; one that was given is its owner's.
  */
 import { HoldfastError } from '@holdfast/core';
-import { type Database, type OpenOptions as DatabaseOptions, openDatabase } from '@holdfast/mvcc';
+import {
+  type Database,
+  type OpenOptions as DatabaseOptions,
+  findReadable as findReadableIn,
+  openDatabase,
+  type Salvage,
+  type SalvageOptions as StoreSalvageOptions,
+} from '@holdfast/mvcc';
 import { type ObjectStore, StoreError } from '@holdfast/object-store';
 import type { LocationOptions } from './location-registry.js';
 import { type Location, resolveLocation } from './locations.js';
@@ -20,7 +27,7 @@ export type OpenOptions = DatabaseOptions & LocationOptions;
  * PREFIX_IN_USE, STORE_UNSAFE, STORE_REFUSED, UNAVAILABLE, CORRUPT, UNSUPPORTED_FORMAT.
  */
 export async function open(location: Location, options: OpenOptions): Promise<Database> {
-  const { credentials, ...rest } = copied(options);
+  const { credentials, ...rest } = copied('open', options);
   const store = await storeAt(location, { credentials, signal: rest.signal });
   try {
     // Whatever else is among the options is the engine's to know or to refuse.
@@ -31,10 +38,27 @@ export async function open(location: Location, options: OpenOptions): Promise<Da
   }
 }
 
-function copied(options: OpenOptions): OpenOptions {
+export type SalvageOptions = StoreSalvageOptions & LocationOptions;
+
+/**
+ * The newest version at `location` that can be read whole, and what is wrong with those after it: a way out where
+ * `open` says CORRUPT. Reads every block of the version. `open(location, { readOnly: true, at })` then reads it.
+ * @throws HoldfastError NOT_FOUND, and what `open` throws for a wrong key or a store that does not answer.
+ */
+export async function findReadable(location: Location, options: SalvageOptions): Promise<Salvage> {
+  const { credentials, ...rest } = copied('findReadable', options);
+  const store = await storeAt(location, { credentials, signal: rest.signal });
+  try {
+    return await findReadableIn(store, rest);
+  } finally {
+    if (store !== location) await store.close?.().catch(() => {});
+  }
+}
+
+function copied<Options extends OpenOptions>(call: string, options: Options): Options {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(
-      `open: expected options with a key, such as { key: 32 bytes }, found ${options === null ? 'null' : typeof options}.`,
+      `${call}: expected options with a key, such as { key: 32 bytes }, found ${options === null ? 'null' : typeof options}.`,
     );
   const entries = Object.entries(options).map(([name, value]) => [
     name,

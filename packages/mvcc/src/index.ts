@@ -23,6 +23,7 @@ export {
 } from './namespace.js';
 export type { OpenOptions } from './open.js';
 export type { Outcome, RequestId, SessionRequest } from './requests.js';
+export { type Damage, findReadable, type Salvage, type SalvageOptions } from './salvage.js';
 export { type Difference, Snapshot } from './snapshot.js';
 export type { TransactOptions } from './transact.js';
 export { TRANSACTION_BYTES_MAX, type Transaction } from './transaction.js';
