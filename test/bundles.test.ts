@@ -149,12 +149,22 @@ describe('one file for a page', () => {
   const location = (): string => `s3://bucket/page?endpoint=${server.url}`;
 
   test('keeps a database in S3, where DOMParser is', async () => {
-    const { open } = load({ DOMParser: SmallDOMParser, Node: SmallNodeTypes });
+    const caches = new Set<string>();
+    const { open } = load({
+      DOMParser: SmallDOMParser,
+      Node: SmallNodeTypes,
+      fetch(request: Request) {
+        caches.add(request.cache);
+        return fetch(request);
+      },
+    });
     const db = await open(location(), { key, credentials: server.credentials });
     await db.set('a', 1);
     const again = await open(location(), { key, credentials: server.credentials, create: false });
     expect(await again.get('a')).toBe(1);
     await Promise.all([db.close(), again.close()]);
+    // Never what the browser remembers.
+    expect([...caches]).toEqual(['no-store']);
   });
 
   test('says what S3 needs, where it is not', async () => {

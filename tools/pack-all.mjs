@@ -22,4 +22,5 @@ const made = await pack(
   folder,
 );
 for (const { file } of made) console.log(file);
-console.log(`${packages.length} packages. In another project: npm install ${join(into, '*.tgz')}`);
+// The whole path: npm takes `a/b.tgz` for a repository's name.
+console.log(`${packages.length} packages. In another project: npm install ${join(folder, '*.tgz')}`);

@@ -105,8 +105,9 @@ function clientConfig(options: S3StoreOptions): S3ClientConfig {
     forcePathStyle: options.forcePathStyle ?? endpoint !== undefined,
     // With it, the SDK sends each put of 2 MiB or more over a connection of its own and waits a round trip.
     expectContinueHeader: false,
-    // Plain values, made into agents by the SDK's handler for Node and ignored by the one for fetch.
-    requestHandler: { httpAgent: agent, httpsAgent: agent },
+    // Plain values: the SDK's handler for Node makes agents of the first two, the one for fetch takes the third. A
+    // browser's cache would answer with what it remembers, and ask for other ranges than were signed.
+    requestHandler: { httpAgent: agent, httpsAgent: agent, cache: 'no-store' },
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined
