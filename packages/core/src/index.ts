@@ -1,9 +1,11 @@
+export { isUint8Array } from '@holdfast/crypto';
 export { BlockCache } from './block-cache.js';
 export {
   ByteReader,
   ByteWriter,
   compareBytes,
   concatBytes,
+  copyBytes,
   equalBytes,
   plainBytes,
   toHex,
