@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -368,6 +369,15 @@ describe('a machine that will not read or write', () => {
     // What was stored by other means can still be named, as it is printed.
     await run(['set', at, '["a\\ufffd"]', '1']);
     expect((await answer('list', at, '--keys-only'))[1]).toContain('["a\\ufffd"]\n');
+  });
+
+  test("a program whose own files can't be read says so", async () => {
+    copyFileSync(program, join(folder, 'alone.mjs'));
+    const alone = await outcome(spawn(process.execPath, [join(folder, 'alone.mjs'), 'list', at]));
+    expect([alone.code, alone.err]).toEqual([
+      74,
+      expect.stringMatching(/^holdfast: Its own program can't be loaded: .*\n$/),
+    ]);
   });
 
   test("an answer that nobody reads keeps the command's exit code", async () => {
