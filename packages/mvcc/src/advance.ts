@@ -26,6 +26,7 @@ import {
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from './context.js';
 import { continues } from './continuity.js';
+import { FlushedTails, flushedRuns } from './flushed-tails.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import { toStoredKey } from './space.js';
@@ -59,12 +60,15 @@ export async function advance(
     view.flushedThrough,
   );
   addOwnWrites(tail, record);
-  return makeView(
-    context,
-    record,
-    tail,
-    await manifestOf(context, record, [options.manifest, view.manifest], options),
-  );
+  const manifest = await manifestOf(context, record, [options.manifest, view.manifest], options);
+  return makeView(context, record, tail, manifest, flushedAfter(view, record, manifest));
+}
+
+/** What is known of the last flushed tails: a record that publishes a flush adds the one before it. */
+function flushedAfter(view: View, record: StateRecord, manifest: Manifest): FlushedTails {
+  const [after, through] = [view.flushedThrough, record.flushedThrough];
+  if (through === after) return view.flushed;
+  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));
 }
 
 /**
@@ -101,7 +105,9 @@ export async function jump(
   for (const { key, value, version, order } of entries)
     if (version > record.flushedThrough) tail.add(toStoredKey(key), { value, version, order });
   addOwnWrites(tail, record);
-  return makeView(context, record, tail, manifest);
+  // A flush that was jumped over may have moved writes that were never here.
+  const flushed = known?.flushedThrough === record.flushedThrough ? known.flushed : FlushedTails.none;
+  return makeView(context, record, tail, manifest, flushed);
 }
 
 async function readHolder(
@@ -135,7 +141,13 @@ function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0
     for (const { key, value } of writes) tail.add(toStoredKey(key), { value, version, order });
 }
 
-function makeView(context: Context, record: StateRecord, tail: TailBuilder, manifest: Manifest): View {
+function makeView(
+  context: Context,
+  record: StateRecord,
+  tail: TailBuilder,
+  manifest: Manifest,
+  flushed: FlushedTails,
+): View {
   const { sha256 } = context.sealing.provider;
   let ownBytes = 0;
   for (const { bulkRun, writes } of record.body.transactions) {
@@ -160,6 +172,7 @@ function makeView(context: Context, record: StateRecord, tail: TailBuilder, mani
       recordBytes: record.bytes,
       ownBytes,
       tail: tail.finish(),
+      flushed,
       manifest,
     },
     context.segments,

@@ -14,6 +14,12 @@ export type DatabaseEvent =
   | { type: 'flush'; through: number; segments: number; bytes: number }
   | { type: 'flush-failed'; error: unknown };
 
+/** Who is told of what happens. */
+export interface Listeners {
+  readonly onEvent?: ((event: DatabaseEvent) => void) | undefined;
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
 export interface Context {
   readonly store: ObjectStore;
   readonly sealing: DatabaseSealing;
@@ -24,6 +30,28 @@ export interface Context {
   readonly random: RandomBytes;
   readonly emit: (event: DatabaseEvent) => void;
   readonly lifetime: Lifetime;
+}
+
+/**
+ * Tells `onEvent`, which decides nothing: what it throws, or what a promise that it returns rejects with, goes to
+ * `onError`. Where there is none, or it fails too, there is nobody left to tell: no listener's mistake may turn a
+ * commit into a failure, or end the process.
+ */
+export function tell({ onEvent, onError }: Listeners): (event: DatabaseEvent) => void {
+  const report = (error: unknown): void => quietly(() => onError?.(error), ignore);
+  return (event) => quietly(() => onEvent?.(event), report);
+}
+
+const ignore = (): void => {};
+
+function quietly(call: () => unknown, onFailure: (error: unknown) => void): void {
+  try {
+    const result = call();
+    // A listener may be an async function, whatever its type says.
+    if (result instanceof Object && 'then' in result) Promise.resolve(result).catch(onFailure);
+  } catch (error) {
+    onFailure(error);
+  }
 }
 
 /**

@@ -30,7 +30,7 @@ import {
   systemRandom,
 } from '@holdfast/object-store';
 import { jump } from './advance.js';
-import { type Context, callStore, type DatabaseEvent, readingInWords } from './context.js';
+import { type Context, callStore, type DatabaseEvent, readingInWords, tell } from './context.js';
 import { type Creation, create } from './create.js';
 import { type DatabaseKey, DatabaseSealing } from './database-sealing.js';
 import { Lifetime } from './lifetime.js';
@@ -74,7 +74,10 @@ export interface OpenOptions extends UnbackedOptions {
   readonly clock?: Clock | undefined;
   readonly random?: RandomBytes | undefined;
   readonly crypto?: CryptoProvider | undefined;
+  /** Told of what happens. It decides nothing: what it throws changes no answer. */
   readonly onEvent?: ((event: DatabaseEvent) => void) | undefined;
+  /** Told of what `onEvent` throws, or rejects with. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
@@ -120,7 +123,6 @@ export async function openParts(store: ObjectStore, options: OpenOptions): Promi
     const { databaseId } = header.envelope;
     if (id !== undefined && !equalBytes(databaseId, id)) throw anotherDatabase(newest, id, databaseId);
     const sealing = await sealingOf(header, provider, options);
-    const { onEvent } = options;
     const cache = new BlockCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     const context: Context = {
       store,
@@ -129,7 +131,7 @@ export async function openParts(store: ObjectStore, options: OpenOptions): Promi
       segments: { store: readingInWords(store), sealing, cache },
       clock,
       random: options.random ?? systemRandom,
-      emit: (event) => onEvent?.(event),
+      emit: tell(options),
       lifetime: new Lifetime(),
     };
     const log = new Log(context);

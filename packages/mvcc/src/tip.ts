@@ -19,7 +19,8 @@ import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
 import type { CallOptions, Clock } from '@holdfast/object-store';
 import { advance, jump, type StateRecord } from './advance.js';
 import type { Context } from './context.js';
-import { fork, isBreak, rollback } from './fork.js';
+import { orAborted } from './deadline.js';
+import { fork, isBreak, type Place, rollback } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import type { View } from './view.js';
 
@@ -41,8 +42,24 @@ export type Listener = (step: Step | undefined) => void;
 const HASHES_KEPT = 64;
 /** How many turns of the microtask queue a probe waits for others to join it. */
 const GATHER_TURNS = 16;
+/** How many probes are under way at once; more than one only while the older ones are late. */
+const PROBES_MAX = 4;
+/** A probe that takes so many times as long as usual is late. */
+const PATIENCE_TIMES = 3;
+const PATIENCE_MS_MIN = 100;
+const PATIENCE_MS_MAX = 10_000;
+/** Before anything is known of the store. */
+const PATIENCE_MS_FIRST = 500;
 /** How often the tip is listed again because reading it took longer than half the grace period. */
 const RELOCATIONS_MAX = 5;
+
+/** A look at the slots after the tip, and those who wait for it. */
+interface Probe {
+  readonly resolve: (view: View) => void;
+  /** Resolves however it ends. */
+  readonly ended: Promise<void>;
+  readonly sinceMs: number;
+}
 
 export class Tip {
   readonly #context: Context;
@@ -54,10 +71,14 @@ export class Tip {
   #break: HoldfastError | undefined;
   #view: View;
   #confirmedAt: Instant;
-  #refreshing: Promise<View> | undefined;
+  /** Under way, in the order they began. */
+  readonly #probes: Probe[] = [];
   /** The refresh whose probe is not sent yet. */
   #gathering: Promise<View> | undefined;
+  /** The refresh whose probe begins when it may. */
   #next: Promise<View> | undefined;
+  /** What a probe took lately, ms. */
+  #usualMs: number | undefined;
   readonly #listeners = new Set<Listener>();
   /** Hashes of the newest records, so that a lost race is told from a won one without reading the slot again. */
   readonly #hashes = new Map<number, Uint8Array>();
@@ -112,7 +133,9 @@ export class Tip {
   adopt(view: View, confirmedAt: Instant | undefined, steps: readonly Step[]): void {
     const from = this.#view.version;
     for (const step of steps) this.#checkSeen(step);
-    if (confirmedAt && view.version >= from) this.#confirmedAt = confirmedAt;
+    // A probe that comes late confirms less than is known.
+    if (confirmedAt && view.version >= from && !this.#isLate(view, confirmedAt))
+      this.#confirmedAt = confirmedAt;
     if (view.version <= from) return;
     this.#view = view;
     const news = steps.filter((step) => step.view.version > from);
@@ -122,6 +145,10 @@ export class Tip {
       if (news.length < view.version - from) listener(undefined);
       for (const step of news) listener(step);
     }
+  }
+
+  #isLate(view: View, confirmedAt: Instant): boolean {
+    return view.version === this.#view.version && confirmedAt.monotonic < this.#confirmedAt.monotonic;
   }
 
   /** Two calls follow the log at once: a store can show each of them another one. */
@@ -155,37 +182,82 @@ export class Tip {
 
   /**
    * The state with everything acknowledged before this call. Calls that come while a probe is under way share
-   * the one after it: that one begins after them.
+   * the one after it: that one begins after them. It begins when the one under way has ended, or has taken much
+   * longer than usual, so that one answer that never comes holds up nobody but its own probe.
    */
   refresh(signal?: AbortSignal): Promise<View> {
-    const shared = this.#refresh();
-    return signal ? orAborted(shared, signal) : shared;
+    return orAborted(this.#refresh(), signal);
   }
 
   #refresh(): Promise<View> {
     if (this.#gathering) return this.#gathering;
-    if (this.#refreshing === undefined) return this.#begin();
-    this.#next ??= this.#refreshing.then(
-      () => this.#begin(),
-      () => this.#begin(),
-    );
+    if (this.#probes.length === 0) return this.#begin();
+    this.#next ??= this.#turn().then(() => this.#begin());
     return this.#next;
+  }
+
+  /** Resolves when another probe may begin: the newest has ended or is late, and there are not too many. */
+  async #turn(): Promise<void> {
+    for (let newest = this.#probes.at(-1); newest; newest = this.#probes.at(-1)) {
+      const crowded = this.#probes.length >= PROBES_MAX;
+      const leftMs = crowded ? Number.POSITIVE_INFINITY : this.#patienceMs - this.#elapsedMs(newest);
+      if (leftMs <= 0) return;
+      const ended = Promise.race(this.#probes.map((probe) => probe.ended));
+      if (crowded) await ended;
+      else await this.#inTime(ended, leftMs);
+    }
+  }
+
+  /** Waits for what it is given, `ms` at most. */
+  async #inTime(ended: Promise<void>, ms: number): Promise<void> {
+    const stop = new AbortController();
+    await Promise.race([ended, this.#context.clock.sleep(ms, stop.signal).catch(() => {})]);
+    stop.abort();
+  }
+
+  /** How long a probe is waited for before another one is sent. */
+  get #patienceMs(): number {
+    if (this.#usualMs === undefined) return PATIENCE_MS_FIRST;
+    return Math.min(Math.max(PATIENCE_MS_MIN, PATIENCE_TIMES * this.#usualMs), PATIENCE_MS_MAX);
+  }
+
+  #elapsedMs(probe: Probe): number {
+    return this.#context.clock.monotonic() - probe.sinceMs;
   }
 
   #begin(): Promise<View> {
     this.#next = undefined;
-    const refreshing = this.#gather().finally(() => {
-      if (this.#refreshing === refreshing) this.#refreshing = undefined;
+    const begun = new Promise<View>((resolve, reject) => {
+      this.#probe(resolve, reject);
     });
-    this.#gathering = this.#refreshing = refreshing;
-    return refreshing;
+    this.#gathering = begun;
+    return begun;
   }
 
-  /** Readers that were just answered, and read on, share this probe: it is not sent yet. Microtasks only. */
-  async #gather(): Promise<View> {
+  /** Sends a probe, for all who ask until it is sent. What it finds serves those of every earlier one too. */
+  async #probe(resolve: (view: View) => void, reject: (error: unknown) => void): Promise<void> {
+    let end = (): void => {};
+    const ended = new Promise<void>((done) => {
+      end = done;
+    });
+    const probe: Probe = { resolve, ended, sinceMs: this.#context.clock.monotonic() };
+    this.#probes.push(probe);
+    // Readers that were just answered, and read on, share this probe: it is not sent yet. Microtasks only.
     for (let turn = 0; turn < GATHER_TURNS; turn++) await undefined;
     this.#gathering = undefined;
-    return this.follow();
+    try {
+      const view = await this.follow();
+      const ms = this.#elapsedMs(probe);
+      this.#usualMs = this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) / 8;
+      for (const earlier of this.#probes) {
+        earlier.resolve(view);
+        if (earlier === probe) break;
+      }
+    } catch (error) {
+      reject(error);
+    }
+    this.#probes.splice(this.#probes.indexOf(probe), 1);
+    end();
   }
 
   /** Reads what comes after the known tip. `lost`: the next slot is known to be taken. */
@@ -233,8 +305,10 @@ export class Tip {
       const found = await this.#newest(known).catch((error: unknown) => ({ error }));
       // Asleep between the listing and the last answer: what was listed may have been collected, and what was
       // read in its place, or found missing, says nothing. Nor is it known how what was found relates to a state
-      // that another call has found meanwhile.
-      if (this.isStale(asked) || this.#view !== known) {
+      // that another call has found meanwhile, unless it is no newer.
+      const isPassed = this.#view !== known;
+      if (isPassed && !('error' in found) && found.version <= this.#view.version) return;
+      if (this.isStale(asked) || isPassed) {
         if (attempt < RELOCATIONS_MAX) continue;
         throw new HoldfastError(
           'UNAVAILABLE',
@@ -270,28 +344,13 @@ export class Tip {
    * Checks that the store still holds the record of a state that this process knows.
    * @throws HoldfastError ROLLBACK where it is gone, FORK where another stands in its place.
    */
-  async checkHeld(known: View, options: CallOptions = {}): Promise<void> {
+  async checkHeld(known: Place, options: CallOptions = {}): Promise<void> {
     const held = await this.#log.readHeader(known.version, options);
     if (held === undefined) throw rollback(this.#context, known, 'there is no such object');
     if (equalBytes(held.hash, known.hash)) return;
     // Whoever can write a bucket can put a header there whose hash is right: that is a damaged record.
     const record = await this.#log.open(held);
     throw fork(this.#context, known, record, 'this process has seen another record there');
-  }
-}
-
-/** The work is shared with others: an abort ends the waiting for it, not the work. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort!);
   }
 }
 
