@@ -419,8 +419,18 @@ describe('a store that would drive the terminal', () => {
     const debug = await run(args, { ...env, HOLDFAST_DEBUG: '1' });
     server.close();
     expect([code, drives(err), oneLine(err)]).toEqual([4, false, true]);
-    expect(err).toContain('\\u001b[2J');
     expect(drives(debug.err)).toBe(false);
+  });
+
+  test.each([[[]], [['--json']]])('in what an adapter throws %j', async (json) => {
+    writeAdapter('hostile', `throw new TypeError(${JSON.stringify(hostile)});`);
+    const args = ['get', 'hostile:x', 'k', '--adapter', './hostile.mjs', ...json];
+    for (const env of [{}, { HOLDFAST_DEBUG: '1' }]) {
+      const { code, err } = await run(args, env);
+      expect([code, drives(err)]).toEqual([2, false]);
+      expect(err).toContain('\\u001b[2J');
+    }
+    expect(oneLine((await run(args)).err)).toBe(true);
   });
 
   test('in the names of its objects', async () => {
