@@ -19,6 +19,7 @@ import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
 import type { CallOptions, Clock } from '@holdfast/object-store';
 import { advance, jump, type StateRecord } from './advance.js';
 import type { Context } from './context.js';
+import { continues, placeAfter } from './continuity.js';
 import { orAborted } from './deadline.js';
 import { fork, isBreak, type Place, rollback } from './fork.js';
 import { type Log, missingRecord } from './log.js';
@@ -103,9 +104,24 @@ export class Tip {
     return this.#view;
   }
 
-  /** The hash of a record of this chain, if it was seen lately. */
-  hashAt(version: number): Uint8Array | undefined {
-    return this.#hashes.get(version);
+  /**
+   * The hash of a retained record of this history, up to the tip. It is read, and shown to be of it, where the tip
+   * has jumped over it.
+   */
+  async hashOf(version: number, options: CallOptions = {}): Promise<Uint8Array> {
+    const kept = this.#hashes.get(version);
+    if (kept) return kept;
+    const { view: tip, confirmedAt } = this;
+    const header = await this.#log.readHeader(version, options);
+    const shown = header
+      ? await continues(this.#context, this.#log, placeAfter(this.#context, header), tip, options).catch(
+          (error: unknown) => ({ error }),
+        )
+      : { error: missingRecord(version, `Record ${tip.version}`) };
+    if (this.isStale(confirmedAt))
+      throw new HoldfastError('UNAVAILABLE', 'Reading the slot took longer than half the grace period.');
+    if (typeof shown === 'object') throw this.broken(shown.error);
+    return header!.hash;
   }
 
   /** When `view` was known to be the tip. */
@@ -349,7 +365,7 @@ export class Tip {
     if (held === undefined) throw rollback(this.#context, known, 'there is no such object');
     if (equalBytes(held.hash, known.hash)) return;
     // Whoever can write a bucket can put a header there whose hash is right: that is a damaged record.
-    const record = await this.#log.open(held);
+    const record = await this.#log.open(held, options);
     throw fork(this.#context, known, record, 'this process has seen another record there');
   }
 }
