@@ -765,10 +765,12 @@ describe.runIf(process.platform === 'linux' && existsSync(SCRIPT))('on a termina
   });
 
   test('restore asks', async () => {
-    const no = await onTerminal('restore file:./hurt file:./asked', 'no\n');
+    expect((await run(['init', 'file:./whole'])).code).toBe(0);
+    await run(['set', 'file:./whole', '["k",1]', '1']);
+    const no = await onTerminal('restore file:./whole file:./asked', 'no\n');
     expect([no.code, no.out]).toEqual([2, expect.stringContaining('Not confirmed. Nothing was changed.')]);
     expect(existsSync(join(folder, 'asked'))).toBe(false);
-    const yes = await onTerminal('restore file:./hurt file:./asked', 'yes\n');
+    const yes = await onTerminal('restore file:./whole file:./asked', 'yes\n');
     expect([yes.code, yes.out]).toEqual([0, expect.stringContaining('Type yes: ')]);
     expect(await answer('list', 'file:./asked', '--limit', '1')).toEqual([0, '["k",1]\t1\n']);
   });
