@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -370,6 +371,15 @@ describe('a machine that will not read or write', () => {
     expect((await answer('list', at, '--keys-only'))[1]).toContain('["a\\ufffd"]\n');
   });
 
+  test("a program whose own files can't be read says so", async () => {
+    copyFileSync(program, join(folder, 'alone.mjs'));
+    const alone = await outcome(spawn(process.execPath, [join(folder, 'alone.mjs'), 'list', at]));
+    expect([alone.code, alone.err]).toEqual([
+      74,
+      expect.stringMatching(/^holdfast: Its own program can't be loaded: .*\n$/),
+    ]);
+  });
+
   test("an answer that nobody reads keeps the command's exit code", async () => {
     expect((await run(['init', 'file:./unread'])).code).toBe(0);
     for (const n of ['1', '2']) await run(['set', 'file:./unread', 'k', n]);
@@ -409,8 +419,18 @@ describe('a store that would drive the terminal', () => {
     const debug = await run(args, { ...env, HOLDFAST_DEBUG: '1' });
     server.close();
     expect([code, drives(err), oneLine(err)]).toEqual([4, false, true]);
-    expect(err).toContain('\\u001b[2J');
     expect(drives(debug.err)).toBe(false);
+  });
+
+  test.each([[[]], [['--json']]])('in what an adapter throws %j', async (json) => {
+    writeAdapter('hostile', `throw new TypeError(${JSON.stringify(hostile)});`);
+    const args = ['get', 'hostile:x', 'k', '--adapter', './hostile.mjs', ...json];
+    for (const env of [{}, { HOLDFAST_DEBUG: '1' }]) {
+      const { code, err } = await run(args, env);
+      expect([code, drives(err)]).toEqual([2, false]);
+      expect(err).toContain('\\u001b[2J');
+    }
+    expect(oneLine((await run(args)).err)).toBe(true);
   });
 
   test('in the names of its objects', async () => {
@@ -745,10 +765,12 @@ describe.runIf(process.platform === 'linux' && existsSync(SCRIPT))('on a termina
   });
 
   test('restore asks', async () => {
-    const no = await onTerminal('restore file:./hurt file:./asked', 'no\n');
+    expect((await run(['init', 'file:./whole'])).code).toBe(0);
+    await run(['set', 'file:./whole', '["k",1]', '1']);
+    const no = await onTerminal('restore file:./whole file:./asked', 'no\n');
     expect([no.code, no.out]).toEqual([2, expect.stringContaining('Not confirmed. Nothing was changed.')]);
     expect(existsSync(join(folder, 'asked'))).toBe(false);
-    const yes = await onTerminal('restore file:./hurt file:./asked', 'yes\n');
+    const yes = await onTerminal('restore file:./whole file:./asked', 'yes\n');
     expect([yes.code, yes.out]).toEqual([0, expect.stringContaining('Type yes: ')]);
     expect(await answer('list', 'file:./asked', '--limit', '1')).toEqual([0, '["k",1]\t1\n']);
   });

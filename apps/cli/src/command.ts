@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Database, ObjectStore } from 'holdfast';
 import type { KeyOptions } from './key-source.js';
 import type { Output } from './output.js';
-import type { Places } from './places.js';
+import type { OpenAt, Places } from './places.js';
 import type { Progress } from './progress.js';
 
 export interface CommonOptions extends KeyOptions {
@@ -24,10 +24,6 @@ export interface CommandSpec<Options extends object = object> {
   readonly addOptions?: (command: Command) => void;
   /** Resolves to the exit code, 0 where it is undefined. */
   readonly run: (call: Call<Options>) => Promise<number | undefined>;
-}
-
-export interface OpenAt extends KeyOptions {
-  readonly at?: number | undefined;
 }
 
 /** One run of a command. */

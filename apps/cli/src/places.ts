@@ -4,10 +4,14 @@
  * Invariant: a key file is read once. What is on standard input or in a pipe is there once, and a warning is one.
  */
 import { type Database, HoldfastError, type ObjectStore, open, resolveLocation } from 'holdfast';
-import type { OpenAt } from './command.js';
 import { asUsage } from './failure.js';
 import { type CommandKey, type KeyCall, type KeyOptions, readKey } from './key-source.js';
 import { checkKind, shellQuoted } from './location.js';
+
+export interface OpenAt extends KeyOptions {
+  /** The version to read, where that is not the newest. */
+  readonly at?: number | undefined;
+}
 
 export type Mode = 'read' | 'write' | 'create';
 

@@ -25,7 +25,7 @@ export async function runCommand(
   options: CommonOptions,
 ): Promise<number> {
   const out = new Output(process.stdout);
-  const json = options.json ?? false;
+  const { json = false, keyFile, plaintext } = options;
   const abort = new AbortController();
   const { signal } = abort;
   // Every request in flight listens to it.
@@ -66,7 +66,8 @@ export async function runCommand(
         shown.push(progress);
         return progress;
       },
-      open: (mode) => places.open(location, mode, options),
+      // Named: a command has an `at` of its own.
+      open: (mode) => places.open(location, mode, { keyFile, plaintext }),
       openAt: (where, mode, how) => places.open(where, mode, how),
       withKey: (where, how, use) => places.withKey(where, how, use),
       openStore: () => places.openStore(location),

@@ -49,6 +49,7 @@ Examples:
   $ holdfast restore 's3://bucket/prefix?region=eu-central-1' file:./restored --at 1200 --yes`,
   async run(call) {
     const { options, location, operands } = call;
+    const { keyFile, plaintext } = options;
     const target = operands[0]!;
     if (!isLocation(target))
       throw new UsageError(
@@ -65,7 +66,7 @@ Examples:
         'CORRUPT',
         `No version of ${location} can be read whole: ${salvage!.damaged[0]?.problem ?? 'it has none'} Nothing was restored. Bring back what is missing from a replica of the bucket; --at VERSION reads what there is of one version.`,
       );
-    const source = await call.openAt(location, 'read', { ...options, at: version });
+    const source = await call.openAt(location, 'read', { keyFile, plaintext, at: version });
     tellPlan(call, salvage, version);
     await confirm(call, version, target);
     return restore(call, { source, version, target, targetKey, salvage });
