@@ -8,14 +8,15 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 
 // The first row whose pattern matches a folder is its rule. `may`: workspace packages its sources import;
-// `types`: those of which it imports types only; `node`: sources that may import `node:` modules.
+// `types`: those of which it imports types only; `node`: sources that may import `node:` modules; `inlined`: packages
+// whose code its build puts into dist, so that they need not be dependencies.
 const bottom = ['@holdfast/object-store', '@holdfast/crypto'];
 const rules = [
   { folder: /^packages\/object-store$/, may: [], node: /^src\/file/ },
   { folder: /^packages\/crypto$/, may: [], node: /^src\/node[^/]*\.ts$/ },
   { folder: /^packages\/s3-dev-server$/, may: [], node: /./ },
   { folder: /^packages\/sim$/, may: [...bottom, '@holdfast/core', '@holdfast/mvcc'], node: /./ },
-  { folder: /^packages\/core$/, may: bottom },
+  { folder: /^packages\/core$/, may: bottom, inlined: ['msgpackr'] },
   { folder: /^packages\/mvcc$/, may: [...bottom, '@holdfast/core'] },
   { folder: /^packages\/freshness$/, may: ['@holdfast/crypto'], types: ['@holdfast/mvcc'] },
   { folder: /^packages\/contract$/, may: [...bottom, '@holdfast/core', '@holdfast/mvcc'] },
@@ -122,6 +123,7 @@ function checkForeign(found, file, isTest, pack, rule) {
     else if (!typesOnly && !matches(rule.may, name))
       report(file, found, `${pack.folder} may import ${list([...rule.may, ...(rule.types ?? [])])} only`);
   }
+  if (rule.inlined?.includes(name)) return;
   if (!manifest.dependencies?.[name] && !manifest.peerDependencies?.[name])
     report(file, found, `not in the dependencies of ${pack.folder}/package.json`);
 }

@@ -2,6 +2,7 @@
  * Reading and writing of byte strings, the alphabet of every format here.
  *
  * Invariants:
+ * - A reader gives out plain Uint8Arrays, whatever it reads: a Buffer's `slice` would be a view.
  * - A reader never reads past its end and never allocates by a length it has not checked against the bytes
  *   that are there: it throws `CORRUPT`, naming the object and the offset.
  * - A varint is unsigned LEB128, at most 2^53-1, in its shortest form: one number, one encoding.
@@ -103,7 +104,7 @@ export class ByteReader {
 
   /** @param object how errors name what is being read. */
   constructor(bytes: Uint8Array, object: string, offset = 0, end: number = bytes.length) {
-    this.#bytes = bytes;
+    this.#bytes = plainBytes(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#object = object;
     this.#offset = offset;
@@ -182,6 +183,11 @@ export class ByteReader {
     return bytes;
   }
 
+  /** The next `length` bytes in a buffer of their own. */
+  copy(length: number): Uint8Array {
+    return copyBytes(this.raw(length));
+  }
+
   /** A varint length, then that many bytes: a view, not a copy. */
   bytes(): Uint8Array {
     return this.raw(this.varint());
@@ -192,6 +198,16 @@ export class ByteReader {
     if (this.#offset !== this.#end)
       throw this.corrupt(`expected the end, found ${this.remaining} more bytes`);
   }
+}
+
+/** The same bytes, not copied, as a plain Uint8Array of this realm. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The same bytes in a buffer of their own. Not `slice`: a Buffer's would be a view. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 /** Order of byte strings: unsigned, a prefix before what it begins. */

@@ -39,12 +39,19 @@ const RETRYABLE: ReadonlySet<HoldfastErrorCode> = new Set([
   'UNAVAILABLE',
 ]);
 
+const BRAND = Symbol.for('holdfast.HoldfastError');
+
 /** What Holdfast throws. Test `code`; the message says what was expected, what was found and what to do. */
 export class HoldfastError extends Error {
   readonly code: HoldfastErrorCode;
   readonly retryable: boolean;
   readonly maybeCommitted: boolean;
   readonly evidence: Uint8Array | undefined;
+
+  static {
+    Object.defineProperty(HoldfastError.prototype, BRAND, { value: true });
+    Object.defineProperty(HoldfastError, Symbol.hasInstance, { value: isBranded });
+  }
 
   constructor(code: HoldfastErrorCode, message: string, options: HoldfastErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -54,6 +61,13 @@ export class HoldfastError extends Error {
     this.maybeCommitted = options.maybeCommitted ?? false;
     this.evidence = options.evidence;
   }
+}
+
+/** Whether it is an error of this kind, from whichever copy of this package; of a subclass: by its prototype. */
+function isBranded(this: unknown, value: unknown): boolean {
+  if (this !== HoldfastError)
+    return Function.prototype[Symbol.hasInstance].call(this as typeof HoldfastError, value);
+  return typeof value === 'object' && value !== null && BRAND in value;
 }
 
 /** An object's bytes are not what its writer sealed. Names the object, the place and what was expected. */

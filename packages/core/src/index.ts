@@ -1,5 +1,16 @@
+export { isUint8Array } from '@holdfast/crypto';
 export { BlockCache } from './block-cache.js';
-export { ByteReader, ByteWriter, compareBytes, concatBytes, equalBytes, toHex } from './bytes.js';
+export {
+  ByteReader,
+  ByteWriter,
+  compareBytes,
+  concatBytes,
+  copyBytes,
+  equalBytes,
+  plainBytes,
+  toHex,
+} from './bytes.js';
+export { getBounded, readChecked } from './checked-read.js';
 export { type Entry, VALUE_PIECE_BYTES } from './entry.js';
 export { ENVELOPE_BYTES, type Envelope, FORMAT_VERSION, readEnvelope, type Sealing } from './envelope.js';
 export { corrupt, HoldfastError, type HoldfastErrorCode, type HoldfastErrorOptions } from './errors.js';
@@ -11,6 +22,7 @@ export {
   CompactRange,
   compactRangeLength,
   consistencyProof,
+  continuationSizes,
   HASH_BYTES,
   inclusionProof,
   leafHash,
@@ -18,6 +30,7 @@ export {
   nodeHash,
   type Sha256,
   sharedSubtreesAgree,
+  standsIn,
   verifyConsistency,
   verifyInclusion,
 } from './merkle.js';
@@ -32,7 +45,7 @@ export {
   recordName,
   SEGMENT_PREFIX,
 } from './names.js';
-export { decodePage, encodePage, readPageClear } from './page.js';
+export { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, readPageClear } from './page.js';
 export {
   type Carry,
   type CarryRef,
@@ -44,6 +57,7 @@ export {
   type LoggedTransaction,
   type LogRecord,
   openRecord,
+  RECORD_BYTES_MAX,
   type RecordBody,
   type RecordClear,
   type RecordDraft,

@@ -6,18 +6,21 @@
  * - A page is sealed once. Inline in a record or alone under `man/`, its bytes and its hash are the same.
  * - Only the first page may be inline; the others are objects that were durable before a record named them (I3).
  */
-import { ByteReader, ByteWriter, equalBytes } from './bytes.js';
-import type { Sealing } from './envelope.js';
+import { ByteReader, ByteWriter, copyBytes, equalBytes, toHex } from './bytes.js';
+import { readChecked } from './checked-read.js';
+import { ENVELOPE_BYTES, type Sealing } from './envelope.js';
 import { corrupt } from './errors.js';
 import { leafHash, merkleRoot } from './merkle.js';
 import { OBJECT_ID_BYTES, type ObjectId, objectName, PAGE_PREFIX } from './names.js';
-import { decodePage, encodePage } from './page.js';
+import { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX } from './page.js';
 import type { SegmentEntry } from './segment-entry.js';
 
 /** A page this large stays in the record; the next one that would grow past it starts a new page. */
 const INLINE_BYTES_MAX = 8 * 1024;
-/** A run of more segments than this is cut into several pages. */
-const PAGE_ENTRIES_MAX = 256;
+/** What a segment with keys of ordinary length adds to a page, at most. */
+const ENTRY_BYTES = 160;
+/** The same but for its keys. */
+const ENTRY_BYTES_BESIDE_KEYS = 120;
 
 interface Page {
   readonly id: ObjectId;
@@ -71,38 +74,41 @@ export class Manifest {
     return new Manifest(sha256, [], 1);
   }
 
-  /** @param fetchPage reads a page's object; it must throw where there is none. */
+  /**
+   * The manifest of a record.
+   * @param object how errors name the record.
+   * @param fetchPage reads a page's object, of `bytes` bytes; undefined: there is none. What it yields need not be
+   * checked. It is asked once more where that is not the page that the section names.
+   * @param known manifests at hand: a page that one of them has is neither fetched nor decoded again.
+   * @param signal ends the waiting for the key of a page's epoch.
+   * @throws HoldfastError CORRUPT, UNSUPPORTED_FORMAT, or what `fetchPage` throws.
+   */
   static async load(
     sealing: Sealing,
     section: Uint8Array,
     root: Uint8Array,
     object: string,
-    fetchPage: (name: string) => Promise<Uint8Array>,
+    fetchPage: (name: string, bytes: number) => Promise<Uint8Array | undefined>,
+    known: readonly Manifest[] = [],
+    signal?: AbortSignal,
   ): Promise<Manifest> {
     const { sha256 } = sealing.provider;
     const { refs, nextRun } = readManifestSection(sha256, section, root, object);
+    const knownPages = new Map<string, Page>();
+    for (const manifest of known) for (const page of manifest.#pages) knownPages.set(toHex(page.hash), page);
     const pages = await Promise.all(
       refs.map(async (ref): Promise<Page> => {
-        if (ref.inline) {
-          const entries = await decodePage(sealing, ref.inline, `${object} (inline manifest page)`);
-          return {
-            id: ref.inline.subarray(24, 48),
-            hash: ref.hash,
-            bytes: ref.bytes,
-            inline: ref.inline,
-            entries,
-          };
-        }
-        const name = objectName(PAGE_PREFIX, ref.id!);
-        const bytes = await fetchPage(name);
-        if (bytes.length !== ref.bytes || !equalBytes(leafHash(sha256, bytes), ref.hash))
-          throw corrupt(name, `its hash is not the one that ${object} names`);
-        return {
-          id: ref.id!,
-          hash: ref.hash,
-          bytes: ref.bytes,
-          entries: await decodePage(sealing, bytes, name),
-        };
+        // Copies: they outlive the record that the section is a view of.
+        const hash = copyBytes(ref.hash);
+        const inline = ref.inline && copyBytes(ref.inline);
+        const id = inline ? inline.subarray(24, 48) : copyBytes(ref.id!);
+        const page = { id, hash, bytes: ref.bytes, inline };
+        const same = knownPages.get(toHex(hash));
+        if (same && same.bytes === ref.bytes && equalBytes(same.id, id))
+          return { ...page, entries: same.entries };
+        const name = inline ? `${object} (inline manifest page)` : objectName(PAGE_PREFIX, id);
+        const bytes = inline ?? (await fetchNamed(sha256, page, name, object, fetchPage));
+        return { ...page, entries: await decodePage(sealing, bytes, name, signal) };
       }),
     );
     return new Manifest(sha256, pages, nextRun);
@@ -137,7 +143,7 @@ export class Manifest {
     };
     const [head, ...older] = this.#pages;
     let pages: Page[];
-    if (head?.inline && head.bytes + run.length * 160 <= INLINE_BYTES_MAX) {
+    if (head?.inline && head.bytes + roomFor(run) <= INLINE_BYTES_MAX) {
       pages = [await seal([...run, ...head.entries]), ...older];
     } else {
       const rest = head?.inline ? [spill({ ...head, inline: head.inline }), ...older] : [...this.#pages];
@@ -150,6 +156,34 @@ export class Manifest {
     }
     return { manifest: new Manifest(sha256, pages, this.nextRun + 1), uploads };
   }
+}
+
+/** The bytes of a page that an object holds: those that the section names, or an error. */
+async function fetchNamed(
+  sha256: Sha256,
+  page: Pick<Page, 'hash' | 'bytes'>,
+  name: string,
+  object: string,
+  fetchPage: (name: string, bytes: number) => Promise<Uint8Array | undefined>,
+): Promise<Uint8Array> {
+  const found = await readChecked(
+    () => fetchPage(name, page.bytes),
+    (bytes) => {
+      if (bytes.length !== page.bytes || !equalBytes(leafHash(sha256, bytes), page.hash))
+        throw corrupt(name, `its hash is not the one that ${object} names`);
+      return bytes;
+    },
+  );
+  if (found === undefined) throw corrupt(name, `${object} names it, and it is missing`);
+  return found;
+}
+
+/** What these segments add to a page, at most. */
+function roomFor(run: readonly SegmentEntry[]): number {
+  let bytes = 0;
+  for (const { firstKey, lastKey } of run)
+    bytes += Math.max(ENTRY_BYTES, ENTRY_BYTES_BESIDE_KEYS + firstKey.length + lastKey.length);
+  return bytes;
 }
 
 function encodeSection(pages: readonly Page[], nextRun: number): Uint8Array {
@@ -176,10 +210,14 @@ export function readManifestSection(
     const form = reader.u8();
     if (form === 0) {
       const inline = reader.bytes();
+      if (inline.length < ENVELOPE_BYTES)
+        throw reader.corrupt(`expected a page of ${ENVELOPE_BYTES} bytes or more, found ${inline.length}`);
       refs.push({ id: undefined, hash: leafHash(sha256, inline), bytes: inline.length, inline });
     } else if (form === 1) {
       const id = reader.raw(OBJECT_ID_BYTES);
       const bytes = reader.varint();
+      if (bytes > PAGE_BYTES_MAX)
+        throw reader.corrupt(`expected a page of at most ${PAGE_BYTES_MAX} bytes, found ${bytes}`);
       refs.push({ id, bytes, hash: reader.raw(32), inline: undefined });
     } else throw reader.corrupt(`expected page form 0 or 1, found ${form}`);
   }

@@ -6,12 +6,14 @@ import {
   CompactRange,
   compactRangeLength,
   consistencyProof,
+  continuationSizes,
   inclusionProof,
   leafHash,
   merkleRoot,
   nodeHash,
   type Sha256,
   sharedSubtreesAgree,
+  standsIn,
   verifyConsistency,
   verifyInclusion,
 } from './merkle.js';
@@ -284,5 +286,60 @@ describe('a compact range', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  describe('on the way from an older tree to a newer one', () => {
+    const rangesOf = (leaves: readonly Uint8Array[]): CompactRange[] =>
+      Array.from({ length: leaves.length + 1 }, (_, size) => rangeOf(leaves.slice(0, size)));
+
+    /** Whether the newer tree's records alone show that it extends the older one. */
+    const isShown = (
+      older: CompactRange,
+      ranges: readonly CompactRange[],
+      leaves: readonly Uint8Array[],
+      size: number,
+    ) => {
+      let tree = older;
+      for (const version of continuationSizes(older.size, size)) {
+        // Record n's history has n - 1 leaves.
+        if (!standsIn(tree, ranges[version - 1]!)) return false;
+        tree = ranges[version - 1]!.append(sha256, leaves[version - 1]!);
+      }
+      return standsIn(tree, ranges[size]!);
+    };
+
+    test('each step is shown by a record, and there are at most log2 of them', () => {
+      const ranges = rangesOf(LEAVES);
+      for (let a = 0; a < ranges.length; a++)
+        for (let b = a; b < ranges.length; b++) {
+          expect(isShown(ranges[a]!, ranges, LEAVES, b)).toBe(true);
+          expect(continuationSizes(a, b).length).toBeLessThanOrEqual(Math.log2(Math.max(b, 1)) + 1);
+        }
+      expect(continuationSizes(1, 2 ** 52)).toHaveLength(52);
+      expect(continuationSizes(0, 100)).toEqual([]);
+    });
+
+    test('another history is never shown to continue, wherever it forks', () => {
+      const size = fc.integer({ min: 1, max: 64 });
+      fc.assert(
+        fc.property(size, size, fc.integer({ min: 0, max: 63 }), (a, b, forkedAt) => {
+          const [older, newer] = [Math.min(a, b), Math.max(a, b)];
+          const forged = LEAVES.with(forkedAt, flipBit(LEAVES[forkedAt]!, 0));
+          const known = rangeOf(LEAVES.slice(0, older));
+          // The store has forged records only, or true ones up to any point.
+          const ranges = rangesOf(forged);
+          expect(isShown(known, ranges, forged, newer)).toBe(forkedAt >= older);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    test('a tree stands in itself and in no smaller or merged one', () => {
+      const ranges = rangesOf(LEAVES);
+      expect(standsIn(ranges[6]!, ranges[6]!)).toBe(true);
+      expect(standsIn(ranges[6]!, ranges[7]!)).toBe(true);
+      expect(standsIn(ranges[6]!, ranges[8]!)).toBe(false);
+      expect(standsIn(ranges[6]!, ranges[5]!)).toBe(false);
+    });
   });
 });

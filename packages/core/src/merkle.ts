@@ -239,6 +239,35 @@ export function sharedSubtreesAgree(older: CompactRange, newer: CompactRange): b
   return true;
 }
 
+/**
+ * Whether the older tree's subtrees are the newer one's first ones: then the newer tree extends the older one, for
+ * certain. False where they differ, and where the newer tree has grown so far that they have been merged away
+ * (see `continuationSizes`).
+ */
+export function standsIn(older: CompactRange, newer: CompactRange): boolean {
+  if (older.size > newer.size || newer.size - older.size >= lowestBit(older.size)) return false;
+  return older.hashes.every((hash, i) => equalBytes(hash, newer.hashes[i]!));
+}
+
+/**
+ * The tree sizes at which the way from an older tree to a newer one has to be looked at, ascending. A tree of size s
+ * stands whole in every tree smaller than s + lowbit(s), the next size here; there it ends up in one subtree with its
+ * neighbour. Each size has more trailing zeros than the one before, so there are at most log2(newer).
+ */
+export function continuationSizes(older: number, newer: number): number[] {
+  const sizes: number[] = [];
+  for (let size = older + lowestBit(older); size <= newer; size += lowestBit(size)) sizes.push(size);
+  return sizes;
+}
+
+/** The largest power of two that divides `n`. Infinity for 0: the empty tree stands in every other. */
+function lowestBit(n: number): number {
+  if (n === 0) return Number.POSITIVE_INFINITY;
+  let bit = 1;
+  while (n % (2 * bit) === 0) bit *= 2;
+  return bit;
+}
+
 function subtreeRoot(sha256: Sha256, leaves: readonly Uint8Array[], start: number, end: number): Uint8Array {
   if (end === start) return sha256();
   if (end - start === 1) return leaves[start]!;

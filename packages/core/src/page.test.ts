@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareBytes } from './bytes.js';
-import { decodePage, encodePage, readPageClear } from './page.js';
+import { ENVELOPE_BYTES } from './envelope.js';
+import { MAX_KEY_BYTES } from './key.js';
+import { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, readPageClear } from './page.js';
 import { placeSegment, type SegmentEntry } from './segment-entry.js';
 import { errorCode, key, seededRandom, storeSegment, testId, testSealing } from './segment-fixture.js';
+import { META_BYTES_MAX } from './segment-table.js';
 
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((b) => Uint8Array.from(b));
 const anyKey = fc.uint8Array({ maxLength: 20 }).map((b) => Uint8Array.from(b));
@@ -117,11 +120,55 @@ describe('a manifest page', () => {
       { firstKey: key('b'), lastKey: key('a') },
       { metaBytes: good.bytes + 1 },
       { metaBytes: 3 },
+      { bytes: 2 ** 40, metaBytes: META_BYTES_MAX + 1 },
     ];
     for (const lie of lies) {
       const page = await encodePage(sealing, testId(sealing), [{ ...good, ...lie }]);
       expect([lie, await errorCode(decodePage(sealing, page, 'page'))]).toEqual([lie, 'CORRUPT']);
     }
+  });
+
+  test('has room for as many segments as it may list, whatever their keys and numbers', async () => {
+    const { entries, sealing } = await samplePage();
+    const longest = new Uint8Array(1 + MAX_KEY_BYTES).fill(0xff);
+    const most = Number.MAX_SAFE_INTEGER;
+    const entry: SegmentEntry = {
+      ...entries[0]!,
+      ...{
+        bytes: most,
+        metaBytes: META_BYTES_MAX,
+        epoch: most,
+        level: most,
+        run: most,
+        entries: most,
+        tombstones: most,
+      },
+      ...{ stampVersion: most, stampOrder: most, minVersion: most, maxVersion: most },
+      ...{ firstKey: longest, lastKey: longest },
+    };
+    const full = new Array<SegmentEntry>(PAGE_ENTRIES_MAX).fill(entry);
+    const page = await encodePage(sealing, testId(sealing), full);
+    expect(PAGE_BYTES_MAX - page.length).toBeGreaterThanOrEqual(0);
+    // The numbers of a true entry are shorter than the longest varint.
+    expect(PAGE_BYTES_MAX - page.length).toBeLessThan(16 * PAGE_ENTRIES_MAX);
+    expect((await decodePage(sealing, page, 'page')).length).toBe(PAGE_ENTRIES_MAX);
+  });
+
+  test('of more segments or bytes than that is neither made nor read', async () => {
+    const { page, entries, sealing } = await samplePage();
+    const id = testId(sealing);
+    const tooMany = new Array<SegmentEntry>(PAGE_ENTRIES_MAX + 1).fill(entries[0]!);
+    expect(await errorCode(encodePage(sealing, id, tooMany))).toBe('LIMIT_EXCEEDED');
+    const tooLong = { ...entries[0]!, firstKey: new Uint8Array(PAGE_BYTES_MAX) };
+    expect(await errorCode(encodePage(sealing, id, [tooLong]))).toBe('LIMIT_EXCEEDED');
+
+    const extended = new Uint8Array(PAGE_BYTES_MAX + 1);
+    extended.set(page);
+    expect(() => readPageClear(extended, 'page')).toThrow('expected at most');
+    const counted = new Uint8Array(PAGE_BYTES_MAX);
+    counted.set(page);
+    counted.set([0x81, 0x02], ENVELOPE_BYTES);
+    expect(() => readPageClear(counted, 'page')).toThrow(`at most ${PAGE_ENTRIES_MAX} segments, found 257`);
   });
 
   test('of random bytes after a true head is refused without a large allocation', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { nobleProvider, OBJECT_KIND } from '@holdfast/crypto';
+import { nodeProvider } from '@holdfast/crypto/node';
 import { seededRandom } from '@holdfast/object-store/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -14,6 +15,7 @@ import {
   encodeRecord,
   type LogRecord,
   openRecord,
+  RECORD_BYTES_MAX,
   type RecordBody,
   type RecordClear,
 } from './record.js';
@@ -92,12 +94,62 @@ const record = fc.integer({ min: 1, max: 70 }).chain((version) =>
       { maxLength: 4 },
     ),
     holders: fc.uniqueArray(fc.integer({ min: 1, max: 200 }), { maxLength: 3 }),
-    holder: fc.record({ hash, bytes: fc.nat() }),
+    holder: fc.record({ hash, bytes: fc.nat(RECORD_BYTES_MAX) }),
     carried: fc.array(fc.tuple(write, fc.integer({ min: 1, max: 70 }), fc.nat(5000)), { maxLength: 5 }),
   }),
 );
 
 describe('a record', () => {
+  test('is at most RECORD_BYTES_MAX long: no longer one is made, or read', async () => {
+    const s = { ...sealing(0), provider: nodeProvider };
+    const withValue = (length: number): RecordBody => ({
+      ...emptyBody,
+      transactions: [
+        { readVersion: 0, bulkRun: 0, writes: [{ key: Uint8Array.of(1), value: new Uint8Array(length) }] },
+      ],
+    });
+    const about = RECORD_BYTES_MAX - 4096;
+    const { bytes: nearly } = await encodeRecord(s, clearOf(1), withValue(about), COMMIT_ID);
+    const room = RECORD_BYTES_MAX - nearly.length;
+    const { bytes: full } = await encodeRecord(s, clearOf(1), withValue(about + room), COMMIT_ID);
+    expect(full.length).toBe(RECORD_BYTES_MAX);
+    expect(decodeRecordHeader(nodeProvider.sha256, full, 1).bytes).toBe(RECORD_BYTES_MAX);
+    await expect(encodeRecord(s, clearOf(1), withValue(about + room + 1), COMMIT_ID)).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+    });
+    const longer = new Uint8Array(RECORD_BYTES_MAX + 1);
+    longer.set(full);
+    expect(() => decodeRecordHeader(nodeProvider.sha256, longer, 1)).toThrow(
+      'expected at most 33554432 bytes',
+    );
+  });
+
+  test('is not kept in memory by what a state keeps of it', async () => {
+    const s = sealing(1);
+    const body: RecordBody = {
+      ...emptyBody,
+      stores: [new Uint8Array(8).fill(3)],
+      carry: { refs: [{ version: 5, hash: hashOf(5), bytes: 700 }], entries: [] },
+    };
+    const clear = clearOf(7, { keyring: new Uint8Array(90).fill(4) });
+    const { bytes } = await encodeRecord(s, clear, body, COMMIT_ID);
+    const opened = await read(s, bytes, 7);
+    bytes.fill(0);
+    expect(opened).toMatchObject({ parent: clear.parent, keyring: clear.keyring, commitId: COMMIT_ID });
+    const { writerId, stores, carry } = opened.body;
+    const kept = [opened.hash, opened.parent, opened.keyring, opened.manifestRoot, opened.commitId];
+    kept.push(...opened.history.hashes, writerId, ...stores, ...carry.refs.map((ref) => ref.hash));
+    for (const each of kept) expect(each.buffer.byteLength).toBe(each.length);
+  });
+
+  test('names no holder that is longer than records are', async () => {
+    const s = sealing(0);
+    const holder = { version: 1, hash: hashOf(1), bytes: RECORD_BYTES_MAX + 1 };
+    const body = { ...emptyBody, carry: { refs: [holder], entries: [] } };
+    const { bytes } = await encodeRecord(s, clearOf(2), body, COMMIT_ID);
+    await expect(read(s, bytes, 2)).rejects.toThrow('expected a holder of at most');
+  });
+
   test('comes back as it was written, in both suites', async () => {
     await fc.assert(
       fc.asyncProperty(record, fc.constantFrom(0 as const, 1 as const), async (r, suite) => {

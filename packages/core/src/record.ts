@@ -6,9 +6,12 @@
  * - What an auditor without keys needs (parent, history, floor, manifest) is clear and authenticated;
  *   what says anything about keys or values is sealed (I9).
  * - Decoding trusts nothing: a byte that is not as written is `CORRUPT`.
+ * - What a state keeps of a record (hashes, keyring, references) is a copy. What it need not keep (`sealedBody`,
+ *   `clearBytes`, `manifestSection`, and the keys and values of the body) are views of all of it.
+ * - A record is at most `RECORD_BYTES_MAX` long: no writer makes a longer one, no reader takes it.
  */
-import { OBJECT_KIND } from '@holdfast/crypto';
-import { ByteReader, ByteWriter, equalBytes } from './bytes.js';
+import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
+import { ByteReader, ByteWriter, copyBytes, equalBytes } from './bytes.js';
 import type { Entry } from './entry.js';
 import {
   ENVELOPE_BYTES,
@@ -19,11 +22,17 @@ import {
   type Sealing,
   writeEnvelope,
 } from './envelope.js';
-import { corrupt } from './errors.js';
+import { corrupt, HoldfastError } from './errors.js';
 import { CompactRange, compactRangeLength, HASH_BYTES } from './merkle.js';
 import { recordName } from './names.js';
 
 const COMMIT_ID_BYTES = 16;
+
+/**
+ * The most bytes that a record has: 32 MiB. Its writes are far below that (what is large goes into segments), so
+ * that this bounds what a store can make a reader take for a record.
+ */
+export const RECORD_BYTES_MAX: number = 32 * 1024 * 1024;
 
 /** A key and its new value; undefined: deleted. */
 export interface Write {
@@ -122,7 +131,10 @@ export function recordObjectId(version: number, commitId: Uint8Array): Uint8Arra
   return new ByteWriter(24).u64(version).raw(commitId).finish();
 }
 
-/** Encodes and seals a record. The same bytes must be sent however often the PUT is repeated. */
+/**
+ * Encodes and seals a record. The same bytes must be sent however often the PUT is repeated.
+ * @throws HoldfastError LIMIT_EXCEEDED where it would take more than RECORD_BYTES_MAX: nothing is sealed then.
+ */
 export async function encodeRecord(
   sealing: Sealing,
   clear: RecordClear,
@@ -132,6 +144,13 @@ export async function encodeRecord(
   const plaintext = encodeBody(body, carryFrom(body.carry, clear.flushedThrough));
   const objectId = recordObjectId(clear.version, commitId);
   const clearBytes = encodeClear(clear);
+  const length =
+    ENVELOPE_BYTES + clearBytes.length + 4 + plaintext.length + CHUNK_OVERHEAD_BYTES + HASH_BYTES;
+  if (length > RECORD_BYTES_MAX)
+    throw new HoldfastError(
+      'LIMIT_EXCEEDED',
+      `record ${clear.version} would take ${length} bytes, at most ${RECORD_BYTES_MAX} are allowed; nothing was written. Write less in one transaction`,
+    );
   // The clear bytes too: one key and nonce over two sets of associated data would give its GHASH key away.
   const contentHash = sealing.provider.sha256(clearBytes, plaintext);
   const { cipher, envelope } = await newCipher(
@@ -141,7 +160,7 @@ export async function encodeRecord(
     contentHash,
     clear.parent,
   );
-  const writer = new ByteWriter(ENVELOPE_BYTES + clearBytes.length + plaintext.length + 64);
+  const writer = new ByteWriter(length);
   writeEnvelope(writer, envelope);
   writer.raw(clearBytes);
   const sealed = await cipher.seal(0, true, plaintext, writer.view());
@@ -158,16 +177,18 @@ export function decodeRecordHeader(
 ): RecordHeader {
   const object = recordName(version);
   if (bytes.length < ENVELOPE_BYTES + HASH_BYTES) throw corrupt(object, `it has only ${bytes.length} bytes`);
+  if (bytes.length > RECORD_BYTES_MAX)
+    throw corrupt(object, `expected at most ${RECORD_BYTES_MAX} bytes, found ${bytes.length}`);
   const end = bytes.length - HASH_BYTES;
   const reader = new ByteReader(bytes, object, 0, end);
   const envelope = readEnvelope(reader, OBJECT_KIND.record, object);
-  const hash = bytes.subarray(end);
+  const hash = copyBytes(bytes.subarray(end));
   if (!equalBytes(sha256(bytes.subarray(0, end)), hash))
     throw corrupt(object, 'expected its last 32 bytes to be the SHA-256 of the rest');
   const id = new ByteReader(envelope.objectId, object);
   const found = id.u64();
   if (found !== version) throw corrupt(object, `expected version ${version}, found ${found}`);
-  const parent = reader.raw(HASH_BYTES);
+  const parent = reader.copy(HASH_BYTES);
   const flushedThrough = reader.u64();
   const floor = reader.u64();
   if (flushedThrough >= version)
@@ -176,16 +197,16 @@ export function decodeRecordHeader(
     throw reader.corrupt(`expected a floor from 1 to ${version}, found ${floor}`);
   const hashes: Uint8Array[] = [];
   for (let i = 0, count = compactRangeLength(version - 1); i < count; i++)
-    hashes.push(reader.raw(HASH_BYTES));
-  const keyring = reader.bytes();
-  const manifestRoot = reader.raw(HASH_BYTES);
+    hashes.push(reader.copy(HASH_BYTES));
+  const keyring = copyBytes(reader.bytes());
+  const manifestRoot = reader.copy(HASH_BYTES);
   const manifestSection = reader.bytes();
   const clearBytes = bytes.subarray(0, reader.offset);
   const sealedBody = reader.raw(reader.u32());
   reader.end();
   return {
     version,
-    commitId: id.raw(COMMIT_ID_BYTES),
+    commitId: id.copy(COMMIT_ID_BYTES),
     envelope,
     parent,
     flushedThrough,
@@ -201,11 +222,15 @@ export function decodeRecordHeader(
   };
 }
 
-/** Opens the sealed part. */
-export async function openRecord(sealing: Sealing, header: RecordHeader): Promise<LogRecord> {
+/** Opens the sealed part. @param signal ends the waiting for its epoch's key. */
+export async function openRecord(
+  sealing: Sealing,
+  header: RecordHeader,
+  signal?: AbortSignal,
+): Promise<LogRecord> {
   const object = recordName(header.version);
-  const { objectId } = header.envelope;
-  const cipher = await openCipher(sealing, header.envelope, objectId, object, header.parent);
+  const { envelope, parent } = header;
+  const cipher = await openCipher(sealing, envelope, envelope.objectId, object, { parent, signal });
   const plaintext = await cipher.open(0, true, header.sealedBody, header.clearBytes);
   if (plaintext === undefined) throw corrupt(object, 'its sealed body fails authentication');
   return { ...header, body: decodeBody(plaintext, object, header) };
@@ -268,10 +293,10 @@ function readKeyValue(reader: ByteReader): Write {
 
 function decodeBody(plaintext: Uint8Array, object: string, header: RecordHeader): RecordBody {
   const reader = new ByteReader(plaintext, `${object} (opened)`);
-  const writerId = reader.raw(16);
+  const writerId = reader.copy(16);
   const timeMs = reader.varint();
   const stores: Uint8Array[] = [];
-  for (let left = reader.count(8); left > 0; left--) stores.push(reader.raw(8));
+  for (let left = reader.count(8); left > 0; left--) stores.push(reader.copy(8));
   const transactions: LoggedTransaction[] = [];
   for (let left = reader.count(3); left > 0; left--) {
     const readVersion = reader.varint();
@@ -285,9 +310,11 @@ function decodeBody(plaintext: Uint8Array, object: string, header: RecordHeader)
   const refs: CarryRef[] = [];
   let from = header.flushedThrough;
   for (let left = reader.count(2 + HASH_BYTES); left > 0; left--) {
-    const ref = { version: reader.varint(), hash: reader.raw(HASH_BYTES), bytes: reader.varint() };
+    const ref = { version: reader.varint(), hash: reader.copy(HASH_BYTES), bytes: reader.varint() };
     if (ref.version <= from || ref.version >= header.version)
       throw reader.corrupt(`expected a holder in (${from}, ${header.version}), found ${ref.version}`);
+    if (ref.bytes > RECORD_BYTES_MAX)
+      throw reader.corrupt(`expected a holder of at most ${RECORD_BYTES_MAX} bytes, found ${ref.bytes}`);
     from = ref.version;
     refs.push(ref);
   }

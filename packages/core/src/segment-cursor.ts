@@ -224,7 +224,7 @@ export class SegmentCursor implements Cursor {
     const { low, sealed } = window;
     if (this.#windows > 1 && !this.#ahead) this.#readAhead(window);
     const chunk = meta.table.slice(sealed, meta.blockChunk(low), meta.blockChunk(i));
-    const block = await this.#source.openBlock(meta, i, chunk);
+    const block = await this.#source.openBlock(meta, i, chunk, this.#o);
     if (block.byteLength <= this.#keepBytes) {
       this.#keepBytes -= block.byteLength;
       this.#source.keepBlock(meta, i, block);

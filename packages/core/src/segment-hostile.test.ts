@@ -1,4 +1,5 @@
 import { OBJECT_KIND } from '@holdfast/crypto';
+import type { StoredObject } from '@holdfast/object-store';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BlockBuilder } from './block-builder.js';
@@ -8,6 +9,7 @@ import type { Entry } from './entry.js';
 import { openCipher, readEnvelope } from './envelope.js';
 import { HoldfastError } from './errors.js';
 import { FilterBuilder } from './filter.js';
+import { auditSegment } from './segment-audit.js';
 import {
   CountingStore,
   digests,
@@ -29,6 +31,7 @@ import {
 import { encodeMeta } from './segment-meta.js';
 import { SegmentReader } from './segment-reader.js';
 import { encodeTable, FOOTER_BYTES, segmentRoot } from './segment-table.js';
+import { MAX_VALUE_BYTES } from './value.js';
 
 /** Answers as the reader does, or the code of its HoldfastError; anything else thrown fails the test. */
 async function answerOrCode<T>(call: Promise<T>): Promise<T | { code: string }> {
@@ -62,6 +65,99 @@ async function withLargeValue(): Promise<{ entries: Entry[]; segment: TestSegmen
   ];
   return { entries, segment: await storeSegment(entries, { blockBytes: 4096 }) };
 }
+
+/** Hands on the next answer changed. */
+class BadWire extends CountingStore {
+  next: ((found: StoredObject) => StoredObject) | undefined;
+  /** The most that each get has said it takes. */
+  readonly takes: (number | undefined)[] = [];
+
+  override async get(...[name, options]: Parameters<CountingStore['get']>): ReturnType<CountingStore['get']> {
+    this.takes.push(options?.maxBytes);
+    const found = await super.get(name, options);
+    const change = this.next;
+    this.next = undefined;
+    return found && change ? change(found) : found;
+  }
+}
+
+describe('a wire that damages one answer', () => {
+  const cut = (found: StoredObject): StoredObject => {
+    const bytes = found.bytes.subarray(0, found.bytes.length >> 1);
+    return { ...found, bytes, size: bytes.length };
+  };
+  const bent = (found: StoredObject): StoredObject => {
+    for (let at = 0; at < found.bytes.length; at += 100) found.bytes[at]! ^= 4;
+    return found;
+  };
+  const swollen = (found: StoredObject): StoredObject => ({
+    ...found,
+    bytes: new Uint8Array(found.bytes.length + 1),
+  });
+
+  for (const [name, damage] of Object.entries({ cut, bent, swollen }))
+    test(`costs one more request, and nothing is called corrupt (${name})`, async () => {
+      const store = new BadWire();
+      const entries = [
+        ...numberedEntries(400, 300),
+        { key: key('large'), version: 7, order: 0, value: seededRandom(9)(60_000) },
+        { key: key('larger'), version: 7, order: 1, value: seededRandom(8)(150_000) },
+      ];
+      const sealing = testSealing();
+      const large = await storeSegment(entries, { store, sealing });
+      const few = entries.slice(0, 60);
+      const small = await storeSegment(few, { store, sealing });
+      for (const [segment, all, wanted] of [
+        [large, entries, entries[150]!],
+        [large, entries, entries.at(-1)!],
+        [small, few, few[20]!],
+      ] as const) {
+        const reads: (() => Promise<unknown>)[] = [
+          async () => expect(digests([await cold(segment).get(wanted.key)])).toEqual(digests([wanted])),
+          async () => expect(digests(await walk(cold(segment), EVERYTHING))).toEqual(digests(all)),
+          () => cold(segment).verify(),
+          () => auditSegment(store, segment.sealing.provider.sha256, segment.entry),
+        ];
+        for (const read of reads) {
+          const before = store.gets;
+          await read();
+          const honest = store.gets - before;
+          for (let nth = 0; nth < honest; nth++) {
+            let seen = 0;
+            const spoil = (found: StoredObject): StoredObject => {
+              if (seen++ === nth) return damage(found);
+              store.next = spoil;
+              return found;
+            };
+            store.next = spoil;
+            const from = store.gets;
+            await read();
+            const extra = store.gets - from - honest;
+            // Of a bent window each chunk is read again by itself.
+            if (damage === bent) expect(extra).toBeGreaterThanOrEqual(1);
+            else expect(extra).toBe(1);
+            store.next = undefined;
+          }
+        }
+      }
+      // No get takes more than its range.
+      expect(store.takes).toEqual(store.ranges.map((range) => range!.length));
+    });
+
+  test('is mended where the bytes are kept, so that the next reader asks for nothing', async () => {
+    const store = new BadWire();
+    const entries = numberedEntries(60, 300);
+    const segment = await storeSegment(entries, { store, blockBytes: 4096 });
+    store.next = (found) => {
+      found.bytes[5000]! ^= 1;
+      return found;
+    };
+    await walk(segment.reader, EVERYTHING);
+    expect(store.gets).toBe(2);
+    await walk(segment.reader, EVERYTHING);
+    expect(store.gets).toBe(2);
+  });
+});
 
 describe('a store that changes bytes', () => {
   test('every byte of a small segment, flipped, is an error or was not needed; verify refuses them all', async () => {
@@ -410,11 +506,35 @@ describe('a faulty holder of the keys', () => {
     ];
     for (const [i, lie] of lies.entries()) {
       const forged = await forge(segment, { chunks, meta }, lie);
-      const gets = forged.store.gets;
+      const { entry, store } = forged;
+      const gets = store.gets;
       expect([i, await errorCode(forged.reader.mayContain(key('k000001')))]).toEqual([i, 'CORRUPT']);
       expect(await errorCode(forged.reader.get(key('k000001')))).toBe('CORRUPT');
-      expect(forged.store.gets - gets).toBe(2);
+      const end = { offset: entry.bytes - entry.metaBytes, length: entry.metaBytes };
+      // Twice at most by each call.
+      expect(store.gets - gets).toBeLessThanOrEqual(4);
+      for (const range of store.ranges.slice(gets)) expect(range).toEqual(end);
     }
+  });
+
+  test('a chunk or a value that is longer than any is refused before it is fetched', async () => {
+    const segment = await storeSegment([{ key: key('a'), version: 1, order: 0, value: key('x') }]);
+    const { meta } = await takeApart(segment);
+    const wide = await forge(segment, { chunks: [new Uint8Array(2 ** 20 - 15)], meta });
+    await expect(wide.reader.get(key('a'))).rejects.toThrow('expected a sealed chunk of 16 to 1048576 bytes');
+
+    const pieces = (MAX_VALUE_BYTES >>> 16) + 1;
+    const block = new BlockBuilder(64);
+    block.addLarge(key('a'), 0, 1, 0, MAX_VALUE_BYTES + 1, 0);
+    const sizes = Array.from({ length: pieces }, (_, i) => (i === pieces - 1 ? 1 : 2 ** 16));
+    const forged = await forge(segment, {
+      chunks: [...sizes.map((size) => new Uint8Array(size)), block.finish()],
+      meta: { ...meta, blocks: [{ chunk: pieces, firstKey: key('a') }] },
+    });
+    const { gets } = forged.store;
+    await expect(forged.reader.get(key('a'))).rejects.toThrow('it names a value of 16777217 bytes');
+    // The end and the block; no piece.
+    expect(forged.store.gets - gets).toBe(2);
   });
 
   const lies: [string, (parts: Parts, entries: Entry[]) => Parts][] = [

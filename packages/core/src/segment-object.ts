@@ -5,9 +5,11 @@
  * - The end is checked against the manifest's root, so that each chunk can be checked against its leaf.
  * - A missing object, or one of another size, is `CORRUPT`: "missing" never becomes "key absent" (I7). The
  *   store's own errors pass through.
+ * - Each read takes the bytes that were asked for and no more. What is damaged is read once more (checked-read.ts).
  */
-import type { CallOptions, ObjectStore } from '@holdfast/object-store';
+import type { CallOptions, ObjectStore, StoredObject } from '@holdfast/object-store';
 import { equalBytes } from './bytes.js';
+import { getBounded, readChecked } from './checked-read.js';
 import { corrupt, type HoldfastError } from './errors.js';
 import { leafHash, type Sha256 } from './merkle.js';
 import { objectName, SEGMENT_PREFIX } from './names.js';
@@ -39,20 +41,32 @@ export class SegmentObject<E extends ClearSegmentEntry = ClearSegmentEntry> {
     return objectName(SEGMENT_PREFIX, this.entry.id);
   }
 
-  /** Bytes `[offset, offset + length)` of the object: as stored, not yet checked. */
-  async fetch(offset: number, length: number, o: VerifyOptions | undefined): Promise<Uint8Array> {
-    const found = await this.#store.get(this.name, {
-      range: { offset, length },
-      signal: o?.signal,
-      meter: o?.meter,
+  /**
+   * Bytes `[offset, offset + length)` of the object, as `check` sees them.
+   * @param atHand what an earlier read of these bytes has yielded.
+   */
+  async #fetch<T>(
+    offset: number,
+    length: number,
+    o: VerifyOptions | undefined,
+    check: (bytes: Uint8Array) => T,
+    atHand?: Uint8Array,
+  ): Promise<T> {
+    const { name, entry } = this;
+    const range = { offset, length };
+    const read = async (again: boolean): Promise<Pick<StoredObject, 'bytes' | 'size'> | undefined> => {
+      if (atHand && !again) return { bytes: atHand, size: entry.bytes };
+      return getBounded(this.#store, name, length, { range, signal: o?.signal, meter: o?.meter });
+    };
+    const checked = await readChecked(read, (found) => {
+      if (found.size !== entry.bytes)
+        throw corrupt(name, `expected an object of ${entry.bytes} bytes, found ${found.size}`);
+      if (found.bytes.length !== length)
+        throw corrupt(name, `at offset ${offset}, expected ${length} bytes, found ${found.bytes.length}`);
+      return { value: check(found.bytes) };
     });
-    if (!found) throw corrupt(this.name, 'the manifest names it, and it is missing');
-    if (found.size !== this.entry.bytes)
-      throw corrupt(this.name, `expected an object of ${this.entry.bytes} bytes, found ${found.size}`);
-    if (found.bytes.length !== length)
-      throw corrupt(this.name, `at offset ${offset}, expected ${length} bytes, found ${found.bytes.length}`);
-    o?.onBytes?.(length);
-    return found.bytes;
+    if (checked === undefined) throw corrupt(name, 'the manifest names it, and it is missing');
+    return checked.value;
   }
 
   /** All that follows the chunks, in one request; a small segment comes whole. */
@@ -60,12 +74,15 @@ export class SegmentObject<E extends ClearSegmentEntry = ClearSegmentEntry> {
     const { bytes, metaBytes } = this.entry;
     const dataBytes = bytes - metaBytes;
     const from = bytes > SMALL_SEGMENT_BYTES ? dataBytes : 0;
-    const fetched = await this.fetch(from, bytes - from, o);
-    const sealed = from === 0 ? fetched.slice(0, dataBytes) : undefined;
-    return readSegmentEnd(this.#sha256, fetched.subarray(dataBytes - from), sealed, this.entry, this.name);
+    const end = await this.#fetch(from, bytes - from, o, (fetched) => {
+      const sealed = from === 0 ? fetched.slice(0, dataBytes) : undefined;
+      return readSegmentEnd(this.#sha256, fetched.subarray(dataBytes - from), sealed, this.entry, this.name);
+    });
+    o?.onBytes?.(bytes - from);
+    return end;
   }
 
-  /** The sealed bytes of chunks `[from, to)`, in one request if they did not come with the table. */
+  /** The bytes of chunks `[from, to)`, not yet checked: in one request if they did not come with the table. */
   async fetchChunks(
     table: ChunkTable,
     from: number,
@@ -74,11 +91,31 @@ export class SegmentObject<E extends ClearSegmentEntry = ClearSegmentEntry> {
   ): Promise<Uint8Array> {
     const start = table.chunkAt[from]!;
     const end = table.chunkAt[to]!;
-    return table.sealed ? table.sealed.subarray(start, end) : this.fetch(start, end - start, o);
+    if (table.sealed) return table.sealed.subarray(start, end);
+    const sealed = await this.#fetch(start, end - start, o, (bytes) => bytes);
+    o?.onBytes?.(end - start);
+    return sealed;
   }
 
-  /** Whether a sealed chunk is the one that was published. */
-  isLeaf(table: ChunkTable, chunk: number, sealed: Uint8Array): boolean {
+  /**
+   * Sees to it that a sealed chunk is the one that was published: where what was read is not, it is read once
+   * more, alone, and put in its place.
+   */
+  async publishedChunk(
+    table: ChunkTable,
+    chunk: number,
+    sealed: Uint8Array,
+    o: VerifyOptions | undefined,
+  ): Promise<void> {
+    if (this.#isLeaf(table, chunk, sealed)) return;
+    const check = (found: Uint8Array): Uint8Array => {
+      if (!this.#isLeaf(table, chunk, found)) throw this.chunkCorrupt(table, chunk);
+      return found;
+    };
+    sealed.set(await this.#fetch(table.chunkAt[chunk]!, sealed.length, o, check, sealed));
+  }
+
+  #isLeaf(table: ChunkTable, chunk: number, sealed: Uint8Array): boolean {
     return equalBytes(leafHash(this.#sha256, sealed), table.leaf(chunk));
   }
 

@@ -10,13 +10,14 @@
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
 import { Block, BlockCursor } from './block.js';
 import type { BlockCache } from './block-cache.js';
-import { compareBytes } from './bytes.js';
+import { compareBytes, copyBytes } from './bytes.js';
 import { VALUE_PIECE_BYTES } from './entry.js';
 import { openCipher, type Sealing } from './envelope.js';
 import { corrupt } from './errors.js';
 import type { SegmentEntry } from './segment-entry.js';
 import { SegmentMeta } from './segment-meta.js';
 import { SegmentObject, type VerifyOptions } from './segment-object.js';
+import { MAX_VALUE_BYTES } from './value.js';
 
 /** Of the cache's size, what one large value may take. */
 const CACHED_VALUE_SHARE = 1 / 16;
@@ -61,14 +62,14 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
   }
 
   meta(o: CallOptions | undefined): Promise<SegmentMeta> {
-    return this.cache.load(this.#cacheKey, () => this.fetchMeta(o), o?.signal);
+    return this.cache.load(this.#cacheKey, (signal) => this.fetchMeta({ ...o, signal }), o?.signal);
   }
 
   /** From the store, whatever is cached. */
   async fetchMeta(o: VerifyOptions | undefined): Promise<SegmentMeta> {
     const { entry, name } = this;
     const { table, sealedMeta, envelope } = await this.fetchEnd(o);
-    const cipher = await openCipher(this.#sealing, envelope, entry.id, name);
+    const cipher = await openCipher(this.#sealing, envelope, entry.id, name, { signal: o?.signal });
     const plaintext = await cipher.open(table.chunks, true, sealedMeta, table.bytes);
     if (!plaintext)
       throw corrupt(name, `at offset ${entry.bytes - entry.metaBytes}, its meta chunk fails authentication`);
@@ -76,18 +77,27 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
   }
 
   /** Checks and opens one chunk. */
-  async openChunk(meta: SegmentMeta, chunk: number, sealed: Uint8Array): Promise<Uint8Array> {
-    const plaintext = this.isLeaf(meta.table, chunk, sealed)
-      ? await meta.cipher.open(chunk, false, sealed)
-      : undefined;
+  async openChunk(
+    meta: SegmentMeta,
+    chunk: number,
+    sealed: Uint8Array,
+    o: CallOptions | undefined,
+  ): Promise<Uint8Array> {
+    await this.publishedChunk(meta.table, chunk, sealed, o);
+    const plaintext = await meta.cipher.open(chunk, false, sealed);
     if (!plaintext) throw this.chunkCorrupt(meta.table, chunk);
     return plaintext;
   }
 
   /** Checks and opens block i. Its first key is the one that the meta chunk names. */
-  async openBlock(meta: SegmentMeta, i: number, sealed: Uint8Array): Promise<Block> {
+  async openBlock(
+    meta: SegmentMeta,
+    i: number,
+    sealed: Uint8Array,
+    o: CallOptions | undefined,
+  ): Promise<Block> {
     const chunk = meta.blockChunk(i);
-    const plaintext = ownBytes(await this.openChunk(meta, chunk, sealed));
+    const plaintext = ownBytes(await this.openChunk(meta, chunk, sealed, o));
     const block = new Block(plaintext, `${this.name} (block in chunk ${chunk})`);
     const cursor = new BlockCursor(block);
     if (!cursor.next() || meta.compareFirstKey(i, cursor.key) !== 0)
@@ -121,7 +131,11 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     const chunk = meta.blockChunk(i);
     return this.cache.load(
       this.#blockKey(meta, i),
-      async () => this.openBlock(meta, i, await this.fetchChunks(meta.table, chunk, chunk + 1, o)),
+      async (signal) => {
+        const shared = { ...o, signal };
+        const sealed = await this.fetchChunks(meta.table, chunk, chunk + 1, shared);
+        return this.openBlock(meta, i, sealed, shared);
+      },
       o?.signal,
     );
   }
@@ -147,7 +161,8 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     const pieces = Math.ceil(length / VALUE_PIECE_BYTES);
     const after = i === 0 ? 0 : meta.blockChunk(i - 1) + 1;
     const end = first + pieces;
-    let fits = length > VALUE_PIECE_BYTES && first >= after && end <= meta.blockChunk(i);
+    let fits =
+      length > VALUE_PIECE_BYTES && length <= MAX_VALUE_BYTES && first >= after && end <= meta.blockChunk(i);
     for (let chunk = first; fits && chunk < end; chunk++) {
       const piece = Math.min(VALUE_PIECE_BYTES, length - (chunk - first) * VALUE_PIECE_BYTES);
       fits = meta.table.chunkBytes(chunk) === piece + meta.cipher.overheadBytes;
@@ -169,11 +184,14 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     o: CallOptions | undefined,
   ): Promise<Uint8Array> {
     const end = this.checkPieces(meta, i, length, first);
-    const load = async (): Promise<Uint8Array> =>
-      this.openValue(meta, first, end, length, await this.fetchChunks(meta.table, first, end, o), first);
+    const load = async (signal: AbortSignal | undefined): Promise<Uint8Array> => {
+      const shared = { ...o, signal };
+      const sealed = await this.fetchChunks(meta.table, first, end, shared);
+      return this.openValue(meta, first, end, length, sealed, first, shared);
+    };
     return length <= this.cache.maxBytes * CACHED_VALUE_SHARE
       ? this.cache.load(this.#chunkKey(first), load, o?.signal)
-      : load();
+      : load(o?.signal);
   }
 
   /**
@@ -187,11 +205,12 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     length: number,
     sealed: Uint8Array,
     from: number,
+    o: CallOptions | undefined,
   ): Promise<Uint8Array> {
     const value = new Uint8Array(length);
     let at = 0;
     for (let chunk = first; chunk < end; chunk++) {
-      const piece = await this.openChunk(meta, chunk, meta.table.slice(sealed, from, chunk));
+      const piece = await this.openChunk(meta, chunk, meta.table.slice(sealed, from, chunk), o);
       value.set(piece, at);
       at += piece.length;
     }
@@ -201,7 +220,7 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
 
 /** The bytes in a buffer of their own. */
 function ownBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : copyBytes(bytes);
 }
 
 /** Whether `key` lies between the segment's first and last key. */

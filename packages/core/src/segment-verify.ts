@@ -19,7 +19,7 @@ export async function verifySegment(
   o: VerifyOptions,
 ): Promise<{ entries: number; chunks: number }> {
   const meta = await source.fetchMeta(o);
-  const tally = new Tally(source, meta);
+  const tally = new Tally(source, meta, o);
   await source.eachChunk(meta.table, o, (chunk, sealed) => tally.add(chunk, sealed));
   tally.end();
   return { entries: source.entry.entries, chunks: meta.table.chunks };
@@ -28,6 +28,7 @@ export async function verifySegment(
 class Tally {
   readonly #source: SegmentSource;
   readonly #meta: SegmentMeta;
+  readonly #o: VerifyOptions;
   /** The next block, and the first chunk that no entry has accounted for. */
   #i = 0;
   #piece = 0;
@@ -37,17 +38,18 @@ class Tally {
   #minVersion = Number.MAX_SAFE_INTEGER;
   #maxVersion = 0;
 
-  constructor(source: SegmentSource, meta: SegmentMeta) {
+  constructor(source: SegmentSource, meta: SegmentMeta, o: VerifyOptions) {
     this.#source = source;
     this.#meta = meta;
+    this.#o = o;
   }
 
   async add(chunk: number, sealed: Uint8Array): Promise<void> {
     if (chunk !== this.#meta.blockChunk(this.#i)) {
-      await this.#source.openChunk(this.#meta, chunk, sealed);
+      await this.#source.openChunk(this.#meta, chunk, sealed, this.#o);
       return;
     }
-    const cursor = new BlockCursor(await this.#source.openBlock(this.#meta, this.#i, sealed));
+    const cursor = new BlockCursor(await this.#source.openBlock(this.#meta, this.#i, sealed, this.#o));
     if (this.#before && compareBytes(this.#before, this.#meta.firstKey(this.#i)) >= 0)
       throw corrupt(cursor.block.label, 'its first key is not above the last key of the block before it');
     while (cursor.next()) this.#addEntry(cursor);

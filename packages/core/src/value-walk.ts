@@ -40,7 +40,7 @@ export class ValueWalk {
       window = { from: first, to, sealed: await source.fetchChunks(meta.table, first, to, this.#o) };
       this.#window = window;
     }
-    return source.openValue(meta, first, end, length, window.sealed, window.from);
+    return source.openValue(meta, first, end, length, window.sealed, window.from, this.#o);
   }
 }
 

@@ -16,6 +16,7 @@ export type {
   Check,
   Checkpoint,
   Codec,
+  Damage,
   Database,
   DatabaseEvent,
   Difference,
@@ -29,6 +30,7 @@ export type {
   Range,
   ReadOptions,
   RequestId,
+  Salvage,
   SessionRequest,
   Snapshot,
   StandardSchema,
@@ -57,5 +59,11 @@ export {
   Traffic,
   type TrafficCounts,
 } from '@holdfast/object-store';
-export { type Location, type LocationOptions, resolveLocation } from './locations.js';
-export { type OpenOptions, open } from './open.js';
+export {
+  type LocationFactory,
+  type LocationOptions,
+  registeredSchemes,
+  registerLocation,
+} from './location-registry.js';
+export { type Location, resolveLocation } from './locations.js';
+export { findReadable, type OpenOptions, open, type SalvageOptions } from './open.js';

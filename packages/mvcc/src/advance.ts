@@ -10,6 +10,7 @@ import {
   carryFrom,
   corrupt,
   equalBytes,
+  getBounded,
   HoldfastError,
   type LogRecord,
   leafHash,
@@ -20,11 +21,13 @@ import {
   type RecordDraft,
   recordName,
   SEGMENT_PREFIX,
-  sharedSubtreesAgree,
   toHex,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
-import { type Context, fromStoreError } from './context.js';
+import { type Context, callStore } from './context.js';
+import { continues } from './continuity.js';
+import { FlushedTails, flushedRuns } from './flushed-tails.js';
+import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import { toStoredKey } from './space.js';
 import { TailBuilder } from './tail.js';
@@ -47,7 +50,8 @@ export async function advance(
 ): Promise<View> {
   if (record.version !== view.version + 1)
     throw new RangeError(`Expected record ${view.version + 1}, found ${record.version}.`);
-  if (!equalBytes(record.parent, view.hash)) throw fork(view, record, 'its parent is another record');
+  if (!equalBytes(record.parent, view.hash))
+    throw fork(context, view, record, 'its parent is another record');
   const { carry } = record.body;
   const tail = new TailBuilder(
     view.tail,
@@ -56,15 +60,22 @@ export async function advance(
     view.flushedThrough,
   );
   addOwnWrites(tail, record);
-  return makeView(
-    context,
-    record,
-    tail,
-    await manifestOf(context, record, [options.manifest, view.manifest], options),
-  );
+  const manifest = await manifestOf(context, record, [options.manifest, view.manifest], options);
+  return makeView(context, record, tail, manifest, flushedAfter(view, record, manifest));
 }
 
-/** The state at `record.version`, from its carry; `known` (an older state) spares what it covers. */
+/** What is known of the last flushed tails: a record that publishes a flush adds the one before it. */
+function flushedAfter(view: View, record: StateRecord, manifest: Manifest): FlushedTails {
+  const [after, through] = [view.flushedThrough, record.flushedThrough];
+  if (through === after) return view.flushed;
+  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));
+}
+
+/**
+ * The state at `record.version`, from its carry.
+ * @param known an older state that this process holds: it spares what it covers, once the record is shown to
+ * continue it.
+ */
 export async function jump(
   context: Context,
   log: Log,
@@ -72,23 +83,21 @@ export async function jump(
   known?: View,
   options: CallOptions = {},
 ): Promise<View> {
-  if (known !== undefined) {
-    if (record.version <= known.version)
-      throw new RangeError(`Expected a record after ${known.version}, found ${record.version}.`);
-    if (!sharedSubtreesAgree(known.history, record.history))
-      throw fork(known, record, 'its history is another one');
-  }
-  const { refs, entries } = record.body.carry;
-  const from = carryFrom(record.body.carry, record.flushedThrough);
+  if (known !== undefined && record.version <= known.version)
+    throw new RangeError(`Expected a record after ${known.version}, found ${record.version}.`);
   const base = known && known.flushedThrough <= record.flushedThrough ? known : undefined;
+  const { refs, entries } = record.body.carry;
   // What the base's tail holds reaches to its version; a carry that starts later leaves a stretch to holders.
   const covered = Math.max(record.flushedThrough, base?.version ?? 0);
-  const tail = new TailBuilder(base?.tail, record.flushedThrough, from, base?.flushedThrough);
   const needed = refs.filter((ref) => ref.version > covered);
-  const [manifest, ...holders] = await Promise.all([
+  const [isShown, manifest, ...holders] = await Promise.all([
+    known === undefined || continues(context, log, known, record, options),
     manifestOf(context, record, [known?.manifest], options),
-    ...needed.map((ref) => readHolder(log, ref, record.version, options)),
+    ...needed.map((ref) => readHolder(context, log, ref, record, options)),
   ]);
+  if (!isShown) return jump(context, log, record, undefined, options);
+  const from = carryFrom(record.body.carry, record.flushedThrough);
+  const tail = new TailBuilder(base?.tail, record.flushedThrough, from, base?.flushedThrough);
   for (const holder of holders) {
     addCarried(tail, holder, record.flushedThrough);
     addOwnWrites(tail, holder, record.flushedThrough);
@@ -96,21 +105,26 @@ export async function jump(
   for (const { key, value, version, order } of entries)
     if (version > record.flushedThrough) tail.add(toStoredKey(key), { value, version, order });
   addOwnWrites(tail, record);
-  return makeView(context, record, tail, manifest);
+  // A flush that was jumped over may have moved writes that were never here.
+  const flushed = known?.flushedThrough === record.flushedThrough ? known.flushed : FlushedTails.none;
+  return makeView(context, record, tail, manifest, flushed);
 }
 
 async function readHolder(
+  context: Context,
   log: Log,
   ref: CarryRef,
-  version: number,
+  record: LogRecord,
   options: CallOptions,
 ): Promise<LogRecord> {
   const holder = await log.read(ref.version, options);
-  if (holder === undefined) throw missingRecord(ref.version, `record ${version}`);
+  if (holder === undefined) throw missingRecord(ref.version, `record ${record.version}`);
   if (!equalBytes(holder.hash, ref.hash))
-    throw new HoldfastError(
-      'FORK',
-      `${recordName(ref.version)} is not the record that record ${version} names: expected hash ${toHex(ref.hash)}, found ${toHex(holder.hash)}. The store shows two histories; stop using it.`,
+    throw fork(
+      context,
+      record,
+      holder,
+      `record ${record.version} names another one, with hash ${toHex(ref.hash)}`,
     );
   return holder;
 }
@@ -127,7 +141,13 @@ function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0
     for (const { key, value } of writes) tail.add(toStoredKey(key), { value, version, order });
 }
 
-function makeView(context: Context, record: StateRecord, tail: TailBuilder, manifest: Manifest): View {
+function makeView(
+  context: Context,
+  record: StateRecord,
+  tail: TailBuilder,
+  manifest: Manifest,
+  flushed: FlushedTails,
+): View {
   const { sha256 } = context.sealing.provider;
   let ownBytes = 0;
   for (const { bulkRun, writes } of record.body.transactions) {
@@ -152,48 +172,44 @@ function makeView(context: Context, record: StateRecord, tail: TailBuilder, mani
       recordBytes: record.bytes,
       ownBytes,
       tail: tail.finish(),
+      flushed,
       manifest,
     },
     context.segments,
   );
 }
 
-/** Most records change nothing in the manifest: one that is at hand then serves. */
+/** Most records change nothing in the manifest: one that is at hand then serves, and else its pages do. */
 async function manifestOf(
   context: Context,
   record: RecordClear,
   atHand: readonly (Manifest | undefined)[],
   options: CallOptions,
 ): Promise<Manifest> {
-  const same = atHand.find((manifest) => manifest && equalBytes(manifest.section, record.manifestSection));
-  return same ?? loadManifest(context, record, options);
+  const known = atHand.filter((manifest) => manifest !== undefined);
+  const same = known.find((manifest) => equalBytes(manifest.section, record.manifestSection));
+  return same ?? loadManifest(context, record, options, known);
 }
 
+/** @param known manifests whose pages need not be fetched again. */
 export async function loadManifest(
   context: Context,
   record: RecordClear,
   options: CallOptions = {},
+  known: readonly Manifest[] = [],
 ): Promise<Manifest> {
   const object = recordName(record.version);
   const { manifestSection, manifestRoot } = record;
-  const manifest = await Manifest.load(
-    context.sealing,
-    manifestSection,
-    manifestRoot,
-    object,
-    async (name) => {
-      try {
-        const page = await context.store.get(name, options);
-        if (page) return page.bytes;
-      } catch (error) {
-        throw fromStoreError(error, `reading ${name}`);
-      }
-      throw new HoldfastError(
-        'CORRUPT',
-        `${name} is missing: ${object} names it, and the store has no such object under ${PAGE_PREFIX}. Restore it from a replica of the bucket.`,
-      );
-    },
-  );
+  const fetchPage = async (name: string, bytes: number): Promise<Uint8Array> => {
+    const page = await callStore(`reading ${name}`, () => getBounded(context.store, name, bytes, options));
+    if (page) return page.bytes;
+    throw new HoldfastError(
+      'CORRUPT',
+      `${name} is missing: ${object} names it, and the store has no such object under ${PAGE_PREFIX}. Restore it from a replica of the bucket.`,
+    );
+  };
+  const { sealing } = context;
+  const manifest = await Manifest.load(sealing, manifestSection, manifestRoot, object, fetchPage, known);
   // It would hide what is written until then.
   const early = manifest.entries.find(({ maxVersion }) => maxVersion > record.version);
   if (early)
@@ -202,11 +218,4 @@ export async function loadManifest(
       `expected segments of versions up to ${record.version} in its manifest, found ${objectName(SEGMENT_PREFIX, early.id)} with version ${early.maxVersion}`,
     );
   return manifest;
-}
-
-function fork(view: View, record: RecordClear, detail: string): HoldfastError {
-  return new HoldfastError(
-    'FORK',
-    `${recordName(record.version)} does not continue the history that this process has seen up to version ${view.version} (record hash ${toHex(view.hash)}): ${detail}. The store shows two histories; stop using it and compare replicas.`,
-  );
 }

@@ -14,6 +14,12 @@ export type DatabaseEvent =
   | { type: 'flush'; through: number; segments: number; bytes: number }
   | { type: 'flush-failed'; error: unknown };
 
+/** Who is told of what happens. */
+export interface Listeners {
+  readonly onEvent?: ((event: DatabaseEvent) => void) | undefined;
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
 export interface Context {
   readonly store: ObjectStore;
   readonly sealing: DatabaseSealing;
@@ -26,13 +32,39 @@ export interface Context {
   readonly lifetime: Lifetime;
 }
 
-/** A store whose reads fail in the engine's words, for those who know none of them. */
+/**
+ * Tells `onEvent`, which decides nothing: what it throws, or what a promise that it returns rejects with, goes to
+ * `onError`. Where there is none, or it fails too, there is nobody left to tell: no listener's mistake may turn a
+ * commit into a failure, or end the process.
+ */
+export function tell({ onEvent, onError }: Listeners): (event: DatabaseEvent) => void {
+  const report = (error: unknown): void => quietly(() => onError?.(error), ignore);
+  return (event) => quietly(() => onEvent?.(event), report);
+}
+
+const ignore = (): void => {};
+
+function quietly(call: () => unknown, onFailure: (error: unknown) => void): void {
+  try {
+    const result = call();
+    // A listener may be an async function, whatever its type says.
+    if (result instanceof Object && 'then' in result) Promise.resolve(result).catch(onFailure);
+  } catch (error) {
+    onFailure(error);
+  }
+}
+
+/**
+ * A store whose reads fail in the engine's words, for those who know none of them. What is too large is damage, not a
+ * store that fails: who has asked knows what was expected.
+ */
 export function readingInWords(store: ObjectStore): ObjectStore {
   return {
     capabilities: store.capabilities,
     identity: store.identity,
     get: (key, options) =>
       store.get(key, options).catch((error: unknown) => {
+        if (error instanceof StoreError && error.code === 'TOO_LARGE') throw error;
         throw fromStoreError(error, `reading ${key}`);
       }),
     put: (key, bytes, options) => store.put(key, bytes, options),
@@ -53,4 +85,13 @@ export function fromStoreError(error: unknown, doing: string, maybeCommitted = f
     `The object store did not answer while ${doing}${tail} ${maybeCommitted ? 'The writes may have taken effect.' : 'Nothing was changed; try again.'}`,
     options,
   );
+}
+
+/** Calls a store, and says its failure in the engine's words. */
+export async function callStore<T>(doing: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw fromStoreError(error, doing);
+  }
 }

@@ -1,6 +1,16 @@
-/** The keys of one database, following its keyring as records bring newer ones. */
-import type { RecordHeader, Sealing } from '@holdfast/core';
-import { equalBytes } from '@holdfast/core';
+/**
+ * The keys of one database, following its keyring as records bring newer ones.
+ *
+ * Invariant: a keyring is kept only from a record that it has authenticated (I7).
+ */
+import {
+  corrupt,
+  equalBytes,
+  HoldfastError,
+  type RecordHeader,
+  recordName,
+  type Sealing,
+} from '@holdfast/core';
 import type { CryptoProvider, Keyring, RootKey, SuiteId } from '@holdfast/crypto';
 import type { RandomBytes } from '@holdfast/object-store';
 import { openRecordKeyring } from './record-keyring.js';
@@ -47,12 +57,38 @@ export class DatabaseSealing implements Sealing {
     return this.#keyring ? this.#keyring.epochKey(epoch) : Promise.resolve(NO_KEY);
   }
 
-  /** Takes over the keyring of a record if it has epochs that ours has not. */
-  async adopt(header: RecordHeader): Promise<void> {
+  /** The keyring that a record brings, if it is another than ours. Not ours yet: the record may be anybody's. */
+  async keyringOf(header: RecordHeader): Promise<Keyring | undefined> {
     const ours = this.#keyring;
-    if (ours === undefined || this.#root === 'plaintext' || equalBytes(header.keyring, ours.bytes)) return;
+    if (ours === undefined || this.#root === 'plaintext' || equalBytes(header.keyring, ours.bytes))
+      return undefined;
     const { provider, databaseId, random } = this;
-    const theirs = await openRecordKeyring({ provider, databaseId, random, root: this.#root }, header);
-    if (theirs.currentEpoch > this.currentEpoch) this.#keyring = theirs;
+    const object = recordName(header.version);
+    if (!equalBytes(header.envelope.databaseId, databaseId))
+      throw corrupt(object, 'it belongs to another database');
+    try {
+      return await openRecordKeyring({ provider, databaseId, random, root: this.#root }, header);
+    } catch (error) {
+      // Our key has opened this database: it is this record's keyring that is wrong.
+      if (error instanceof HoldfastError && error.code === 'WRONG_KEY')
+        throw corrupt(object, error.message, error);
+      throw error;
+    }
+  }
+
+  /** The same with another keyring, for one record. */
+  with(keyring: Keyring | undefined): Sealing {
+    if (keyring === undefined) return this;
+    return new DatabaseSealing({ ...this.#parts(), keyring });
+  }
+
+  /** Takes over the keyring of an authenticated record if it has epochs that ours has not. */
+  adopt(keyring: Keyring | undefined): void {
+    if (keyring !== undefined && keyring.currentEpoch > this.currentEpoch) this.#keyring = keyring;
+  }
+
+  #parts(): Omit<ConstructorParameters<typeof DatabaseSealing>[0], 'keyring'> {
+    const { provider, suite, databaseId, random } = this;
+    return { provider, suite, databaseId, random, root: this.#root };
   }
 }

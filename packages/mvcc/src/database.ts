@@ -14,6 +14,7 @@ import { AtomicOperation } from './atomic.js';
 import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './checkpoints.js';
 import { Committer } from './committer.js';
 import type { Context } from './context.js';
+import { probeStore, storeFingerprint } from './create.js';
 import {
   type Entry,
   entryOf,
@@ -28,11 +29,12 @@ import { Flusher, isFlushDue } from './flusher.js';
 import { type Change, History, type LogEntry } from './history.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceOptions } from './namespace.js';
-import { checkOptions, type OpenOptions, openParts, probeStore, storeFingerprint } from './open.js';
+import { checkOptions, type OpenOptions, openParts } from './open.js';
 import { RecordBuilder } from './record-builder.js';
 import { requestEntry } from './request-entry.js';
 import { type Outcome, outcomeOf, type RequestId } from './requests.js';
 import { Snapshot } from './snapshot.js';
+import { StoreGate } from './store-gate.js';
 import type { TailEntry } from './tail.js';
 import type { Tip } from './tip.js';
 import { type Committed, runTransaction, type TransactOptions } from './transact.js';
@@ -85,13 +87,14 @@ export async function openDatabase(store: ObjectStore, options: OpenOptions): Pr
   checkOptions(options);
   const { clock, random } = options;
   const traffic = new Traffic();
-  const wrapped = withRetry(metered(store, { meter: traffic }), {
+  const gate = new StoreGate(store);
+  const wrapped = withRetry(metered(gate.store, { meter: traffic }), {
     clock,
     random,
     meter: traffic,
     attemptMs: ATTEMPT_MS,
   });
-  return new Database({ ...(await openParts(wrapped, options)), traffic }, options);
+  return new Database({ ...(await openParts(wrapped, options)), gate, traffic }, options);
 }
 
 export class Database implements AsyncDisposable {
@@ -103,15 +106,26 @@ export class Database implements AsyncDisposable {
   readonly #history: History;
   readonly #readOnly: boolean;
   readonly #maintenance: 'auto' | 'manual';
+  readonly #gate: StoreGate;
   readonly #traffic: Traffic;
+  /** How long what was begun may take after `close()`, ms. */
+  readonly #patienceMs: number;
+  #closing: Promise<void> | undefined;
 
   /** Made by `openDatabase()`. */
-  constructor(parts: { context: Context; log: Log; tip: Tip; traffic: Traffic }, options: OpenOptions) {
+  constructor(
+    parts: { context: Context; log: Log; tip: Tip; gate: StoreGate; traffic: Traffic },
+    options: OpenOptions,
+  ) {
     const { context, log, tip } = parts;
     this.#context = context;
     this.#log = log;
     this.#tip = tip;
+    this.#gate = parts.gate;
     this.#traffic = parts.traffic;
+    const commitTimeoutMs = options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS;
+    // 0 gives a commit one try, and that one its time.
+    this.#patienceMs = commitTimeoutMs || COMMIT_TIMEOUT_MS;
     this.#readOnly = options.readOnly ?? false;
     this.#maintenance = options.maintenance ?? 'auto';
     const { provider } = context.sealing;
@@ -122,11 +136,12 @@ export class Database implements AsyncDisposable {
       context.random(16),
       probing === 'skip' ? undefined : fingerprint,
     );
-    this.#committer = new Committer(context, log, tip, builder, options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS);
+    this.#committer = new Committer(context, log, tip, builder, commitTimeoutMs);
     const known =
       fingerprint && tip.view.stores.some((store) => store.every((byte, i) => byte === fingerprint[i]));
     if (probing === 'always' || (probing === 'auto' && !known))
-      this.#committer.beforeFirst = () => probeStore(context.store, options);
+      // Opening is over: its signal has nothing to say of the first write.
+      this.#committer.beforeFirst = ({ signal }) => probeStore(context.store, { ...options, signal });
     this.#flusher = new Flusher(context, tip, this.#committer);
     this.#history = new History(context, log, tip);
   }
@@ -161,7 +176,7 @@ export class Database implements AsyncDisposable {
 
   /** The probe goes out with the read: strength costs a request, not a round trip. */
   async #read({ stored, bytes }: StoredAndBytes, options: ReadOptions): Promise<TailEntry | undefined> {
-    this.#checkOpen();
+    this.#context.lifetime.checkBegun();
     options.signal?.throwIfAborted();
     const view = this.#tip.view;
     if (this.#isFreshEnough(options)) return view.get(stored, bytes, options);
@@ -173,7 +188,7 @@ export class Database implements AsyncDisposable {
   }
 
   async #fresh(options: ReadOptions): Promise<View> {
-    this.#checkOpen();
+    this.#context.lifetime.checkBegun();
     options.signal?.throwIfAborted();
     return this.#isFreshEnough(options) ? this.#tip.view : this.#tip.refresh(options.signal);
   }
@@ -247,16 +262,22 @@ export class Database implements AsyncDisposable {
     return (await this.#transact(body, options)).result;
   }
 
-  async #transact<T>(
+  #transact<T>(
     body: (tx: TransactionAttempt) => Promise<T> | T,
     options: TransactOptions,
   ): Promise<Committed<T>> {
-    this.#checkOpen();
+    return this.#context.lifetime.run(() => this.#transactBegun(body, options));
+  }
+
+  async #transactBegun<T>(
+    body: (tx: TransactionAttempt) => Promise<T> | T,
+    options: TransactOptions,
+  ): Promise<Committed<T>> {
     const parts = {
       context: this.#context,
       tip: this.#tip,
       committer: this.#committer,
-      checkWritable: () => this.#checkWritable(),
+      checkWritable: () => this.#refuseReadOnly(),
     };
     const committed = await runTransaction(parts, body, options);
     if (committed.stamp && this.#maintenance === 'auto') this.#flusher.consider();
@@ -369,16 +390,23 @@ export class Database implements AsyncDisposable {
     return result;
   }
 
-  /** Moves the tail into segments now. Resolves to whether there was anything to move. */
+  /**
+   * Moves the tail into segments now. Resolves to false where there was nothing to move, or another's flush was
+   * first; rejects with why it could not be done.
+   */
   flush(): Promise<boolean> {
-    this.#checkWritable();
-    return this.#flusher.flush();
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      return this.#flusher.flush();
+    });
   }
 
   /** Does what is due: a flush, if the tail has grown. For processes opened with `maintenance: 'manual'`. */
-  async maintain(): Promise<{ flushed: boolean }> {
-    this.#checkWritable();
-    return { flushed: isFlushDue(await this.#tip.refresh()) && (await this.#flusher.flush()) };
+  maintain(): Promise<{ flushed: boolean }> {
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      return { flushed: isFlushDue(await this.#tip.refresh()) && (await this.#flusher.flush()) };
+    });
   }
 
   /** Fetches and checks every object again. */
@@ -409,12 +437,48 @@ export class Database implements AsyncDisposable {
     return this.#traffic;
   }
 
-  /** Waits for commits and flushes that are under way; after that every call fails with CLOSED. */
-  async close(): Promise<void> {
-    this.#context.lifetime.close();
-    await this.#flusher.idle();
-    await this.#committer.close();
-    await this.#context.store.close?.();
+  /**
+   * Ends what the database has under way: watches end, what was begun is settled (what takes longer than
+   * `commitTimeoutMs` from now is CLOSED), and later calls are CLOSED. Once it resolves nothing of this database
+   * touches the store again. Every call resolves with the first one.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { lifetime, clock } = this.#context;
+    lifetime.close();
+    const settled = async (): Promise<void> => {
+      await lifetime.idle();
+      await this.#flusher.idle();
+      await this.#committer.idle();
+    };
+    if (!(await this.#inTime(settled()))) {
+      const closed = lifetime.cut();
+      this.#gate.shut(closed);
+      // Commits are told first, and truly; then those who never came to one.
+      await this.#inTime(this.#committer.idle());
+      await clock.sleep(0);
+      lifetime.abandon();
+    }
+    // What nobody waits for any more: a hedge that lost, blocks read ahead, a probe that came late.
+    this.#gate.shut(lifetime.cut());
+    await this.#inTime(this.#gate.idle());
+    await this.#gate.close();
+  }
+
+  /** Whether it ended in the time that what was begun has. */
+  async #inTime(work: Promise<void>): Promise<boolean> {
+    const stop = new AbortController();
+    const late = this.#context.clock.sleep(this.#patienceMs, stop.signal).then(
+      () => false,
+      () => true,
+    );
+    const done = await Promise.race([work.then(() => true), late]);
+    stop.abort();
+    return done;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -427,6 +491,10 @@ export class Database implements AsyncDisposable {
 
   #checkWritable(): void {
     this.#checkOpen();
+    this.#refuseReadOnly();
+  }
+
+  #refuseReadOnly(): void {
     if (this.#readOnly)
       throw new HoldfastError(
         'READ_ONLY',

@@ -34,11 +34,15 @@ export class Flusher {
 
   /** Flushes in the background if it is due and not under way. A failure is told, and left to the next try. */
   consider(): void {
-    if (this.#running || !isFlushDue(this.#tip.view)) return;
+    // A database that is closing settles what it has begun, and begins nothing.
+    if (this.#running || this.#context.lifetime.ending.aborted || !isFlushDue(this.#tip.view)) return;
     this.flush().catch((error: unknown) => this.#context.emit({ type: 'flush-failed', error }));
   }
 
-  /** Flushes what is there now. Resolves to whether this process's flush was the one. */
+  /**
+   * Flushes what is there now. Resolves to false where there is nothing to flush, or another's flush was first (or
+   * the floor has passed its segments); rejects where it could not be done.
+   */
   flush(): Promise<boolean> {
     this.#running ??= this.#flush().finally(() => {
       this.#running = undefined;

@@ -1,21 +1,29 @@
-/** The past: states of earlier versions, and what each version changed. */
+/**
+ * The past: states of earlier versions, and what each version changed.
+ *
+ * Invariant: of a record that is read again nothing is told before it is shown to be of the history that this
+ * process has followed (I2), by its history tree or by the chain of parents from the tip down.
+ */
 import {
   decodeKey,
   decodeValue,
+  equalBytes,
   HoldfastError,
   type KeyRange,
   type KeyTuple,
   type LogRecord,
-  sharedSubtreesAgree,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import { advance, jump } from './advance.js';
 import type { Context } from './context.js';
+import { continues, placeAfter, type Shown } from './continuity.js';
 import { userBounds } from './entry-reader.js';
+import { Feed } from './feed.js';
+import { fork, isBreak, type Place } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import { expired } from './snapshot.js';
-import { toStoredKey } from './space.js';
-import type { Tip } from './tip.js';
+import { type Bounds, toStoredKey } from './space.js';
+import type { Step, Tip } from './tip.js';
 import { formatVersionstamp, type Versionstamp } from './versionstamp.js';
 import { recordWrites, type View } from './view.js';
 
@@ -49,13 +57,14 @@ export interface LogEntry {
   readonly manifestRoot: Uint8Array;
 }
 
-/** How many records are read ahead of a walk through the log. */
-const READ_AHEAD = 16;
+/** How many records a walk through the log reads at once. A power of two: its windows then share their proofs. */
+const WINDOW = 16;
 
 export class History {
   readonly #context: Context;
   readonly #log: Log;
   readonly #tip: Tip;
+  readonly #shown: Shown = new Map();
 
   constructor(context: Context, log: Log, tip: Tip) {
     this.#context = context;
@@ -73,14 +82,32 @@ export class History {
     if (version > tip.version)
       throw new RangeError(`Expected a version up to ${tip.version}, found ${version}.`);
     if (version < tip.floor) throw expired(version, tip.floor);
-    const view = await jump(this.#context, this.#log, await this.#read(version, options), undefined, options);
-    // Costs nothing, and notices a record of another branch where its tree and the tip's overlap.
-    if (!sharedSubtreesAgree(view.history, tip.history))
-      throw new HoldfastError(
-        'FORK',
-        `Record ${version} is not of the history that this process has seen up to version ${tip.version}. The store shows two histories; stop using it and compare replicas.`,
-      );
+    const record = await this.#read(version, options);
+    const [view] = await Promise.all([
+      jump(this.#context, this.#log, record, undefined, options),
+      this.#show(placeAfter(this.#context, record), options),
+    ]);
     return view;
+  }
+
+  /** @throws HoldfastError FORK unless the history that this process has followed begins with that of `place`. */
+  async #show(place: Place, options: CallOptions): Promise<void> {
+    const tip = this.#tip.view;
+    try {
+      if (place.version === tip.version && !equalBytes(place.hash, tip.hash))
+        throw fork(this.#context, tip, place, 'this process has seen another record there');
+      if (place.version !== tip.version)
+        await continues(this.#context, this.#log, place, tip, options, this.#shown);
+    } catch (error) {
+      throw isBreak(error) ? await this.#judge(error, place.version, options) : error;
+    }
+  }
+
+  /** Below the floor a slot proves nothing, not even that there are two histories. */
+  async #judge(error: HoldfastError, version: number, options: CallOptions): Promise<HoldfastError> {
+    if (this.#tip.isStale()) await this.#tip.refresh(options.signal);
+    const { floor } = this.#tip.view;
+    return version < floor ? expired(version, floor) : this.#tip.broken(error);
   }
 
   /** The newest version whose record was written at `date` or before. Writers' wall clocks: advisory. */
@@ -102,6 +129,9 @@ export class History {
       if ((await this.#read(middle, options)).body.timeMs <= timeMs) low = middle;
       else high = middle;
     }
+    // Which of the records that led here are of this history is not known: these two decide.
+    const [at, next] = await Promise.all([this.#read(low, options), this.#read(high, options)]);
+    await Promise.all([at, next].map((record) => this.#show(placeAfter(this.#context, record), options)));
     return low;
   }
 
@@ -116,23 +146,49 @@ export class History {
     return record;
   }
 
-  /** Records from `from` to `to`, either way, read ahead. */
+  /** Records from `from` to `to`, either way, a window of them read ahead. Both ends are retained versions. */
   async *records(
     from: number,
     to: number,
     options: CallOptions = {},
   ): AsyncGenerator<LogRecord, void, undefined> {
     const step = to >= from ? 1 : -1;
-    const ahead: Promise<LogRecord>[] = [];
-    let next = from;
-    for (let at = from; step > 0 ? at <= to : at >= to; at += step) {
-      for (; ahead.length < READ_AHEAD && (step > 0 ? next <= to : next >= to); next += step) {
-        const reading = this.#read(next, options);
-        reading.catch(() => {});
-        ahead.push(reading);
-      }
-      yield await ahead.shift()!;
+    const endOf = (start: number): number => {
+      const end =
+        step > 0 ? Math.ceil(start / WINDOW) * WINDOW : Math.floor((start - 1) / WINDOW) * WINDOW + 1;
+      return step > 0 ? Math.min(end, to) : Math.max(end, to);
+    };
+    const read = (start: number): Promise<LogRecord[]> => {
+      const window = this.#window(Math.min(start, endOf(start)), Math.max(start, endOf(start)), options);
+      window.catch(() => {});
+      return window;
+    };
+    let ahead = read(from);
+    for (let start = from; step > 0 ? start <= to : start >= to; ) {
+      const window = await ahead;
+      start = endOf(start) + step;
+      if (step > 0 ? start <= to : start >= to) ahead = read(start);
+      yield* step > 0 ? window : window.reverse();
     }
+  }
+
+  /** Records `first` to `last`: the last one is shown to be of this history, and each names the one before it. */
+  async #window(first: number, last: number, options: CallOptions): Promise<LogRecord[]> {
+    const versions = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    const records = await Promise.all(versions.map((version) => this.#read(version, options)));
+    await this.#show(placeAfter(this.#context, records.at(-1)!), options);
+    for (const [i, record] of records.slice(0, -1).entries()) {
+      const next = records[i + 1]!;
+      if (equalBytes(record.hash, next.parent)) continue;
+      const error = fork(
+        this.#context,
+        placeAfter(this.#context, next),
+        record,
+        'the next one names another parent',
+      );
+      throw await this.#judge(error, record.version, options);
+    }
+    return records;
   }
 
   async *log(
@@ -140,109 +196,116 @@ export class History {
   ): AsyncGenerator<LogEntry, void, undefined> {
     const tip = await this.#tip.refresh(options.signal);
     const { from = tip.version, to = tip.floor } = options;
-    for (const version of [from, to])
-      if (!Number.isSafeInteger(version) || version < tip.floor || version > tip.version)
-        throw new RangeError(`log: expected versions from ${tip.floor} to ${tip.version}, found ${version}.`);
     for (const [name, version] of Object.entries({ from, to }))
-      if (!Number.isSafeInteger(version) || version < 1 || version > tip.version)
+      if (!Number.isSafeInteger(version) || version < tip.floor || version > tip.version)
         throw new RangeError(
-          `log: expected ${name} to be a version from 1 to ${tip.version}, found ${String(version)}.`,
+          `log: expected ${name} to be a version from ${tip.floor} to ${tip.version}, found ${String(version)}.`,
         );
     for await (const record of this.records(from, to, options)) {
       const { transactions } = record.body;
       yield {
         version: record.version,
         time: new Date(record.body.timeMs),
-        hash: record.hash,
-        parent: record.parent,
-        writerId: record.body.writerId,
+        hash: record.hash.slice(),
+        parent: record.parent.slice(),
+        writerId: record.body.writerId.slice(),
         transactions: transactions.length,
         writes: transactions.reduce((sum, { writes }) => sum + writes.length, 0),
         bulkTransactions: transactions.filter(({ bulkRun }) => bulkRun !== 0).length,
         bytes: record.bytes,
         flushedThrough: record.flushedThrough,
-        manifestRoot: record.manifestRoot,
+        manifestRoot: record.manifestRoot.slice(),
       };
     }
   }
 
   /**
-   * Every change to the range after version `from`, in order, as it comes. Ends when `signal` is aborted.
+   * Every change to the range after version `from`, in order, as it comes. Ends when `signal` is aborted, and when
+   * the database is closed.
    * @param pollMs how long to wait before asking the store again while nothing comes from this process.
    */
   async *watch(
     range: KeyRange | undefined,
     options: { from?: number | undefined; signal?: AbortSignal | undefined; pollMs: number },
   ): AsyncGenerator<Change, void, undefined> {
-    const { signal, pollMs } = options;
+    const { from, signal, pollMs } = options;
     if (!(typeof pollMs === 'number' && pollMs >= 0))
       throw new RangeError(`pollMs: expected milliseconds from 0, found ${String(pollMs)}.`);
     const bounds = userBounds(range ?? {});
-    const begin = toStoredKey(bounds.begin);
-    const end = toStoredKey(bounds.end!);
-    const changed = new Signal();
-    const unsubscribe = this.#tip.onChange(() => changed.raise());
+    const { ending } = this.#context.lifetime;
+    const isEnded = (): boolean => {
+      // A history that is broken is no end that was asked for.
+      if (ending.aborted && isBreak(ending.reason)) throw ending.reason;
+      return ending.aborted || (signal?.aborted ?? false);
+    };
+    const feed = new Feed(this.#tip, [signal, ending]);
     try {
       signal?.throwIfAborted();
-      const { from } = options;
       let view = from === undefined ? await this.#tip.refresh(signal) : await this.viewAt(from, { signal });
-      while (!signal?.aborted) {
-        const known = this.#tip.view.version;
-        // Nothing new is no walk: backwards from the record that is not there yet.
-        const news = known > view.version ? this.records(view.version + 1, known, { signal }) : [];
-        for await (const record of news) {
-          const next = await advance(this.#context, view, record, { signal });
-          const before = new Map<string, Uint8Array | undefined>();
-          for await (const { key, value, order, stored } of recordWrites(next, record, { signal })) {
-            if (stored < begin || stored >= end) continue;
-            const previous = before.has(stored)
-              ? before.get(stored)
-              : (await view.get(stored, key, { signal }))?.value;
-            before.set(stored, value);
-            yield {
-              version: record.version,
-              versionstamp: formatVersionstamp({ version: record.version, order }),
-              key: decodeKey(key.subarray(1)),
-              value: value && decodeValue(value),
-              previous: previous && decodeValue(previous),
-            };
-          }
-          view = next;
+      while (!isEnded()) {
+        for await (const step of this.#after(view, feed, { signal })) {
+          yield* changesOf(view, step, bounds, { signal });
+          view = step.view;
         }
-        if (this.#tip.view.version > view.version || signal?.aborted) continue;
-        await changed.wait(this.#context, pollMs, signal);
-        if (this.#tip.view.version === view.version && !signal?.aborted) await this.#tip.refresh(signal);
+        if (this.#tip.view.version > view.version || isEnded()) continue;
+        await feed.wait(this.#context.clock, pollMs);
+        if (this.#tip.view.version === view.version && !isEnded()) await this.#tip.refresh(signal);
       }
     } catch (error) {
       // Ending a watch is what the signal is for: it is an end, not a failure.
-      if (!signal?.aborted) throw error;
+      if (!isEnded()) throw error;
     } finally {
-      unsubscribe();
+      feed.close();
+    }
+  }
+
+  /** The steps from `view` to what is known now, fetching only those that the feed has not. */
+  async *#after(view: View, feed: Feed, options: CallOptions): AsyncGenerator<Step, void, undefined> {
+    const known = this.#tip.view.version;
+    let last = view;
+    while (last.version < known) {
+      const step = feed.take(last.version + 1);
+      if (step) {
+        if (!equalBytes(step.record.parent, last.hash))
+          throw this.#tip.broken(fork(this.#context, last, step.record, 'its parent is another record'));
+        last = step.view;
+        yield step;
+        continue;
+      }
+      const until = Math.min(known, (feed.first ?? Number.POSITIVE_INFINITY) - 1);
+      for await (const record of this.records(last.version + 1, until, options)) {
+        const next: View = await advance(this.#context, last, record, options).catch((error: unknown) => {
+          throw this.#tip.broken(error);
+        });
+        last = next;
+        yield { record, view: next };
+      }
     }
   }
 }
 
-/** Wakes one waiter. */
-class Signal {
-  #raised = false;
-  #wake: (() => void) | undefined;
-
-  raise(): void {
-    this.#raised = true;
-    this.#wake?.();
-  }
-
-  async wait({ clock }: Context, ms: number, signal: AbortSignal | undefined): Promise<void> {
-    if (!this.#raised) {
-      const stop = new AbortController();
-      const signals = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-      const raised = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      await Promise.race([raised, clock.sleep(ms, signals).catch(() => {})]);
-      stop.abort();
-      this.#wake = undefined;
-    }
-    this.#raised = false;
+/** What one step writes within `bounds`, in order. */
+async function* changesOf(
+  before: View,
+  { record, view }: Step,
+  bounds: Bounds,
+  options: CallOptions,
+): AsyncGenerator<Change, void, undefined> {
+  const begin = toStoredKey(bounds.begin);
+  const end = toStoredKey(bounds.end!);
+  const written = new Map<string, Uint8Array | undefined>();
+  for await (const { key, value, order, stored } of recordWrites(view, record, options)) {
+    if (stored < begin || stored >= end) continue;
+    const previous = written.has(stored)
+      ? written.get(stored)
+      : (await before.get(stored, key, options))?.value;
+    written.set(stored, value);
+    yield {
+      version: record.version,
+      versionstamp: formatVersionstamp({ version: record.version, order }),
+      key: decodeKey(key.subarray(1)),
+      value: value && decodeValue(value),
+      previous: previous && decodeValue(previous),
+    };
   }
 }

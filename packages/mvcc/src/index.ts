@@ -1,3 +1,5 @@
+// `AsyncDisposable`, for readers of these types whose `lib` does not have it.
+/// <reference lib="esnext.disposable" preserve="true" />
 export { AtomicOperation, type AtomicResult, type Check } from './atomic.js';
 export type { Budget } from './budget.js';
 export type { Checkpoint } from './checkpoints.js';
@@ -21,6 +23,7 @@ export {
 } from './namespace.js';
 export type { OpenOptions } from './open.js';
 export type { Outcome, RequestId, SessionRequest } from './requests.js';
+export { type Damage, findReadable, type Salvage, type SalvageOptions } from './salvage.js';
 export { type Difference, Snapshot } from './snapshot.js';
 export type { TransactOptions } from './transact.js';
 export { TRANSACTION_BYTES_MAX, type Transaction } from './transaction.js';

@@ -3,24 +3,35 @@
  *
  * Invariants:
  * - A listing is a hint where to look; what counts is read and authenticated, or probed and missing.
- * - Opened records are kept by version only for as long as they are this chain's: the caller checks parents.
+ * - Names that are no record's hide none, however many they are.
+ * - Nothing of a record is kept, its keyring least of all, before it is authenticated (I7). Whether it belongs to
+ *   this process's history is the caller's to find out.
+ * - No more is taken from a slot than a record can have.
  */
 import {
   corrupt,
   decodeRecordHeader,
-  type HoldfastError,
+  getBounded,
+  HoldfastError,
   LOG_PREFIX,
   type LogRecord,
+  MAX_VERSION,
   openRecord,
   parseRecordName,
+  RECORD_BYTES_MAX,
   type RecordHeader,
+  readChecked,
   recordName,
 } from '@holdfast/core';
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
-import { type Context, fromStoreError } from './context.js';
+import { type Context, callStore } from './context.js';
 
 /** How many versions past a known one are asked for at once, while there are any. */
 const GALLOP: readonly number[] = [1, 2, 4, 8];
+/** What is taken of each of several slots that are read at once, bytes; a longer record is then read alone. */
+const GALLOP_BYTES_MAX = 4 * 1024 * 1024;
+/** Names below `log/` that are no record's, and are passed over. */
+const FOREIGN_NAMES_MAX = 100_000;
 
 export class Log {
   readonly #context: Context;
@@ -36,21 +47,36 @@ export class Log {
   }
 
   /** Reads record `version` and checks its hash, without a key. */
-  async readHeader(version: number, options: CallOptions = {}): Promise<RecordHeader | undefined> {
-    const bytes = await this.readBytes(version, options);
-    return bytes && decodeRecordHeader(this.#context.sealing.provider.sha256, bytes, version);
+  async readHeader(
+    version: number,
+    options: CallOptions = {},
+    maxBytes: number = RECORD_BYTES_MAX,
+  ): Promise<RecordHeader | undefined> {
+    const { sha256 } = this.#context.sealing.provider;
+    return readChecked(
+      () => this.readBytes(version, options, maxBytes),
+      (bytes) => decodeRecordHeader(sha256, bytes, version),
+    );
   }
 
-  async readBytes(version: number, options: CallOptions = {}): Promise<Uint8Array | undefined> {
-    const object = await this.#call(`reading record ${version}`, () =>
-      this.#context.store.get(recordName(version), options),
+  async readBytes(
+    version: number,
+    options: CallOptions = {},
+    maxBytes: number = RECORD_BYTES_MAX,
+  ): Promise<Uint8Array | undefined> {
+    const object = await callStore(`reading record ${version}`, () =>
+      getBounded(this.#context.store, recordName(version), maxBytes, options),
     );
     return object?.bytes;
   }
 
+  /** Opens a record with the keyring that it carries, and keeps that only if the record is authentic. */
   async open(header: RecordHeader): Promise<LogRecord> {
-    await this.#context.sealing.adopt(header);
-    return openRecord(this.#context.sealing, header);
+    const { sealing } = this.#context;
+    const keyring = await sealing.keyringOf(header);
+    const record = await openRecord(sealing.with(keyring), header);
+    sealing.adopt(keyring);
+    return record;
   }
 
   /**
@@ -66,40 +92,84 @@ export class Log {
     const records: LogRecord[] = [];
     for (const width of GALLOP.filter((width) => width >= (options.firstWidth ?? 1))) {
       const first = version + records.length + 1;
-      const batch = await Promise.all(Array.from({ length: width }, (_, i) => this.read(first + i, options)));
-      const missing = batch.indexOf(undefined);
-      for (const record of missing < 0 ? batch : batch.slice(0, missing)) records.push(record!);
-      if (missing >= 0) return { records, gap: false };
+      const reading = Array.from({ length: width }, (_, i) => this.#readOneOf(width, first + i, options));
+      for (const [i, outcome] of (await Promise.allSettled(reading)).entries()) {
+        // What lies behind the end of the log, or behind what can't be read, is not looked at.
+        const record =
+          'value' in outcome
+            ? outcome.value
+            : await this.#readAlone(width, first + i, outcome.reason, options);
+        if (record === undefined) return { records, gap: false };
+        records.push(record);
+      }
     }
     return { records, gap: true };
   }
 
-  /** The newest version that a listing shows; undefined: it shows no record. */
-  newest(options: CallOptions = {}): Promise<number | undefined> {
-    return this.#call('listing the log', () => newestRecord(this.#context.store, options));
+  /** One of `width` records that are read at once: together they take no more memory than one alone may. */
+  async #readOneOf(width: number, version: number, options: CallOptions): Promise<LogRecord | undefined> {
+    if (width <= 2) return this.read(version, options);
+    const header = await this.readHeader(version, options, GALLOP_BYTES_MAX);
+    return header && (await this.open(header));
   }
 
-  async #call<T>(doing: string, call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (error) {
-      throw fromStoreError(error, doing);
-    }
+  /** What could not be read beside others may only have been too long for that. */
+  async #readAlone(
+    width: number,
+    version: number,
+    failure: unknown,
+    options: CallOptions,
+  ): Promise<LogRecord | undefined> {
+    if (width <= 2 || !(failure instanceof HoldfastError && failure.code === 'CORRUPT')) throw failure;
+    return this.read(version, options);
+  }
+
+  /** The newest version that a listing shows; undefined: it shows no record. */
+  newest(options: CallOptions = {}): Promise<number | undefined> {
+    return callStore('listing the log', () => newestRecord(this.#context.store, options));
   }
 }
 
-/** The newest record that a listing shows. */
+/**
+ * The newest record that a listing shows. Foreign names are passed over: those that sort before every record's cost
+ * nothing (folder markers, `.DS_Store`), others a longer listing.
+ */
 export async function newestRecord(
   store: ObjectStore,
   options: CallOptions = {},
 ): Promise<number | undefined> {
   const { orderedList } = store.capabilities;
   let newest: number | undefined;
-  for await (const { key } of store.list(LOG_PREFIX, orderedList ? { ...options, limit: 1 } : options)) {
-    const version = parseRecordName(key);
-    if (version !== undefined && (newest === undefined || version > newest)) newest = version;
+  let foreign = 0;
+  let after = BEFORE_RECORDS;
+  for (const limit of orderedList ? [1, undefined] : [undefined]) {
+    let listed = 0;
+    for await (const { key } of store.list(LOG_PREFIX, {
+      ...options,
+      limit,
+      ...(orderedList && { after }),
+    })) {
+      listed++;
+      const version = parseRecordName(key);
+      if (version === undefined) {
+        if (++foreign > FOREIGN_NAMES_MAX) throw tooManyForeign(key);
+        after = key;
+      } else if (newest === undefined || version > newest) newest = version;
+      if (orderedList && newest !== undefined) return newest;
+    }
+    if (listed === 0) break;
   }
   return newest;
+}
+
+/** Sorts before the name of every record but one that there will never be. */
+const BEFORE_RECORDS = recordName(MAX_VERSION);
+
+function tooManyForeign(key: string): HoldfastError {
+  return new HoldfastError(
+    'STORE_REFUSED',
+    `The listing of ${LOG_PREFIX} shows more than ${FOREIGN_NAMES_MAX} names that are no record's, such as ${JSON.stringify(key)}: expected records there. Nothing was changed; remove them, or check that the location is the database's.`,
+  );
 }
 
 /** A missing record that something names: never "absent" (I7). */

@@ -1,41 +1,40 @@
 /**
- * Opening and creating a database.
+ * Opening a database.
  *
  * Invariants:
  * - Opening is two requests in sequence (find the newest record, read it) and writes nothing.
- * - A prefix that holds something else is left alone; so is a database that the key does not open.
- * - Creating is one create-only record: of any number of creators, one wins and the others open its database.
+ * - A database that the key does not open, or that is not the expected one, is left alone.
+ * - What can't be told from what the store shows is said to be so: a lost creation is no corruption, and where a
+ *   database is known to have been no new one is made.
  */
 import {
   BlockCache,
-  CompactRange,
-  corrupt,
   decodeRecordHeader,
-  encodeRecord,
+  equalBytes,
+  getBounded,
   HoldfastError,
   LOG_PREFIX,
-  Manifest,
   openRecord,
-  PAGE_PREFIX,
+  RECORD_BYTES_MAX,
   type RecordHeader,
+  readChecked,
   recordName,
-  SEGMENT_PREFIX,
+  toHex,
 } from '@holdfast/core';
-import { type CryptoProvider, createKeyring, defaultProvider } from '@holdfast/crypto';
+import { type CryptoProvider, defaultProvider } from '@holdfast/crypto';
 import {
   type Clock,
   type ObjectStore,
-  probe,
   type RandomBytes,
-  StoreError,
   systemClock,
   systemRandom,
 } from '@holdfast/object-store';
 import { jump } from './advance.js';
-import { type Context, type DatabaseEvent, fromStoreError, readingInWords } from './context.js';
+import { type Context, callStore, type DatabaseEvent, readingInWords, tell } from './context.js';
+import { type Creation, create } from './create.js';
 import { type DatabaseKey, DatabaseSealing } from './database-sealing.js';
 import { Lifetime } from './lifetime.js';
-import { Log, newestRecord } from './log.js';
+import { Log, missingRecord, newestRecord } from './log.js';
 import { openRecordKeyring } from './record-keyring.js';
 import { instant, Tip } from './tip.js';
 import { refuseUnbacked, type UnbackedOptions } from './unbacked.js';
@@ -48,6 +47,16 @@ export interface OpenOptions extends UnbackedOptions {
   readonly create?: boolean | undefined;
   /** Refuse every write, and create nothing. Default false. */
   readonly readOnly?: boolean | undefined;
+  /**
+   * The database's id (`db.id`), 16 bytes. Another database here is then FORK, and an empty prefix ROLLBACK: nothing is
+   * created. Without it an emptied prefix looks like a new one.
+   */
+  readonly id?: Uint8Array | undefined;
+  /**
+   * With `readOnly`: the version to open, instead of the newest. Nothing newer is looked at, so that a database whose
+   * newest records are damaged can be read as it was before them. Nothing says then that it is as new as it could be.
+   */
+  readonly at?: number | undefined;
   /**
    * Whether to check that the store honours conditional writes, before the first write through one that this
    * database has not used yet (`auto`), before the first write of every open (`always`), or never (`skip`).
@@ -65,7 +74,10 @@ export interface OpenOptions extends UnbackedOptions {
   readonly clock?: Clock | undefined;
   readonly random?: RandomBytes | undefined;
   readonly crypto?: CryptoProvider | undefined;
+  /** Told of what happens. It decides nothing: what it throws changes no answer. */
   readonly onEvent?: ((event: DatabaseEvent) => void) | undefined;
+  /** Told of what `onEvent` throws, or rejects with. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
@@ -82,23 +94,35 @@ export interface Opened {
 
 export async function openParts(store: ObjectStore, options: OpenOptions): Promise<Opened> {
   const clock = options.clock ?? systemClock;
-  const provider = options.crypto ?? defaultProvider();
-  const { signal } = options;
+  const { signal, id, at } = options;
+  let created: Creation | undefined;
+  let problem: unknown;
   for (let attempt = 1; attempt <= OPEN_ATTEMPTS_MAX; attempt++) {
     signal?.throwIfAborted();
     const asked = instant(clock);
-    const newest = await callStore('looking for the newest record', () => newestRecord(store, { signal }));
+    const newest =
+      at ?? (await callStore('looking for the newest record', () => newestRecord(store, { signal })));
     if (newest === undefined) {
-      await create(store, provider, options);
+      if (id !== undefined) throw emptied(id);
+      created = await create(store, options);
+      problem = created.problem;
       continue;
     }
-    const object = await callStore(`reading record ${newest}`, () =>
-      store.get(recordName(newest), { signal }),
+    const provider = options.crypto ?? defaultProvider();
+    const header = await callStore(`reading record ${newest}`, () =>
+      readChecked(
+        async () => (await getBounded(store, recordName(newest), RECORD_BYTES_MAX, { signal }))?.bytes,
+        (bytes) => decodeRecordHeader(provider.sha256, bytes, newest),
+      ),
     );
-    if (object === undefined) continue;
-    const header = decodeRecordHeader(provider.sha256, object.bytes, newest);
+    if (header === undefined) {
+      problem = missingRecord(newest, at === undefined ? 'The listing of the log' : 'at');
+      if (at !== undefined) throw problem;
+      continue;
+    }
+    const { databaseId } = header.envelope;
+    if (id !== undefined && !equalBytes(databaseId, id)) throw anotherDatabase(newest, id, databaseId);
     const sealing = await sealingOf(header, provider, options);
-    const { onEvent } = options;
     const cache = new BlockCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     const context: Context = {
       store,
@@ -107,27 +131,55 @@ export async function openParts(store: ObjectStore, options: OpenOptions): Promi
       segments: { store: readingInWords(store), sealing, cache },
       clock,
       random: options.random ?? systemRandom,
-      emit: (event) => onEvent?.(event),
+      emit: tell(options),
       lifetime: new Lifetime(),
     };
     const log = new Log(context);
     const view: View = await jump(context, log, await openRecord(sealing, header), undefined, { signal });
-    const tip = new Tip(context, log, view, asked, options.graceMs ?? DEFAULT_GRACE_MS);
+    const graceMs = options.graceMs ?? DEFAULT_GRACE_MS;
+    const tip = new Tip(context, log, view, asked, { graceMs, pinned: at !== undefined });
     // Asleep since the listing: what was read may be a late PUT into a collected slot.
     if (!tip.isStale()) return { context, log, tip };
+    problem = new HoldfastError(
+      'UNAVAILABLE',
+      `Reading the newest record took longer than ${graceMs / 2} ms, half the grace period.`,
+    );
   }
-  throw corrupt(
-    LOG_PREFIX,
-    `its newest record was listed and then missing, or read only after half the grace period, ${OPEN_ATTEMPTS_MAX} times in a row: expected a store that reads its own listings`,
+  throw notOpened(created, problem);
+}
+
+/** Why a database could not be opened after several tries, each of which something came in between. */
+function notOpened(created: Creation | undefined, problem: unknown): unknown {
+  const times = `${OPEN_ATTEMPTS_MAX} times in a row`;
+  if (created?.status === 'occupied')
+    return new HoldfastError(
+      'STORE_UNSAFE',
+      `The store says that ${recordName(1)} exists, and its listing does not show it, ${times}: expected a store that lists what it holds. Nothing was changed.`,
+    );
+  if (created?.status === 'unknown')
+    return new HoldfastError(
+      'UNAVAILABLE',
+      `Record 1 was sent ${times}, and the store neither confirmed it nor shows it: whether the database was made is not known. It holds nothing yet; open it again.`,
+      { cause: problem, maybeCommitted: true },
+    );
+  if (problem instanceof HoldfastError)
+    return new HoldfastError(problem.code, `${problem.message} This was found ${times}.`, { cause: problem });
+  return problem;
+}
+
+/** An empty prefix where a database is known to have been. */
+function emptied(id: Uint8Array): HoldfastError {
+  return new HoldfastError(
+    'ROLLBACK',
+    `Expected database ${toHex(id)} here, found no record under ${LOG_PREFIX}: it was deleted, or is hidden. Nothing was created; check the location, and compare replicas of the bucket.`,
   );
 }
 
-async function callStore<T>(doing: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw fromStoreError(error, doing);
-  }
+function anotherDatabase(version: number, id: Uint8Array, found: Uint8Array): HoldfastError {
+  return new HoldfastError(
+    'FORK',
+    `Expected database ${toHex(id)} here, found ${recordName(version)} of database ${toHex(found)}. Nothing was changed; check the location, and compare replicas of the bucket.`,
+  );
 }
 
 async function sealingOf(
@@ -152,112 +204,13 @@ async function sealingOf(
   return new DatabaseSealing({ provider, suite, databaseId, random, root, keyring });
 }
 
-/** Makes record 1. Losing the race to another creator is not an error: its database is then opened. */
-async function create(store: ObjectStore, provider: CryptoProvider, options: OpenOptions): Promise<void> {
-  const { signal } = options;
-  const foreign = await foreignObject(store, options);
-  if (foreign !== undefined) {
-    // It may be the work of another creator that was faster: then there is a database now.
-    const newest = await callStore('looking for the newest record', () => newestRecord(store, { signal }));
-    if (newest !== undefined) return;
-    throw refusal(foreign);
-  }
-  if (options.readOnly || options.create === false)
-    throw new HoldfastError(
-      'NOT_FOUND',
-      `No database here: expected a record under ${LOG_PREFIX}, found an empty prefix. ${options.readOnly ? 'It was opened read-only' : 'create is false'}; check the location, or create it first.`,
-    );
-  if (options.probe !== 'skip') await probeStore(store, options);
-  const random = options.random ?? systemRandom;
-  const clock = options.clock ?? systemClock;
-  const databaseId = random(16);
-  const root = options.key;
-  const keyring =
-    root === 'plaintext' ? undefined : await createKeyring({ provider, root, databaseId, random });
-  const suite = keyring ? 1 : 0;
-  const sealing = new DatabaseSealing({ provider, suite, databaseId, random, root, keyring });
-  const manifest = Manifest.empty(provider.sha256);
-  const fingerprint = storeFingerprint(store, provider);
-  const { bytes } = await encodeRecord(
-    sealing,
-    {
-      version: 1,
-      parent: new Uint8Array(32),
-      flushedThrough: 0,
-      floor: 1,
-      history: CompactRange.empty,
-      keyring: sealing.keyringBytes,
-      manifestRoot: manifest.root,
-      manifestSection: manifest.section,
-    },
-    {
-      writerId: random(16),
-      timeMs: clock.now(),
-      stores: fingerprint && options.probe !== 'skip' ? [fingerprint] : [],
-      transactions: [],
-      carry: { refs: [], entries: [] },
-    },
-    random(16),
-  );
-  try {
-    await store.put(recordName(1), bytes, { ifAbsent: true, signal });
-  } catch (error) {
-    // Whether it arrived shows when the log is listed again; sending it twice can't make two.
-    if (!(error instanceof StoreError) || error.code !== 'UNKNOWN_OUTCOME')
-      throw fromStoreError(error, 'creating the database');
-  }
-}
-
-/** The first object that a prefix without a database should not have; undefined: there is none. */
-function foreignObject(store: ObjectStore, options: OpenOptions): Promise<string | undefined> {
-  return callStore('looking for other objects', async () => {
-    for await (const { key } of store.list('', { limit: 8, signal: options.signal }))
-      if (!key.startsWith(PROBE_PREFIX)) return key;
-    return undefined;
-  });
-}
-
-function refusal(key: string): HoldfastError {
-  if (key.startsWith(SEGMENT_PREFIX) || key.startsWith(PAGE_PREFIX))
-    return corrupt(
-      LOG_PREFIX,
-      `the prefix has a Holdfast object (${key}) and no record: expected the log beside it, and it was deleted or is hidden`,
-    );
-  return new HoldfastError(
-    'PREFIX_IN_USE',
-    `The prefix is not empty and holds no database: expected nothing, found ${JSON.stringify(key)}. Nothing was changed; choose another prefix.`,
-  );
-}
-
-const PROBE_PREFIX = 'probe/';
-
-/** @throws HoldfastError STORE_UNSAFE, with what the store did. */
-export async function probeStore(store: ObjectStore, options: OpenOptions): Promise<void> {
-  const { signal } = options;
-  const clock = options.clock ?? systemClock;
-  const random = options.random ?? systemRandom;
-  const report = await callStore('probing it', () => probe(store, { clock, random, signal, swaps: false }));
-  if (report.safe) return;
-  const failed = report.checks.filter((check) => !check.ok);
-  throw new HoldfastError(
-    'STORE_UNSAFE',
-    `This object store can't hold a database by itself: ${failed.map((c) => `${c.name}: expected ${c.expected}, found ${c.found}`).join('; ')}. Two writers could both be told that they won. Nothing was written; use a store that honours conditional writes, or a sequencer.`,
-  );
-}
-
-/** What a record remembers of a store that passed its probe: 8 bytes of a hash; undefined: it has no identity. */
-export function storeFingerprint(store: ObjectStore, provider: CryptoProvider): Uint8Array | undefined {
-  if (store.identity === undefined) return undefined;
-  return provider.sha256(new TextEncoder().encode(`holdfast/1 store ${store.identity}`)).slice(0, 8);
-}
-
 /** @throws TypeError or RangeError, before anything is asked of the store. */
 export function checkOptions(options: OpenOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(
       `open: expected options with a key, such as { key: 32 bytes }, found ${options === null ? 'null' : typeof options}.`,
     );
-  const { key, cacheBytes, graceMs, commitTimeoutMs, probe, maintenance } = options;
+  const { key, at, cacheBytes, graceMs, commitTimeoutMs, probe, maintenance } = options;
   const isProvider =
     typeof key === 'object' && key !== null && !(key instanceof Uint8Array) && isKeyProvider(key);
   if (!(key instanceof Uint8Array ? key.length === 32 : key === 'plaintext' || isProvider))
@@ -269,6 +222,10 @@ export function checkOptions(options: OpenOptions): void {
       throw new RangeError(`${name}: expected a number from 0, found ${String(value)}.`);
   if (cacheBytes !== undefined && !Number.isSafeInteger(cacheBytes))
     throw new RangeError(`cacheBytes: expected a whole number of bytes, found ${cacheBytes}.`);
+  if (at !== undefined && !(Number.isSafeInteger(at) && at >= 1))
+    throw new RangeError(`at: expected a version from 1, found ${String(at)}.`);
+  if (at !== undefined && options.readOnly !== true)
+    throw new TypeError('at: expected readOnly: true beside it, because an older version takes no writes.');
   checkChoice('probe', probe, ['auto', 'always', 'skip']);
   checkChoice('maintenance', maintenance, ['auto', 'manual']);
   refuseUnbacked('open', options);

@@ -14,7 +14,7 @@ export interface Proposal extends CallOptions {
   readonly changes: ReadonlyMap<StoredKey, Change>;
   /** Segments that hold its plain writes, durable already; `changes` names their keys too. */
   readonly bulk?: readonly SegmentDescriptor[] | undefined;
-  /** What the plain writes weigh in the record, bytes. */
+  /** What it weighs in the record, bytes: plain writes unless they are in segments, mutations always. */
   readonly bytes: number;
   /**
    * Runs the body again on another state. Undefined: it failed, had nothing to write, or writes too much; its
@@ -39,6 +39,12 @@ export interface Waiting {
   readonly proposal: Proposal;
   readonly resolve: (stamp: Stamp) => void;
   readonly reject: (error: unknown) => void;
+  /** When it was handed over, by the monotonic clock. */
+  readonly sinceMs: number;
+  /** Nothing that it read was written after its read version up to here, by an earlier look. */
+  provenThrough: number;
+  /** `sent`: how that went has to be learnt. `left`: its caller was told already, and nothing of it is sent. */
+  stage: 'waiting' | 'sent' | 'left';
 }
 
 /** A proposal that can be laid on the state, with its writes resolved against it. */

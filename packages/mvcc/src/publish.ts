@@ -11,8 +11,9 @@
  *   had been collected, is the caller's to find out: it knows when the tip was confirmed.
  */
 import { HoldfastError, recordName } from '@holdfast/core';
-import { StoreError } from '@holdfast/object-store';
+import { type CallOptions, StoreError } from '@holdfast/object-store';
 import { type Context, fromStoreError } from './context.js';
+import { backoffMs, type Deadline } from './deadline.js';
 import type { Log } from './log.js';
 
 export interface PublishOutcome {
@@ -25,12 +26,8 @@ export interface PublishOutcome {
   readonly cause?: unknown;
 }
 
-const BACKOFF_MS_FIRST = 20;
-const BACKOFF_MS_MAX = 2_000;
-
 export interface PublishOptions {
-  /** When to stop trying, in milliseconds from the first send. */
-  readonly timeoutMs: number;
+  readonly deadline: Deadline;
   /** Makes an empty record for the same slot. */
   readonly makeFence: () => Promise<Uint8Array>;
 }
@@ -42,37 +39,39 @@ export async function publish(
   bytes: Uint8Array,
   options: PublishOptions,
 ): Promise<PublishOutcome> {
-  const { store, clock } = context;
+  const { store, random } = context;
+  const { deadline } = options;
   const name = recordName(version);
-  const deadline = clock.monotonic() + options.timeoutMs;
   let maybeSent = false;
   for (let attempt = 0; ; attempt++) {
     try {
-      const result = await store.put(name, bytes, { ifAbsent: true });
+      const result = await store.put(name, bytes, { ifAbsent: true, ...deadline.next });
       return { slot: result.occupied ? 'occupied' : 'created' };
     } catch (error) {
+      const unsent = deadline.isReason(error);
       // A failure that is none of a store's own words tells nothing.
-      if (!(error instanceof StoreError)) throw outcomeUnknown(version, error);
-      if (error.code !== 'UNKNOWN_OUTCOME' && error.code !== 'UNAVAILABLE')
+      if (!unsent && !(error instanceof StoreError)) throw outcomeUnknown(version, error);
+      const code = unsent ? 'UNAVAILABLE' : (error as StoreError).code;
+      if (code !== 'UNKNOWN_OUTCOME' && code !== 'UNAVAILABLE')
         throw fromStoreError(error, `writing record ${version}`, maybeSent);
-      if (error.code === 'UNKNOWN_OUTCOME') {
+      if (code === 'UNKNOWN_OUTCOME') {
         if (!maybeSent) context.emit({ type: 'unknown-outcome', version });
         maybeSent = true;
-        if (await isOccupied(log, version)) return { slot: 'occupied' };
+        if (await isOccupied(log, version, deadline.next)) return { slot: 'occupied' };
       }
-      if (clock.monotonic() >= deadline) {
+      if (deadline.isOver) {
         if (!maybeSent) throw fromStoreError(error, `writing record ${version}`);
         return await giveUp(context, log, version, error, options);
       }
-      await clock.sleep(backoffMs(context, attempt, error));
+      await deadline.pause(backoffMs(random, attempt, error));
     }
   }
 }
 
 /** Undefined: could not be learnt just now, for whatever reason. The next PUT tells too. */
-async function isOccupied(log: Log, version: number): Promise<boolean | undefined> {
+async function isOccupied(log: Log, version: number, calls: CallOptions): Promise<boolean | undefined> {
   try {
-    return (await log.readBytes(version)) !== undefined;
+    return (await log.readBytes(version, calls)) !== undefined;
   } catch {
     return undefined;
   }
@@ -86,10 +85,12 @@ async function giveUp(
   options: PublishOptions,
 ): Promise<PublishOutcome> {
   try {
-    const fence = await context.store.put(recordName(version), await options.makeFence(), { ifAbsent: true });
+    const bytes = await options.makeFence();
+    const calls = options.deadline.settling;
+    const fence = await context.store.put(recordName(version), bytes, { ifAbsent: true, ...calls });
     return fence.occupied ? { slot: 'occupied' } : { slot: 'fenced', cause };
   } catch (error) {
-    if (await isOccupied(log, version)) return { slot: 'occupied' };
+    if (await isOccupied(log, version, options.deadline.settling)) return { slot: 'occupied' };
     throw outcomeUnknown(version, error);
   }
 }
@@ -102,9 +103,4 @@ export function outcomeUnknown(version: number, cause: unknown): HoldfastError {
     `Record ${version} was sent, and what became of it could not be learnt${why}. The writes may have taken effect: ask outcome(requestId), or read them back before sending them again.`,
     { cause, maybeCommitted: true },
   );
-}
-
-function backoffMs(context: Context, attempt: number, error: StoreError): number {
-  const ceiling = Math.min(BACKOFF_MS_FIRST * 2 ** attempt, BACKOFF_MS_MAX);
-  return Math.max(error.retryAfterMs ?? 0, (ceiling * (1 + context.random(1)[0]! / 255)) / 2);
 }

@@ -1,5 +1,6 @@
 /** What a transaction has read, and whether someone has written it since. */
 import type { CallOptions } from '@holdfast/object-store';
+import { Lanes } from './lanes.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from './space.js';
 import type { View } from './view.js';
 
@@ -32,33 +33,63 @@ export class ReadSet {
     return false;
   }
 
-  /**
-   * Whether anything that was read at `readVersion` was written after it, as of `view`. A write since then
-   * lies in the tail or in a segment whose newest entry is newer too, so nothing else is asked.
-   */
-  async isOverwrittenIn(view: View, readVersion: number, options: CallOptions = {}): Promise<boolean> {
-    if (view.version <= readVersion) return false;
-    for (const key of this.#points) if ((view.tail.get(key)?.version ?? 0) > readVersion) return true;
-    for (const bounds of this.#ranges) if (tailHasWrite(view, bounds, readVersion)) return true;
-    if (!view.manifest.entries.some((segment) => segment.maxVersion > readVersion)) return false;
-    for (const key of this.#points) {
-      const newest = await view.get(key, fromStoredKey(key), options, readVersion);
-      if (newest && newest.version > readVersion) return true;
-    }
-    for (const bounds of this.#ranges) {
-      const cursor = view.scan(bounds, { ...options, keysOnly: true, newerThan: readVersion });
-      for (await cursor.start(); !cursor.done; await cursor.next())
-        if (cursor.version > readVersion) return true;
-    }
+  /** Whether anything that was read was written after `version`, as of `view`. */
+  async isOverwrittenIn(view: View, version: number, options: CallOptions = {}): Promise<boolean> {
+    if (this.isOverwrittenInMemory(view, version)) return true;
+    return this.isOverwrittenInSegments(view, version, options);
+  }
+
+  /** As far as memory tells: what lies in segments alone is not looked at. */
+  isOverwrittenInMemory(view: View, version: number): boolean {
+    if (view.version <= version) return false;
+    for (const key of this.#points) if (view.isWrittenAfter(key, version)) return true;
+    for (const bounds of this.#ranges) if (view.hasWriteAfter(bounds, version)) return true;
     return false;
+  }
+
+  /** Whether `isOverwrittenInSegments()` has anything to look at. */
+  needsSegments(view: View, version: number): boolean {
+    return view.newestBeyondMemory > version && view.version > version && !this.isEmpty;
+  }
+
+  /**
+   * The rest: a write since `version` that is not in memory lies in a segment whose newest entry is newer too. All
+   * keys and ranges are asked for at once.
+   * @param lanes what bounds how many are under way.
+   */
+  async isOverwrittenInSegments(
+    view: View,
+    version: number,
+    options: CallOptions = {},
+    lanes: Lanes = new Lanes(LANES),
+  ): Promise<boolean> {
+    if (!this.needsSegments(view, version)) return false;
+    const segments = view.segmentsBeyondMemory(version + 1);
+    let found = false;
+    const ask = (look: () => Promise<boolean>): Promise<void> =>
+      lanes.run(async () => {
+        if (!found && (await look())) found = true;
+      });
+    await Promise.all([
+      ...Array.from(this.#points, (key) =>
+        ask(() => view.isWrittenAfterIn(segments, fromStoredKey(key), version, options)),
+      ),
+      ...this.#ranges.map((bounds) => ask(() => hasWriteAfter(view, bounds, version, options))),
+    ]);
+    return found;
   }
 }
 
-function tailHasWrite(view: View, bounds: Bounds, readVersion: number): boolean {
-  const end = bounds.end && toStoredKey(bounds.end);
-  const map = view.tail.all;
-  let pair = map.getPairOrNextHigher(toStoredKey(bounds.begin));
-  for (; pair && (end === undefined || pair[0] < end); pair = map.nextHigherPair(pair[0]))
-    if (pair[1].version > readVersion) return true;
+/** How many keys and ranges are asked for at once. */
+export const LANES = 128;
+
+async function hasWriteAfter(
+  view: View,
+  bounds: Bounds,
+  version: number,
+  options: CallOptions,
+): Promise<boolean> {
+  const cursor = view.scan(bounds, { ...options, keysOnly: true, newerThan: version, beyondMemory: true });
+  for (await cursor.start(); !cursor.done; await cursor.next()) if (cursor.version > version) return true;
   return false;
 }

@@ -11,6 +11,7 @@ import {
   type RecordDraft,
   type SegmentDescriptor,
 } from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
 import type { StateRecord } from './advance.js';
 import type { Context } from './context.js';
 import type { Accepted, PreparedFlush } from './proposal.js';
@@ -45,11 +46,13 @@ export class RecordBuilder {
   /**
    * The record after `view`, with the pages it names durable already (I3).
    * @param accepted in the order of the record.
+   * @param calls what bounds the uploads.
    */
   async build(
     view: View,
     accepted: readonly Accepted[],
     flush: PreparedFlush | undefined,
+    calls: CallOptions = {},
   ): Promise<BuiltRecord> {
     const { sealing, clock } = this.#context;
     const version = view.version + 1;
@@ -74,7 +77,7 @@ export class RecordBuilder {
       const bulkRun = bulk ? await addRun(bulk, { stampVersion: version, stampOrder: order }) : 0;
       transactions.push({ readVersion, bulkRun, writes });
     }
-    await Promise.all(uploads.map(({ name, bytes }) => putNew(this.#context, name, bytes)));
+    await Promise.all(uploads.map(({ name, bytes }) => putNew(this.#context, name, bytes, calls)));
     const clear: RecordClear = {
       version,
       parent: view.hash,

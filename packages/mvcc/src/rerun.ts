@@ -10,7 +10,7 @@
  * - A body that waits for more than memory holds up nobody: it is let go, and told of its conflict when it ended.
  */
 import type { Accepted, Waiting } from './proposal.js';
-import { resolveWrites, type Verdict } from './validate.js';
+import { Bases, resolveWrites, type Verdict } from './validate.js';
 import type { View } from './view.js';
 
 /** How long a body may take, in turns of the microtask queue: some dozen reads of what is in memory. */
@@ -23,13 +23,13 @@ export interface Chained {
 }
 
 /**
- * @param room how many more transactions the record takes.
+ * @param room how many more transactions the record takes, and how many more bytes.
  */
 export async function chain(
   view: View,
   accepted: readonly Accepted[],
   outrun: Verdict['outrun'],
-  room: number,
+  room: { readonly transactions: number; readonly bytes: number },
 ): Promise<Chained> {
   const chained: Chained = { accepted: [], losers: [] };
   // A large transaction's writes are not at hand here.
@@ -37,19 +37,21 @@ export async function chain(
   let state = view;
   const laid = [...accepted];
   let shown = 0;
+  let bytes = 0;
   for (const loser of outrun) {
     const { rerun } = loser.waiting.proposal;
-    if (blind || !rerun || chained.accepted.length >= room) {
+    if (blind || !rerun || chained.accepted.length >= room.transactions) {
       chained.losers.push(loser);
       continue;
     }
     state = state.withPending(laid.slice(shown).map(({ writes }, i) => ({ writes, order: shown + i })));
     shown = laid.length;
-    const running = layAgain(state, loser.waiting, rerun);
+    const running = layAgain(state, loser.waiting, rerun, room.bytes - bytes);
     const outcome = await soon(running);
     if (outcome?.value) {
-      chained.accepted.push(outcome.value);
-      laid.push(outcome.value);
+      chained.accepted.push(outcome.value.accepted);
+      laid.push(outcome.value.accepted);
+      bytes += outcome.value.bytes;
     } else chained.losers.push({ ...loser, ended: running });
   }
   return chained;
@@ -59,12 +61,15 @@ async function layAgain(
   state: View,
   waiting: Waiting,
   rerun: NonNullable<Waiting['proposal']['rerun']>,
-): Promise<Accepted | undefined> {
+  room: number,
+): Promise<{ readonly accepted: Accepted; readonly bytes: number } | undefined> {
   try {
     const again = await rerun(state);
     if (!again) return undefined;
-    const { signal, meter } = waiting.proposal;
-    return { waiting, writes: await resolveWrites(state, new Map(), { ...again, signal, meter }) };
+    if (again.bytes > room) return undefined;
+    const { meter } = waiting.proposal;
+    const writes = await resolveWrites(new Bases(state), new Map(), { ...again, meter });
+    return { accepted: { waiting, writes }, bytes: again.bytes };
   } catch {
     // Whatever it was, it was concluded from a state that is not durable: the next run, on one that is, will tell.
     return undefined;

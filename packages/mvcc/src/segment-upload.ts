@@ -17,13 +17,13 @@ import {
 } from '@holdfast/core';
 import { type CallOptions, StoreError } from '@holdfast/object-store';
 import { type Context, fromStoreError } from './context.js';
+import { backoffMs } from './deadline.js';
 
 /** A segment is closed when it weighs this much. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 /** Segments of one run that are sent at once; bounds memory too. */
 const UPLOADS_AT_ONCE = 3;
 const ATTEMPTS_MAX = 6;
-const RETRY_MS = 100;
 
 /** An object id: the version its writer knew, then 16 random bytes. */
 export function newObjectId(context: Context, baseVersion: number): ObjectId {
@@ -83,21 +83,28 @@ export async function putNew(
   bytes: Uint8Array,
   options: CallOptions = {},
 ): Promise<void> {
+  const { store, clock, random } = context;
   for (let attempt = 1; ; attempt++) {
     try {
-      const result = await context.store.put(name, bytes, { ...options, ifAbsent: true });
+      const result = await store.put(name, bytes, { ...options, ifAbsent: true });
       if (!result.occupied) return;
-      const found = await context.store.get(name, options);
+      const found = await store.get(name, { ...options, maxBytes: bytes.length });
       if (found && equalBytes(found.bytes, bytes)) return;
-      throw new HoldfastError(
-        'CORRUPT',
-        `${name} exists already with other content, though its name was just drawn at random: expected an unpredictable random source, found one that repeats itself. Nothing was changed; give open() a sound \`random\`.`,
-      );
     } catch (error) {
       const again =
         error instanceof StoreError && (error.code === 'UNKNOWN_OUTCOME' || error.code === 'UNAVAILABLE');
-      if (!again || attempt >= ATTEMPTS_MAX) throw fromStoreError(error, `writing ${name}`);
-      await context.clock.sleep(error.retryAfterMs ?? RETRY_MS * 2 ** (attempt - 1), options.signal);
+      // Longer than the bytes that were sent: not they.
+      if (!(error instanceof StoreError && error.code === 'TOO_LARGE')) {
+        const { signal } = options;
+        if (signal?.aborted) throw fromStoreError(signal.reason, `writing ${name}`);
+        if (!again || attempt >= ATTEMPTS_MAX) throw fromStoreError(error, `writing ${name}`);
+        await clock.sleep(backoffMs(random, attempt + 1, error), signal);
+        continue;
+      }
     }
+    throw new HoldfastError(
+      'CORRUPT',
+      `${name} exists already with other content, though its name was just drawn at random: expected an unpredictable random source, found one that repeats itself. Nothing was changed; give open() a sound \`random\`.`,
+    );
   }
 }

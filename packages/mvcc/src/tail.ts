@@ -5,10 +5,11 @@
  * - `all` holds every key written in (flushedThrough, version], `fresh` those in (freshFrom, version]:
  *   what the next record has to carry inline.
  * - A tail never changes after `TailBuilder.finish()`; copies share nodes, so a snapshot costs nothing.
+ * - It owns its bytes: no entry keeps the record alive that it came in.
  */
 import { ByteWriter, type EncodedEntries, encodeEntry } from '@holdfast/core';
 import { type SortedMap, sortedMap } from './sorted-map.js';
-import { fromStoredKey, type StoredKey } from './space.js';
+import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from './space.js';
 import { compareStamps, type Stamp } from './versionstamp.js';
 
 /** A key's newest write. */
@@ -49,6 +50,15 @@ export class Tail {
 
   get(key: StoredKey): TailEntry | undefined {
     return this.all.get(key);
+  }
+
+  /** Whether a key in `bounds` was written after `version`. */
+  hasWriteAfter(bounds: Bounds, version: number): boolean {
+    const end = bounds.end && toStoredKey(bounds.end);
+    let pair = this.all.getPairOrNextHigher(toStoredKey(bounds.begin));
+    for (; pair && (end === undefined || pair[0] < end); pair = this.all.nextHigherPair(pair[0]))
+      if (pair[1].version > version) return true;
+    return false;
   }
 
   /**
@@ -109,8 +119,9 @@ export class TailBuilder {
   add(key: StoredKey, entry: TailEntry): void {
     const known = this.#all.get(key);
     if (known !== undefined && compareStamps(known, entry) > 0) return;
-    this.#bytes += replace(this.#all, key, entry);
-    if (entry.version > this.#freshFrom) this.#freshBytes += replace(this.#fresh, key, entry);
+    const own = owned(entry);
+    this.#bytes += replace(this.#all, key, own);
+    if (entry.version > this.#freshFrom) this.#freshBytes += replace(this.#fresh, key, own);
   }
 
   finish(): Tail {
@@ -122,6 +133,17 @@ export class TailBuilder {
       freshBytes: this.#freshBytes,
     });
   }
+}
+
+/**
+ * With bytes of its own where they are a part of others: one small value would keep the whole record that it was
+ * read from. (`byteOffset`, not `buffer`: asking a small array for its buffer moves it out of the heap.)
+ */
+function owned(entry: TailEntry): TailEntry {
+  const { value } = entry;
+  if (value === undefined || value.byteOffset === 0) return entry;
+  // Not `slice`: a Buffer's would be a view.
+  return { value: new Uint8Array(value), version: entry.version, order: entry.order };
 }
 
 /** @returns by how many bytes the map grew. */

@@ -3,6 +3,9 @@
  *
  * Invariants:
  * - The known version never goes back.
+ * - A newer state is taken only if it continues the one that is known at that moment (I2): by its parents' hashes,
+ *   record by record, or by its history tree. Else `FORK`, and the database is not used again by this process.
+ * - A look for the tip that confirms nothing is an error, never "as new as before".
  * - A refresh reflects every commit acknowledged anywhere before it was asked for: its last probe was sent
  *   after that, and found the next slot empty.
  * - What a slot holds, or that it is empty, says something only while the tip below it was confirmed within half
@@ -12,10 +15,12 @@
  *   have confirmed a newer tip.
  */
 
-import { HoldfastError } from '@holdfast/core';
-import type { Clock } from '@holdfast/object-store';
-import { advance, jump } from './advance.js';
+import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
+import type { CallOptions, Clock } from '@holdfast/object-store';
+import { advance, jump, type StateRecord } from './advance.js';
 import type { Context } from './context.js';
+import { orAborted } from './deadline.js';
+import { fork, isBreak, type Place, rollback } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import type { View } from './view.js';
 
@@ -25,32 +30,73 @@ export interface Instant {
   readonly monotonic: number;
 }
 
+/** One version's record and the state it makes. */
+export interface Step {
+  readonly record: StateRecord;
+  readonly view: View;
+}
+
+/** Told of each step in order; undefined: of a jump, whose records are to be read. */
+export type Listener = (step: Step | undefined) => void;
+
 const HASHES_KEPT = 64;
 /** How many turns of the microtask queue a probe waits for others to join it. */
 const GATHER_TURNS = 16;
+/** How many probes are under way at once; more than one only while the older ones are late. */
+const PROBES_MAX = 4;
+/** A probe that takes so many times as long as usual is late. */
+const PATIENCE_TIMES = 3;
+const PATIENCE_MS_MIN = 100;
+const PATIENCE_MS_MAX = 10_000;
+/** Before anything is known of the store. */
+const PATIENCE_MS_FIRST = 500;
 /** How often the tip is listed again because reading it took longer than half the grace period. */
 const RELOCATIONS_MAX = 5;
+
+/** A look at the slots after the tip, and those who wait for it. */
+interface Probe {
+  readonly resolve: (view: View) => void;
+  /** Resolves however it ends. */
+  readonly ended: Promise<void>;
+  readonly sinceMs: number;
+}
 
 export class Tip {
   readonly #context: Context;
   readonly #log: Log;
   readonly #graceMs: number;
+  /** It stays at this version: what is newer is not looked at. */
+  readonly #pinned: boolean;
+  /** What ended the use of this database. */
+  #break: HoldfastError | undefined;
   #view: View;
   #confirmedAt: Instant;
-  #refreshing: Promise<View> | undefined;
+  /** Under way, in the order they began. */
+  readonly #probes: Probe[] = [];
   /** The refresh whose probe is not sent yet. */
   #gathering: Promise<View> | undefined;
+  /** The refresh whose probe begins when it may. */
   #next: Promise<View> | undefined;
-  readonly #listeners = new Set<() => void>();
+  /** What a probe took lately, ms. */
+  #usualMs: number | undefined;
+  readonly #listeners = new Set<Listener>();
   /** Hashes of the newest records, so that a lost race is told from a won one without reading the slot again. */
   readonly #hashes = new Map<number, Uint8Array>();
 
-  constructor(context: Context, log: Log, view: View, confirmedAt: Instant, graceMs: number) {
+  constructor(
+    context: Context,
+    log: Log,
+    view: View,
+    confirmedAt: Instant,
+    options: { readonly graceMs: number; readonly pinned?: boolean | undefined },
+  ) {
     this.#context = context;
     this.#log = log;
     this.#view = view;
     this.#confirmedAt = confirmedAt;
-    this.#graceMs = graceMs;
+    this.#graceMs = options.graceMs;
+    this.#pinned = options.pinned ?? false;
+    this.#keepHash(view.version, view.hash);
   }
 
   get view(): View {
@@ -75,60 +121,149 @@ export class Tip {
 
   /** Whether slots after what was the tip then may have been collected since, and prove nothing any more. */
   isStale(since: Instant = this.#confirmedAt): boolean {
-    return this.ageMs(since) > this.#graceMs / 2;
+    return !this.#pinned && this.ageMs(since) > this.#graceMs / 2;
   }
 
-  /** Takes a newer state; an older one is passed over. */
-  adopt(view: View, confirmedAt?: Instant): void {
-    if (confirmedAt && view.version >= this.#view.version) this.#confirmedAt = confirmedAt;
-    if (view.version <= this.#view.version) return;
+  /**
+   * Takes a newer state; an older one is passed over.
+   * @param steps the records that lead to it, without a gap up to it. Empty: it was reached by a jump from the
+   * state that is known now.
+   * @throws HoldfastError FORK where they are not those that this process has seen meanwhile.
+   */
+  adopt(view: View, confirmedAt: Instant | undefined, steps: readonly Step[]): void {
+    const from = this.#view.version;
+    for (const step of steps) this.#checkSeen(step);
+    // A probe that comes late confirms less than is known.
+    if (confirmedAt && view.version >= from && !this.#isLate(view, confirmedAt))
+      this.#confirmedAt = confirmedAt;
+    if (view.version <= from) return;
     this.#view = view;
-    for (const listener of [...this.#listeners]) listener();
+    const news = steps.filter((step) => step.view.version > from);
+    for (const { record } of news) this.#keepHash(record.version, record.hash);
+    this.#keepHash(view.version, view.hash);
+    for (const listener of [...this.#listeners]) {
+      if (news.length < view.version - from) listener(undefined);
+      for (const step of news) listener(step);
+    }
+  }
+
+  #isLate(view: View, confirmedAt: Instant): boolean {
+    return view.version === this.#view.version && confirmedAt.monotonic < this.#confirmedAt.monotonic;
+  }
+
+  /** Two calls follow the log at once: a store can show each of them another one. */
+  #checkSeen({ record }: Step): void {
+    const { version } = record;
+    const seen = version === this.#view.version ? this.#view.hash : this.#hashes.get(version);
+    if (seen !== undefined && !equalBytes(seen, record.hash))
+      throw this.broken(
+        fork(this.#context, this.#view, record, 'this process has seen another record there'),
+      );
+  }
+
+  #keepHash(version: number, hash: Uint8Array): void {
+    this.#hashes.set(version, hash);
+    if (this.#hashes.size > HASHES_KEPT) this.#hashes.delete(this.#hashes.keys().next().value!);
+  }
+
+  /** Ends the use of the database if `error` says that its history is broken. */
+  broken<T>(error: T): T {
+    if (!isBreak(error)) return error;
+    this.#break ??= error;
+    this.#context.lifetime.stop(error);
+    return error;
   }
 
   /** Calls back on each newer state, until the returned function is called. */
-  onChange(listener: () => void): () => void {
+  onChange(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /**
    * The state with everything acknowledged before this call. Calls that come while a probe is under way share
-   * the one after it: that one begins after them.
+   * the one after it: that one begins after them. It begins when the one under way has ended, or has taken much
+   * longer than usual, so that one answer that never comes holds up nobody but its own probe.
    */
   refresh(signal?: AbortSignal): Promise<View> {
-    const shared = this.#refresh();
-    return signal ? orAborted(shared, signal) : shared;
+    return orAborted(this.#refresh(), signal);
   }
 
   #refresh(): Promise<View> {
     if (this.#gathering) return this.#gathering;
-    if (this.#refreshing === undefined) return this.#begin();
-    this.#next ??= this.#refreshing.then(
-      () => this.#begin(),
-      () => this.#begin(),
-    );
+    if (this.#probes.length === 0) return this.#begin();
+    this.#next ??= this.#turn().then(() => this.#begin());
     return this.#next;
+  }
+
+  /** Resolves when another probe may begin: the newest has ended or is late, and there are not too many. */
+  async #turn(): Promise<void> {
+    for (let newest = this.#probes.at(-1); newest; newest = this.#probes.at(-1)) {
+      const crowded = this.#probes.length >= PROBES_MAX;
+      const leftMs = crowded ? Number.POSITIVE_INFINITY : this.#patienceMs - this.#elapsedMs(newest);
+      if (leftMs <= 0) return;
+      const ended = Promise.race(this.#probes.map((probe) => probe.ended));
+      if (crowded) await ended;
+      else await this.#inTime(ended, leftMs);
+    }
+  }
+
+  /** Waits for what it is given, `ms` at most. */
+  async #inTime(ended: Promise<void>, ms: number): Promise<void> {
+    const stop = new AbortController();
+    await Promise.race([ended, this.#context.clock.sleep(ms, stop.signal).catch(() => {})]);
+    stop.abort();
+  }
+
+  /** How long a probe is waited for before another one is sent. */
+  get #patienceMs(): number {
+    if (this.#usualMs === undefined) return PATIENCE_MS_FIRST;
+    return Math.min(Math.max(PATIENCE_MS_MIN, PATIENCE_TIMES * this.#usualMs), PATIENCE_MS_MAX);
+  }
+
+  #elapsedMs(probe: Probe): number {
+    return this.#context.clock.monotonic() - probe.sinceMs;
   }
 
   #begin(): Promise<View> {
     this.#next = undefined;
-    const refreshing = this.#gather().finally(() => {
-      if (this.#refreshing === refreshing) this.#refreshing = undefined;
+    const begun = new Promise<View>((resolve, reject) => {
+      this.#probe(resolve, reject);
     });
-    this.#gathering = this.#refreshing = refreshing;
-    return refreshing;
+    this.#gathering = begun;
+    return begun;
   }
 
-  /** Readers that were just answered, and read on, share this probe: it is not sent yet. Microtasks only. */
-  async #gather(): Promise<View> {
+  /** Sends a probe, for all who ask until it is sent. What it finds serves those of every earlier one too. */
+  async #probe(resolve: (view: View) => void, reject: (error: unknown) => void): Promise<void> {
+    let end = (): void => {};
+    const ended = new Promise<void>((done) => {
+      end = done;
+    });
+    const probe: Probe = { resolve, ended, sinceMs: this.#context.clock.monotonic() };
+    this.#probes.push(probe);
+    // Readers that were just answered, and read on, share this probe: it is not sent yet. Microtasks only.
     for (let turn = 0; turn < GATHER_TURNS; turn++) await undefined;
     this.#gathering = undefined;
-    return this.follow();
+    try {
+      const view = await this.follow();
+      const ms = this.#elapsedMs(probe);
+      this.#usualMs = this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) / 8;
+      for (const earlier of this.#probes) {
+        earlier.resolve(view);
+        if (earlier === probe) break;
+      }
+    } catch (error) {
+      reject(error);
+    }
+    this.#probes.splice(this.#probes.indexOf(probe), 1);
+    end();
   }
 
   /** Reads what comes after the known tip. `lost`: the next slot is known to be taken. */
   async follow(lost = false): Promise<View> {
+    if (this.#break) throw this.#break;
+    if (this.#pinned) return this.#view;
     const from = this.#view.version;
     let relocated = false;
     for (;;) {
@@ -146,12 +281,14 @@ export class Tip {
         if (relocated) break;
         continue;
       }
+      const steps: Step[] = [];
       for (const record of records) {
-        view = await advance(this.#context, view, record);
-        this.#hashes.set(record.version, record.hash);
-        if (this.#hashes.size > HASHES_KEPT) this.#hashes.delete(this.#hashes.keys().next().value!);
+        view = await advance(this.#context, view, record).catch((error: unknown) => {
+          throw this.broken(error);
+        });
+        steps.push({ record, view });
       }
-      this.adopt(view, gap ? undefined : asked);
+      this.adopt(view, gap ? undefined : asked, steps);
       if (!gap) break;
       await this.#relocate();
       relocated = true;
@@ -164,46 +301,56 @@ export class Tip {
   async #relocate(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const asked = instant(this.#context.clock);
-      const found = await this.#newest().catch((error: unknown) => ({ error }));
+      const known = this.#view;
+      const found = await this.#newest(known).catch((error: unknown) => ({ error }));
       // Asleep between the listing and the last answer: what was listed may have been collected, and what was
-      // read in its place, or found missing, says nothing.
-      if (this.isStale(asked)) {
+      // read in its place, or found missing, says nothing. Nor is it known how what was found relates to a state
+      // that another call has found meanwhile, unless it is no newer.
+      const isPassed = this.#view !== known;
+      if (isPassed && !('error' in found) && found.version <= this.#view.version) return;
+      if (this.isStale(asked) || isPassed) {
         if (attempt < RELOCATIONS_MAX) continue;
         throw new HoldfastError(
           'UNAVAILABLE',
           `The newest record could not be found within ${this.#graceMs / 2} ms, half the grace period, ${attempt} times in a row: expected a store that answers sooner, or a longer graceMs. Nothing was changed; try again.`,
         );
       }
-      if (found && 'error' in found) throw found.error;
-      if (found) this.adopt(found, asked);
+      if ('error' in found) throw this.broken(found.error);
+      this.adopt(found, asked, []);
       return;
     }
   }
 
-  /** The state that a listing shows to be the newest; undefined: it shows none as new as the known one. */
-  async #newest(): Promise<View | undefined> {
+  /**
+   * The state that a listing shows to be the newest.
+   * @throws HoldfastError where it shows none as new as the known one, or one that does not continue it.
+   */
+  async #newest(known: View): Promise<View> {
     const newest = await this.#log.newest();
-    const view = this.#view;
-    if (newest === undefined || newest < view.version) return undefined;
-    if (newest === view.version) return view;
-    const record = await this.#log.read(newest);
-    if (record === undefined) throw missingRecord(newest, 'The listing of the log');
-    return jump(this.#context, this.#log, record, view);
+    if (newest !== undefined && newest > known.version) {
+      const record = await this.#log.read(newest);
+      if (record === undefined) throw missingRecord(newest, 'The listing of the log');
+      return jump(this.#context, this.#log, record, known);
+    }
+    await this.checkHeld(known);
+    if (newest === known.version) return known;
+    throw new HoldfastError(
+      'UNAVAILABLE',
+      `The listing of the log shows ${newest === undefined ? 'no record' : `${recordName(newest)} as the newest`}, though ${recordName(known.version)} is there: expected a store that lists what it holds. Nothing was changed; try again.`,
+    );
   }
-}
 
-/** The work is shared with others: an abort ends the waiting for it, not the work. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort!);
+  /**
+   * Checks that the store still holds the record of a state that this process knows.
+   * @throws HoldfastError ROLLBACK where it is gone, FORK where another stands in its place.
+   */
+  async checkHeld(known: Place, options: CallOptions = {}): Promise<void> {
+    const held = await this.#log.readHeader(known.version, options);
+    if (held === undefined) throw rollback(this.#context, known, 'there is no such object');
+    if (equalBytes(held.hash, known.hash)) return;
+    // Whoever can write a bucket can put a header there whose hash is right: that is a damaged record.
+    const record = await this.#log.open(held);
+    throw fork(this.#context, known, record, 'this process has seen another record there');
   }
 }
 

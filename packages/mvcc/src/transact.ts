@@ -70,6 +70,7 @@ export async function runTransaction<T>(
         };
   if (request) parts.checkWritable();
   for (let attempt = 0; ; attempt++) {
+    context.lifetime.checkBegun();
     signal?.throwIfAborted();
     try {
       return await runOnce(parts, body, calls, request);
@@ -120,25 +121,27 @@ async function runOnce<T>(
     return { result: ended.result, stamp: undefined };
   }
   parts.checkWritable();
-  const isBulk = tx.bytes > BULK_BYTES;
+  const isBulk = tx.bytes - tx.inlineBytes > BULK_BYTES;
   const plain = isBulk ? bulkEntries(tx) : [];
   const bulk = isBulk ? await uploadRun(context, view.version, plain, { signal, meter }) : undefined;
   // Its record may carry others' writes too: each pays for one request and for its own bytes, so that an
   // account does not depend on its neighbours.
-  meter?.request('write', isBulk ? 0 : tx.bytes);
+  const bytes = isBulk ? tx.inlineBytes : tx.bytes;
+  meter?.request('write', bytes);
   let { result } = ended;
   const stamp = await committer.commit({
     readVersion: view.version,
     reads: isolation === 'snapshot' ? writtenKeys(tx) : tx.reads,
     changes: new Map(tx.changes.entries()),
     bulk: bulk && bulk.length > 0 ? bulk : undefined,
-    bytes: isBulk ? 0 : tx.bytes,
+    bytes,
     signal,
     meter,
     rerun: async (on) => {
       const again = new TransactionAttempt(on, { signal, meter });
       const { replayed, result: value } = await runBody(again, body, request);
-      if (replayed || again.changes.size === 0 || again.bytes > BULK_BYTES) return undefined;
+      if (replayed || again.changes.size === 0 || again.bytes - again.inlineBytes > BULK_BYTES)
+        return undefined;
       result = value;
       return { changes: new Map(again.changes.entries()), bytes: again.bytes };
     },

@@ -30,7 +30,7 @@ import {
   userRange,
 } from './entry-reader.js';
 import type { MergeCursor, ScanCursor } from './merge-cursor.js';
-import { applyMutations, type Change, checkOperand, type MutationKind } from './mutation.js';
+import { applyMutations, type Change, checkOperand, isBulkWrite, type MutationKind } from './mutation.js';
 import { ReadSet } from './read-set.js';
 import { type SortedMap, sortedMap } from './sorted-map.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from './space.js';
@@ -40,6 +40,8 @@ import type { ScanOptions, View } from './view.js';
 
 /** One transaction writes at most this much, keys and values together. */
 export const TRANSACTION_BYTES_MAX: number = 256 * 1024 * 1024;
+/** And at most this much that has to lie in the record itself: mutations, and the engine's own small entries. */
+export const TRANSACTION_INLINE_BYTES_MAX: number = 16 * 1024 * 1024;
 const CHANGE_OVERHEAD_BYTES = 16;
 
 /** What the body of a transaction works with. */
@@ -73,6 +75,7 @@ export class TransactionAttempt implements Transaction {
   /** In key order: large ones become segments as they are. */
   readonly changes: SortedMap<Change> = sortedMap();
   #bytes = 0;
+  #inlineBytes = 0;
   #finished = false;
 
   constructor(view: View, calls: CallOptions) {
@@ -84,9 +87,14 @@ export class TransactionAttempt implements Transaction {
     return this.#view.version;
   }
 
-  /** What the plain writes weigh. */
+  /** What all writes weigh. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** What of it lies in the record, however large the transaction is. */
+  get inlineBytes(): number {
+    return this.#inlineBytes;
   }
 
   /** No more reads or writes: the body has ended. */
@@ -217,12 +225,21 @@ export class TransactionAttempt implements Transaction {
   }
 
   #put(stored: StoredKey, change: Change): void {
-    this.#bytes += weigh(stored, change) - weigh(stored, this.changes.get(stored));
-    if (this.#bytes > TRANSACTION_BYTES_MAX)
+    const before = this.changes.get(stored);
+    const bytes = this.#bytes + weigh(stored, change) - weigh(stored, before);
+    const inlineBytes = this.#inlineBytes + weighInline(stored, change) - weighInline(stored, before);
+    if (inlineBytes > TRANSACTION_INLINE_BYTES_MAX)
       throw new HoldfastError(
         'LIMIT_EXCEEDED',
-        `One transaction writes at most ${TRANSACTION_BYTES_MAX} bytes, found ${this.#bytes}. Split it. Nothing was changed.`,
+        `The add, max and min of one transaction weigh at most ${TRANSACTION_INLINE_BYTES_MAX} bytes, because they lie in one record; found ${inlineBytes}. Split it. Nothing was changed.`,
       );
+    if (bytes > TRANSACTION_BYTES_MAX)
+      throw new HoldfastError(
+        'LIMIT_EXCEEDED',
+        `One transaction writes at most ${TRANSACTION_BYTES_MAX} bytes, found ${bytes}. Split it. Nothing was changed.`,
+      );
+    this.#bytes = bytes;
+    this.#inlineBytes = inlineBytes;
     this.changes.set(stored, change);
   }
 
@@ -254,11 +271,20 @@ const OWN_STAMP = { version: OWN_VERSION, order: 0 } as const;
 
 function weigh(stored: StoredKey, change: Change | undefined): number {
   if (change === undefined) return 0;
-  return (
-    stored.length +
-    CHANGE_OVERHEAD_BYTES +
-    ('value' in change ? (change.value?.length ?? 0) : 16 * change.mutations.length)
-  );
+  const bytes =
+    'value' in change
+      ? (change.value?.length ?? 0)
+      : change.mutations.reduce((sum, { operand }) => sum + weighOperand(operand), 0);
+  return stored.length + CHANGE_OVERHEAD_BYTES + bytes;
+}
+
+function weighInline(stored: StoredKey, change: Change | undefined): number {
+  return change === undefined || isBulkWrite(stored, change) ? 0 : weigh(stored, change);
+}
+
+/** What an operand can add to the value that is written. */
+function weighOperand(operand: number | bigint): number {
+  return 16 + (typeof operand === 'bigint' ? operand.toString(16).length / 2 : 0);
 }
 
 /**

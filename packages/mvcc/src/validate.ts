@@ -7,10 +7,13 @@
  * - Mutations are resolved against exactly what lies before them.
  */
 import { HoldfastError, toHex, type Write } from '@holdfast/core';
-import type { CallOptions } from '@holdfast/object-store';
+import type { Meter } from '@holdfast/object-store';
+import { Lanes } from './lanes.js';
 import { applyMutations, type Change, isBulkWrite } from './mutation.js';
 import type { Accepted, Proposal, Waiting } from './proposal.js';
+import { LANES } from './read-set.js';
 import { fromStoredKey, type StoredKey } from './space.js';
+import type { TailEntry } from './tail.js';
 import type { View } from './view.js';
 
 export interface Verdict {
@@ -21,27 +24,41 @@ export interface Verdict {
   readonly refused: { readonly waiting: Waiting; readonly error: unknown }[];
 }
 
-export async function validate(view: View, group: readonly Waiting[]): Promise<Verdict> {
+/**
+ * Asks memory first; what only segments can tell is asked of them for all members and keys at once, and then it is
+ * decided in order.
+ * @param signal ends the waiting for segments: who needed them is refused with its reason.
+ */
+export async function validate(
+  view: View,
+  group: readonly Waiting[],
+  signal?: AbortSignal,
+): Promise<Verdict> {
   const verdict: Verdict = { accepted: [], outrun: [], refused: [] };
+  const refusals = new Map<Waiting, unknown>();
+  const lanes = new Lanes(LANES);
+  const looks: Promise<void>[] = [];
+  for (const waiting of group) {
+    const error = refusalInMemory(view, waiting);
+    if (error !== undefined) refusals.set(waiting, error);
+    else if (waiting.proposal.reads.needsSegments(view, since(waiting)))
+      looks.push(lookIntoSegments(view, waiting, refusals, lanes, signal));
+    else waiting.provenThrough = view.version;
+  }
+  const bases = new Bases(view, lanes, signal);
+  for (const waiting of group) if (!refusals.has(waiting)) bases.fetch(waiting.proposal);
+  await Promise.all(looks);
   const written = new Set<StoredKey>();
   const pending = new Map<StoredKey, Uint8Array | undefined>();
   for (const waiting of group) {
     const { proposal } = waiting;
-    const { signal, meter, reads, readVersion } = proposal;
     try {
-      signal?.throwIfAborted();
-      // Segments uploaded below the floor may be collected at any time: no record may begin to name them.
-      if (readVersion < (proposal.bulk ? view.floor : view.floor - 1))
-        throw new HoldfastError(
-          'TRANSACTION_TOO_OLD',
-          `The transaction read version ${readVersion}; the oldest still retained is ${view.floor}. Start it again.`,
-        );
-      if (await reads.isOverwrittenIn(view, readVersion, { signal, meter })) throw conflict(readVersion);
-      if (reads.overlaps(written)) {
-        verdict.outrun.push({ waiting, error: conflict(readVersion) });
+      if (refusals.has(waiting)) throw refusals.get(waiting);
+      if (proposal.reads.overlaps(written)) {
+        verdict.outrun.push({ waiting, error: conflict(proposal.readVersion) });
         continue;
       }
-      const writes = await resolveWrites(view, pending, proposal);
+      const writes = await resolveWrites(bases, pending, proposal);
       for (const stored of proposal.changes.keys()) written.add(stored);
       verdict.accepted.push({ waiting, writes });
     } catch (error) {
@@ -51,18 +68,93 @@ export async function validate(view: View, group: readonly Waiting[]): Promise<V
   return verdict;
 }
 
+/** From where on it has to be looked whether its reads still hold: an earlier look has proven the rest. */
+function since({ proposal, provenThrough }: Waiting): number {
+  return Math.max(proposal.readVersion, provenThrough);
+}
+
+/** Why it can't be laid on the state, as far as memory tells; undefined: nothing is known against it. */
+function refusalInMemory(view: View, waiting: Waiting): unknown {
+  const { signal, bulk, reads, readVersion } = waiting.proposal;
+  if (signal?.aborted) return signal.reason;
+  // Segments uploaded below the floor may be collected at any time: no record may begin to name them.
+  if (readVersion < (bulk ? view.floor : view.floor - 1))
+    return new HoldfastError(
+      'TRANSACTION_TOO_OLD',
+      `The transaction read version ${readVersion}; the oldest still retained is ${view.floor}. Start it again.`,
+    );
+  return reads.isOverwrittenInMemory(view, since(waiting)) ? conflict(readVersion) : undefined;
+}
+
+async function lookIntoSegments(
+  view: View,
+  waiting: Waiting,
+  refusals: Map<Waiting, unknown>,
+  lanes: Lanes,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { meter, reads, readVersion } = waiting.proposal;
+  try {
+    const found = await reads.isOverwrittenInSegments(view, since(waiting), { signal, meter }, lanes);
+    if (found) refusals.set(waiting, conflict(readVersion));
+    else waiting.provenThrough = view.version;
+  } catch (error) {
+    refusals.set(waiting, error);
+  }
+}
+
+/** What mutations are resolved with: what a key's newest write in a view is. */
+export class Bases {
+  readonly #view: View;
+  readonly #lanes: Lanes;
+  readonly #signal: AbortSignal | undefined;
+  /** By account: whose budget does not allow a read fails alone. */
+  readonly #fetched = new Map<Meter | undefined, Map<StoredKey, Promise<TailEntry | undefined>>>();
+
+  constructor(view: View, lanes: Lanes = new Lanes(LANES), signal?: AbortSignal) {
+    this.#view = view;
+    this.#lanes = lanes;
+    this.#signal = signal;
+  }
+
+  /** Begins to read what the mutations of a proposal need and memory doesn't have. */
+  fetch({ changes, meter }: Pick<Proposal, 'changes' | 'meter'>): void {
+    const fetched = this.#fetched.get(meter) ?? new Map<StoredKey, Promise<TailEntry | undefined>>();
+    this.#fetched.set(meter, fetched);
+    for (const [stored, change] of changes) {
+      if ('value' in change || fetched.has(stored)) continue;
+      const key = fromStoredKey(stored);
+      if (!this.#view.isBeyondMemory(stored, key)) continue;
+      const found = this.#lanes.run(() => this.#view.latest(stored, key, { signal: this.#signal, meter }));
+      // Whoever needs it meets the error there.
+      found.catch(() => {});
+      fetched.set(stored, found);
+    }
+  }
+
+  get(
+    stored: StoredKey,
+    key: Uint8Array,
+    { meter }: Pick<Proposal, 'meter'>,
+  ): Promise<TailEntry | undefined> {
+    const fetched = this.#fetched.get(meter)?.get(stored);
+    return fetched ?? this.#view.latest(stored, key, { signal: this.#signal, meter });
+  }
+}
+
 /**
  * The writes that go into the record, mutations resolved.
+ * @param bases of the view that the record follows.
  * @param pending what lies between the view and this transaction; its own values are added.
  */
 export async function resolveWrites(
-  view: View,
+  bases: Bases,
   pending: Map<StoredKey, Uint8Array | undefined>,
-  proposal: Pick<Proposal, 'changes' | 'bulk' | 'signal' | 'meter'>,
+  proposal: Pick<Proposal, 'changes' | 'bulk' | 'meter'>,
 ): Promise<Write[]> {
   const writes: Write[] = [];
   for (const [stored, change] of proposal.changes) {
-    const value = 'value' in change ? change.value : await resolve(view, pending, stored, change, proposal);
+    const value = 'value' in change ? change.value : await resolve(bases, pending, stored, change, proposal);
     if (!proposal.bulk || !isBulkWrite(stored, change)) writes.push({ key: fromStoredKey(stored), value });
     pending.set(stored, value);
   }
@@ -77,15 +169,13 @@ export function conflict(readVersion: number): HoldfastError {
 }
 
 async function resolve(
-  view: View,
+  bases: Bases,
   pending: ReadonlyMap<StoredKey, Uint8Array | undefined>,
   stored: StoredKey,
   change: Extract<Change, { mutations: unknown }>,
-  { signal, meter }: CallOptions,
+  proposal: Pick<Proposal, 'meter'>,
 ): Promise<Uint8Array> {
   const key = fromStoredKey(stored);
-  const base = pending.has(stored)
-    ? pending.get(stored)
-    : (await view.get(stored, key, { signal, meter }))?.value;
+  const base = pending.has(stored) ? pending.get(stored) : (await bases.get(stored, key, proposal))?.value;
   return applyMutations(base, change.mutations, () => `the key with bytes ${toHex(key.subarray(1))}`);
 }

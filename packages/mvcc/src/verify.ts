@@ -19,7 +19,7 @@ import {
 import type { CallOptions } from '@holdfast/object-store';
 import pLimit from 'p-limit';
 import { loadManifest } from './advance.js';
-import type { Context } from './context.js';
+import { type Context, callStore } from './context.js';
 import type { Log } from './log.js';
 import type { View } from './view.js';
 
@@ -170,6 +170,8 @@ async function countUnreferenced(
 ): Promise<number> {
   let count = 0;
   for (const prefix of [SEGMENT_PREFIX, PAGE_PREFIX])
-    for await (const { key } of context.store.list(prefix, calls)) if (!named.has(key)) count++;
+    await callStore(`listing ${prefix}`, async () => {
+      for await (const { key } of context.store.list(prefix, calls)) if (!named.has(key)) count++;
+    });
   return count;
 }

@@ -12,8 +12,8 @@ import {
   type CompactRange,
   compareBytes,
   type Entry,
-  type LogRecord,
   type Manifest,
+  type RecordDraft,
   type Sealing,
   type SegmentEntry,
   SegmentReader,
@@ -21,6 +21,7 @@ import {
   type Write,
 } from '@holdfast/core';
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
+import { FlushedTails } from './flushed-tails.js';
 import { MapCursor } from './map-cursor.js';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
 import type { SortedMap } from './sorted-map.js';
@@ -51,6 +52,8 @@ export interface ViewParts {
   readonly recordBytes: number;
   readonly ownBytes: number;
   readonly tail: Tail;
+  /** The tails that were flushed last, as far as they are at hand. */
+  readonly flushed?: FlushedTails | undefined;
   readonly manifest: Manifest;
 }
 
@@ -61,6 +64,8 @@ export interface ScanOptions extends CallOptions {
   readonly overlay?: SortedMap<TailEntry> | undefined;
   /** Only sources that may hold writes after this version. */
   readonly newerThan?: number | undefined;
+  /** Only segments whose writes are not in memory too: what is left to ask after `hasWriteAfter()`. */
+  readonly beyondMemory?: boolean | undefined;
 }
 
 /** What one scan reads ahead, in all segments together. */
@@ -79,8 +84,10 @@ export class View {
   readonly recordBytes: number;
   readonly ownBytes: number;
   readonly tail: Tail;
+  readonly flushed: FlushedTails;
   readonly manifest: Manifest;
   readonly #access: SegmentAccess;
+  #beyond: { readonly segments: readonly SegmentEntry[]; readonly newest: number } | undefined;
 
   constructor(parts: ViewParts, access: SegmentAccess) {
     this.version = parts.version;
@@ -95,6 +102,7 @@ export class View {
     this.recordBytes = parts.recordBytes;
     this.ownBytes = parts.ownBytes;
     this.tail = parts.tail;
+    this.flushed = parts.flushed ?? FlushedTails.none;
     this.manifest = parts.manifest;
     this.#access = access;
   }
@@ -114,28 +122,83 @@ export class View {
     return this.refs.reduce((sum, ref) => sum + ref.bytes, this.tail.freshBytes);
   }
 
-  /**
-   * A key's newest write, tombstones too. Undefined: none is known.
-   * @param newerThan only writes after this version are of interest; older segments are not asked.
-   */
-  async get(
+  /** A key's newest write, tombstones too. Undefined: none is known. */
+  async get(stored: StoredKey, key: Uint8Array, options: CallOptions = {}): Promise<TailEntry | undefined> {
+    return this.#newest(this.tail.get(stored), this.manifest.entries, key, options);
+  }
+
+  /** The same; asks memory for what it can tell, the tails that were flushed last too. */
+  async latest(
     stored: StoredKey,
     key: Uint8Array,
     options: CallOptions = {},
-    newerThan = 0,
   ): Promise<TailEntry | undefined> {
-    const inTail = this.tail.get(stored);
-    const floor = Math.max(newerThan, inTail?.version ?? 0);
-    const candidates = this.manifest.entries.filter(
-      (segment) =>
-        // Equal too: a large transaction and another can share a record.
-        segment.maxVersion >= floor &&
-        segment.maxVersion > newerThan &&
-        compareBytes(segment.firstKey, key) <= 0 &&
-        compareBytes(key, segment.lastKey) <= 0,
+    const known = this.#inMemory(stored);
+    return this.#newest(known, this.segmentsBeyondMemory(known?.version), key, options);
+  }
+
+  /** Whether `latest()` of this key has to ask the store or the block cache. */
+  isBeyondMemory(stored: StoredKey, key: Uint8Array): boolean {
+    const known = this.#inMemory(stored);
+    return this.segmentsBeyondMemory(known?.version).some((segment) => mayHold(segment, key));
+  }
+
+  #inMemory(stored: StoredKey): TailEntry | undefined {
+    return this.tail.get(stored) ?? this.flushed.get(stored);
+  }
+
+  /** Whether a key was written after `version`, as far as memory tells; the rest is `segmentsBeyondMemory()`. */
+  isWrittenAfter(stored: StoredKey, version: number): boolean {
+    return (this.#inMemory(stored)?.version ?? 0) > version;
+  }
+
+  /** Whether a key in `bounds` was, likewise. */
+  hasWriteAfter(bounds: Bounds, version: number): boolean {
+    return this.tail.hasWriteAfter(bounds, version) || this.flushed.hasWriteAfter(bounds, version);
+  }
+
+  /** The segments that may hold writes of `from` or later which are not in memory. */
+  segmentsBeyondMemory(from = 0): readonly SegmentEntry[] {
+    return this.#beyondMemory.segments.filter((segment) => segment.maxVersion >= from);
+  }
+
+  /** The version of the newest write in them; 0: there are none. */
+  get newestBeyondMemory(): number {
+    return this.#beyondMemory.newest;
+  }
+
+  get #beyondMemory(): { readonly segments: readonly SegmentEntry[]; readonly newest: number } {
+    if (this.#beyond === undefined) {
+      const segments = this.manifest.entries.filter((segment) => !this.flushed.covers(segment.run));
+      const newest = segments.reduce((max, { maxVersion }) => Math.max(max, maxVersion), 0);
+      this.#beyond = { segments, newest };
+    }
+    return this.#beyond;
+  }
+
+  /** Whether one of these segments holds a write of the key after `version`. */
+  async isWrittenAfterIn(
+    segments: readonly SegmentEntry[],
+    key: Uint8Array,
+    version: number,
+    options: CallOptions = {},
+  ): Promise<boolean> {
+    const newest = await this.#newest(undefined, segments, key, options);
+    return newest !== undefined && newest.version > version;
+  }
+
+  async #newest(
+    known: TailEntry | undefined,
+    segments: readonly SegmentEntry[],
+    key: Uint8Array,
+    options: CallOptions,
+  ): Promise<TailEntry | undefined> {
+    const candidates = segments.filter(
+      // Equal too: a large transaction and another can share a record.
+      (segment) => segment.maxVersion >= (known?.version ?? 0) && mayHold(segment, key),
     );
-    if (candidates.length === 0) return inTail;
-    let best: TailEntry | undefined = inTail;
+    if (candidates.length === 0) return known;
+    let best = known;
     const found = await Promise.all(candidates.map((segment) => this.reader(segment).get(key, options)));
     for (const entry of found) if (entry && (!best || compareStamps(entry, best) > 0)) best = entry;
     return best;
@@ -143,13 +206,23 @@ export class View {
 
   /** Walks the newest writes of the keys in `bounds`, tombstones too. Call `start()` first. */
   scan(bounds: Bounds, options: ScanOptions = {}): MergeCursor {
-    const { reverse = false, keysOnly = false, overlay, newerThan = 0, signal, meter } = options;
+    const {
+      reverse = false,
+      keysOnly = false,
+      overlay,
+      newerThan = 0,
+      beyondMemory,
+      signal,
+      meter,
+    } = options;
     const { begin, end } = bounds;
     const sources: MergeSource[] = [];
     const windows = new WindowBudget(SCAN_WINDOWS_BYTES);
     if (overlay) sources.push({ bound: undefined, open: () => new MapCursor(overlay, bounds, reverse) });
-    sources.push({ bound: undefined, open: () => new MapCursor(this.tail.all, bounds, reverse) });
-    for (const segment of this.manifest.entries) {
+    if (!beyondMemory)
+      sources.push({ bound: undefined, open: () => new MapCursor(this.tail.all, bounds, reverse) });
+    const segments = beyondMemory ? this.segmentsBeyondMemory() : this.manifest.entries;
+    for (const segment of segments) {
       if (segment.maxVersion <= newerThan) continue;
       if (compareBytes(segment.lastKey, begin) < 0 || (end && compareBytes(segment.firstKey, end) >= 0))
         continue;
@@ -177,10 +250,15 @@ export class View {
   }
 }
 
+/** Whether the key lies in the segment's range. */
+function mayHold(segment: SegmentEntry, key: Uint8Array): boolean {
+  return compareBytes(segment.firstKey, key) <= 0 && compareBytes(key, segment.lastKey) <= 0;
+}
+
 /** The writes of one record, in order, its large transactions' included. `view` is at the record's version. */
 export async function* recordWrites(
   view: View,
-  record: LogRecord,
+  record: { readonly version: number; readonly body: Pick<RecordDraft, 'transactions'> },
   options: CallOptions = {},
 ): AsyncGenerator<Entry & { stored: StoredKey }> {
   for (const [order, { writes, bulkRun }] of record.body.transactions.entries()) {

@@ -56,3 +56,75 @@ test('it ends when it is aborted while nothing comes', async () => {
   stop.abort();
   await ended;
 });
+
+/** How often objects are read. */
+class CountingStore extends MemoryStore {
+  gets = 0;
+  override get(...args: Parameters<MemoryStore['get']>) {
+    this.gets++;
+    return super.get(...args);
+  }
+}
+
+test("a watch of this process's own records fetches nothing", async () => {
+  const store = new CountingStore();
+  const db = await open(store);
+  await db.set('x', 0);
+  const stop = new AbortController();
+  const told: unknown[] = [];
+  const watching = (async () => {
+    for await (const { value } of db.watch({}, { pollMs: 1e9, signal: stop.signal })) {
+      told.push(value);
+      if (told.length === 300) stop.abort();
+    }
+  })();
+  await new Promise((resolve) => setTimeout(resolve));
+  store.gets = 0;
+  for (let i = 0; i < 300; i++) await db.set(['o', i % 7], i);
+  await watching;
+  expect(told).toEqual(Array.from({ length: 300 }, (_, i) => i));
+  expect(store.gets).toBe(0);
+});
+
+test('one that is too slow for what is kept for it reads the records, and misses none', async () => {
+  const store = new CountingStore();
+  const db = await open(store);
+  const { version } = await db.set('x', 0);
+  const stop = new AbortController();
+  const told: unknown[] = [];
+  let resume: (() => void) | undefined;
+  const watching = (async () => {
+    for await (const change of db.watch({}, { from: version, pollMs: 1e9, signal: stop.signal })) {
+      told.push(change.value);
+      if (told.length === 1) await new Promise<void>((resolve) => (resume = resolve));
+      if (told.length === 600) stop.abort();
+    }
+  })();
+  for (let i = 0; i < 600; i++) await db.set(['o', i % 7], i);
+  resume!();
+  await watching;
+  expect(told).toEqual(Array.from({ length: 600 }, (_, i) => i));
+});
+
+test('leaves no listener on a signal that lives longer', async () => {
+  const db = await open(new MemoryStore());
+  const stop = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = stop.signal;
+  stop.signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(stop.signal, args);
+  };
+  stop.signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(stop.signal, args);
+  };
+  const watch = db.watch({}, { pollMs: 0, signal: stop.signal });
+  const first = watch.next();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(listeners).toBeLessThan(4);
+  await db.set('x', 1);
+  await first;
+  await watch.return();
+  expect(listeners).toBe(0);
+});

@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.js';
+
 /** Time, passed in so that a simulator can own it. */
 export interface Clock {
   /** Wall clock, milliseconds since the Unix epoch. Advisory: nothing is safe because of it alone. */
@@ -26,10 +28,10 @@ export const systemClock: Clock = {
       }
       const end = performance.now() + ms;
       let timer: ReturnType<typeof setTimeout>;
-      const onAbort = (): void => {
+      const leave = onAbort(signal, () => {
         clearTimeout(timer);
         reject(signal?.reason);
-      };
+      });
       const arm = (leftMs: number): void => {
         timer = setTimeout(
           () => {
@@ -38,13 +40,12 @@ export const systemClock: Clock = {
               arm(restMs);
               return;
             }
-            signal?.removeEventListener('abort', onAbort);
+            leave();
             resolve();
           },
           Math.min(leftMs, timerMsMax),
         );
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       arm(ms);
     });
   },

@@ -42,7 +42,11 @@ export class MemoryStore implements ObjectStore {
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     options.signal?.throwIfAborted();
-    const { start, end } = cutRange(this.#objects.get(key)?.bytes.length ?? 0, options.range);
+    const { start, end } = cutRange(
+      this.#objects.get(key)?.bytes.length ?? 0,
+      options.range,
+      options.maxBytes,
+    );
     const object = this.#objects.get(key);
     if (object === undefined) return undefined;
     return { bytes: object.bytes.slice(start, end), etag: object.etag, size: object.bytes.length };

@@ -24,7 +24,8 @@ export interface ObjectStore {
   delete(keys: readonly string[], options?: CallOptions): Promise<void>;
   /**
    * Lists objects whose key starts with `prefix`, in ascending order of their UTF-8 bytes where
-   * `capabilities.orderedList`, and in any order elsewhere.
+   * `capabilities.orderedList`, and in any order elsewhere. A store that repeats itself, or goes backwards where it
+   * promises order, is `INVALID`; objects that were not asked for are left out.
    */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
   close?(): Promise<void>;
@@ -45,6 +46,13 @@ export interface CallOptions {
    * may have been sent: `UNKNOWN_OUTCOME`, with the reason as its cause; any other call rejects with the reason.
    */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds for this call with all its attempts and pauses (of a listing: for each of its steps). `withRetry`
+   * keeps it and hands on what is left; it only ever lowers `RetryOptions.totalMs`. When they are over, a put or
+   * delete that may have been sent is `UNKNOWN_OUTCOME`, and any other call fails as its last attempt did, or with
+   * `UNAVAILABLE`. An adapter may ignore it.
+   */
+  readonly timeoutMs?: number | undefined;
   /** Counts this call's requests and bytes into the caller's own account as well (see `metered`). */
   readonly meter?: Meter | undefined;
 }
@@ -60,6 +68,8 @@ export interface GetOptions extends CallOptions {
    * The most bytes that the caller takes. A longer answer (a longer object, or with `range` a longer range) is
    * `TOO_LARGE`, and the adapter stops taking it there, whatever length the store has announced. Without it, a
    * call with `range` takes `range.length` bytes, and one without takes all there is.
+   *
+   * Whoever reads from a store that is not trusted gives it: else one endless answer takes all memory.
    */
   readonly maxBytes?: number | undefined;
 }

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from './clock.js';
 import type { GetOptions, ObjectStore, StoredObject } from './object-store.js';
+import { onAbort } from './on-abort.js';
 import { sameStore } from './wrapping.js';
 
 export interface HedgeOptions {
@@ -48,8 +49,7 @@ export function withHedge(store: ObjectStore, options: HedgeOptions = {}): Objec
   function hedged(key: string, o: GetOptions, waitMs: number | undefined): Promise<StoredObject | undefined> {
     if (waitMs === undefined) return store.get(key, o);
     const ending = new AbortController();
-    const onAbort = (): void => ending.abort(o.signal?.reason);
-    o.signal?.addEventListener('abort', onAbort, { once: true });
+    const leave = onAbort(o.signal, () => ending.abort(o.signal?.reason));
     const read = (): Promise<StoredObject | undefined> => store.get(key, { ...o, signal: ending.signal });
 
     return new Promise<StoredObject | undefined>((resolve, reject) => {
@@ -69,7 +69,7 @@ export function withHedge(store: ObjectStore, options: HedgeOptions = {}): Objec
         () => undefined,
       );
     }).finally(() => {
-      o.signal?.removeEventListener('abort', onAbort);
+      leave();
       ending.abort('The other read was faster.');
     });
   }

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { ListedObject, ListOptions, ObjectStore } from './object-store.js';
+import { onAbort } from './on-abort.js';
 import { sameStore } from './wrapping.js';
 
 export interface LimitOptions {
@@ -16,17 +17,13 @@ export function withLimit(store: ObjectStore, options: LimitOptions): ObjectStor
 
   async function inTurn<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     signal?.throwIfAborted();
-    let onAbort: (() => void) | undefined;
+    let leave: (() => void) | undefined;
     const waiting = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal?.reason);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      leave = onAbort(signal, () => reject(signal?.reason));
     });
-    const left = (): void => {
-      if (onAbort) signal?.removeEventListener('abort', onAbort);
-    };
     const running = limit(() => {
       // From here on the store itself answers for an abort: it alone knows what it has sent.
-      left();
+      leave?.();
       signal?.throwIfAborted();
       return call();
     });

@@ -105,7 +105,7 @@ describe('withRetry', () => {
   });
 
   test('does not repeat what is refused for good', async () => {
-    for (const code of ['DENIED', 'INVALID'] as const) {
+    for (const code of ['DENIED', 'INVALID', 'TOO_LARGE'] as const) {
       const { faulty, store, sent } = setUp();
       faulty.failBefore('get', { error: new StoreError(code, 'no') });
       await expect(store.get('key')).rejects.toMatchObject({ code });
@@ -126,6 +126,84 @@ describe('withRetry', () => {
     faulty.failBefore('get', { error: new StoreError('UNAVAILABLE', 'slow down', { retryAfterMs: 7_000 }) });
     await expect(store.get('key')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect([sent(), clock.monotonic()]).toEqual([1, 0]);
+  });
+
+  test('a call ends with its own time, when that is shorter, and a longer one changes nothing', async () => {
+    for (const [timeoutMs, endsAtMs] of [
+      [700, 700],
+      [5_000, 1_000],
+    ] as const) {
+      const { clock, faulty, store } = setUp({ attemptMs: 300, totalMs: 1_000, backoffMs: 0 });
+      await store.put('key', bytes);
+      faulty.hang('get', always).hang('list', always).hang('put', always);
+      const calls: [Promise<unknown>, string][] = [
+        [store.get('key', { timeoutMs }), 'UNAVAILABLE'],
+        [keys(store.list('', { timeoutMs })), 'UNAVAILABLE'],
+        [store.put('other', bytes, { timeoutMs }), 'UNKNOWN_OUTCOME'],
+      ];
+      const ends = calls.map(async ([call, code]) => {
+        await expect(call).rejects.toMatchObject({ code });
+        return clock.monotonic();
+      });
+      expect(await clock.runUntil(Promise.all(ends))).toEqual([endsAtMs, endsAtMs, endsAtMs]);
+    }
+  });
+
+  test('each step of a listing has the whole time again', async () => {
+    const { clock, faulty, store } = setUp();
+    for (const name of ['a', 'b', 'c']) await store.put(name, bytes);
+    const found: string[] = [];
+    for await (const { key } of store.list('', { timeoutMs: 1_000 })) {
+      found.push(key);
+      await clock.advance(900);
+    }
+    expect(found).toEqual(['a', 'b', 'c']);
+    expect(faulty.isUsedUp).toBe(true);
+  });
+
+  test('a call that has no time left is not sent', async () => {
+    for (const timeoutMs of [0, -1, Number.NaN]) {
+      const { store, sent } = setUp();
+      await expect(store.put('key', bytes, { timeoutMs })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(sent()).toBe(0);
+    }
+  });
+
+  test('a Retry-After never overrules the time of the call or the signal, nor is it a negative wait', async () => {
+    const century = { retryAfterMs: Date.UTC(2099, 0) };
+    const { clock, faulty, store, sent } = setUp();
+    faulty.failBefore('put', { error: new StoreError('UNAVAILABLE', 'slow down', century), times: 2 });
+    const put = store.put('key', bytes, { ifAbsent: true, timeoutMs: 1_000 });
+    await expect(put).rejects.toMatchObject({ code: 'UNAVAILABLE', ...century });
+    expect([sent(), clock.monotonic()]).toEqual([1, 0]);
+
+    const patient = setUp({ totalMs: Number.POSITIVE_INFINITY });
+    patient.faulty.failBefore('get', { error: new StoreError('UNAVAILABLE', 'slow down', century) });
+    const aborting = new AbortController();
+    const get = expect(patient.store.get('key', { signal: aborting.signal })).rejects.toThrow('enough');
+    await patient.clock.advance(10);
+    aborting.abort(new Error('enough'));
+    await get;
+
+    const past = setUp({ backoffMs: 0 });
+    past.faulty.failBefore('get', { error: new StoreError('UNAVAILABLE', 'busy', { retryAfterMs: -5 }) });
+    expect(await past.clock.runUntil(past.store.get('key'))).toBeUndefined();
+  });
+
+  test('a store that repeats by itself is given what is left, and does not begin a pause past it', async () => {
+    const { clock, faulty, store: inner, sent } = setUp({ totalMs: 600_000, attemptMs: 600_000 });
+    const outer = withRetry(inner, { clock, random: seededRandom(2), totalMs: 20_000, attemptMs: 5_000 });
+    // The inner one alone would wait; sent or not would then be unknown to the outer one.
+    const busy = new StoreError('UNAVAILABLE', 'slow down', { retryAfterMs: 7_000 });
+    faulty.failBefore('put', { error: busy });
+    expect(await clock.runUntil(outer.put('key', bytes, create))).toHaveProperty('etag');
+    expect(sent()).toBe(2);
+    faulty.hang('get', always);
+    const began = clock.monotonic();
+    await expect(clock.runUntil(outer.get('key'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(clock.monotonic() - began).toBeLessThanOrEqual(20_000);
+    await clock.advance(600_000);
+    expect([clock.sleepers, sent()]).toEqual([0, sent()]);
   });
 
   test('pauses between nothing and twice as much each time', async () => {
@@ -232,5 +310,69 @@ describe('withRetry, listing', () => {
     await store.put('key', bytes);
     faulty.hang('list');
     expect(await clock.runUntil(keys(store.list('')))).toEqual(['key']);
+  });
+
+  /** A store whose listing is what a test says, one list for each time it is asked. */
+  function scripted(ordered: boolean, listings: (string | Error)[][]): ObjectStore {
+    const memory = new MemoryStore();
+    let asked = 0;
+    return {
+      capabilities: { ...memory.capabilities, orderedList: ordered },
+      get: (key, o) => memory.get(key, o),
+      put: (key, value, o) => memory.put(key, value, o),
+      delete: (some, o) => memory.delete(some, o),
+      async *list() {
+        for (const key of listings[Math.min(asked++, listings.length - 1)]!) {
+          if (key instanceof Error) throw key;
+          yield { key, size: 0 };
+        }
+      },
+    };
+  }
+  const broke = new StoreError('UNAVAILABLE', 'the listing broke');
+
+  test.each([
+    ['the same key again', ['a', 'b', 'b']],
+    ['its first page again', ['a', 'b', 'a', 'b']],
+    ['another order', ['b', 'a']],
+    ['another order among what was not asked for', ['k/1', 'z', 'y']],
+    ['UTF-16 order', ['\u{1f980}', '\ufb01']],
+  ])('a listing in order that gives %s is wrong, and is not asked for again', async (_, listing) => {
+    const { store, sent } = setUp({}, scripted(true, [listing]));
+    await expect(keys(store.list(''))).rejects.toMatchObject({ code: 'INVALID' });
+    expect(sent()).toBe(1);
+  });
+
+  for (const ordered of [true, false]) {
+    test(`what was not asked for is left out, ${ordered ? 'in order' : 'without order'}`, async () => {
+      const { store } = setUp({}, scripted(ordered, [['a', 'k/1', 'k/2', 'k/3', 'z']]));
+      expect(await keys(store.list('k/', { after: 'k/1' }))).toEqual(['k/2', 'k/3']);
+    });
+
+    test(`a listing that always breaks before it gives anything new ends, ${ordered ? 'in order' : 'without order'}`, async () => {
+      // The first two were given the first time: they are no progress any more.
+      const { clock, store, sent } = setUp({ attemptsMax: 4 }, scripted(ordered, [['a', 'b', broke]]));
+      await expect(clock.runUntil(keys(store.list('')))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(sent()).toBe(4);
+    });
+  }
+
+  test('a listing without order that repeats itself without end is wrong', async () => {
+    const memory = new MemoryStore();
+    let given = 0;
+    const store = withRetry({
+      ...scripted(false, []),
+      capabilities: { ...memory.capabilities, orderedList: false },
+      async *list() {
+        for (;;) yield { key: `k${given++ % 3}`, size: 0 };
+      },
+    });
+    await expect(keys(store.list(''))).rejects.toMatchObject({ code: 'INVALID' });
+    expect(given).toBeLessThan(11_000);
+  });
+
+  test('a few repetitions in a listing without order are left out', async () => {
+    const { store } = setUp({}, scripted(false, [['c', 'a', 'c', 'b', 'a']]));
+    expect(await keys(store.list(''))).toEqual(['c', 'a', 'b']);
   });
 });

@@ -6,11 +6,15 @@
  * - A conditional put is sent again only after UNAVAILABLE, which says that nothing happened. Whatever leaves its
  *   outcome open ends in UNKNOWN_OUTCOME: only its caller can tell its own object from another's.
  * - Once one attempt at a write has had an unknown outcome, a failure of the whole call is UNKNOWN_OUTCOME.
+ * - Attempts and pauses end with the call's time (`totalMs`, `CallOptions.timeoutMs`), whatever `Retry-After` asks
+ *   for. What is left of it is handed on, so a store that repeats by itself does not begin what can't be awaited.
+ * - What a listing's store gives is checked (see listing-check.ts), so no listing is repeated or followed for ever.
  *
  * A lost attempt at an unconditional put may still arrive after the call has returned. Give each key one content.
  */
 import { type Clock, type RandomBytes, systemClock } from './clock.js';
 import { StoreError } from './errors.js';
+import { ListingCheck } from './listing-check.js';
 import type {
   CallOptions,
   ListedObject,
@@ -30,7 +34,7 @@ export interface RetryOptions {
   readonly attemptsMax?: number | undefined;
   /** Milliseconds for one attempt (for one answer of a listing). 15,000 unless given. */
   readonly attemptMs?: number | undefined;
-  /** Milliseconds for a call with all its attempts and pauses. 60,000 unless given. */
+  /** Milliseconds for a call with all its attempts and pauses. 60,000 unless given; `CallOptions.timeoutMs` lowers it. */
   readonly totalMs?: number | undefined;
   /** Upper bound of the first pause; each further one doubles it. 50 unless given. */
   readonly backoffMs?: number | undefined;
@@ -45,16 +49,16 @@ export function withRetry(store: ObjectStore, options: RetryOptions = {}): Objec
   return {
     ...sameStore(store),
     get: (key, o = {}) =>
-      repeater.run('read', o, true, `Reading ${key}`, (signal) => store.get(key, { ...o, signal })),
+      repeater.run('read', o, true, `Reading ${key}`, (own) => store.get(key, { ...o, ...own })),
     put: (key, bytes, o = {}) => {
       const repeatable = !o.ifAbsent && o.ifMatch === undefined;
-      return repeater.run('write', o, repeatable, `Writing ${key}`, (signal) =>
-        store.put(key, bytes, { ...o, signal }),
+      return repeater.run('write', o, repeatable, `Writing ${key}`, (own) =>
+        store.put(key, bytes, { ...o, ...own }),
       );
     },
     delete: (keys, o = {}) =>
-      repeater.run('delete', o, true, `Deleting ${keys.length} objects`, (signal) =>
-        store.delete(keys, { ...o, signal }),
+      repeater.run('delete', o, true, `Deleting ${keys.length} objects`, (own) =>
+        store.delete(keys, { ...o, ...own }),
       ),
     list: (prefix, o = {}) => listWithRetry(store, repeater, prefix, o),
   };
@@ -63,8 +67,15 @@ export function withRetry(store: ObjectStore, options: RetryOptions = {}): Objec
 /** A call's attempts so far. */
 interface Attempts {
   count: number;
-  readonly sinceMs: number;
+  /** By the clock's `monotonic`. */
+  readonly endsAtMs: number;
   unknown: StoreError | undefined;
+}
+
+/** What one attempt is given instead of its call's own. */
+interface OwnOptions {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
 }
 
 class Repeater {
@@ -83,9 +94,9 @@ class Repeater {
     options: CallOptions,
     repeatable: boolean,
     doing: string,
-    call: (signal: AbortSignal) => Promise<T>,
+    call: (own: OwnOptions) => Promise<T>,
   ): Promise<T> {
-    const attempts = this.begin();
+    const attempts = this.begin(options);
     for (;;) {
       try {
         return await this.attempt(attempts, kind, options, doing, call);
@@ -95,8 +106,9 @@ class Repeater {
     }
   }
 
-  begin(): Attempts {
-    return { count: 0, sinceMs: this.#clock.monotonic(), unknown: undefined };
+  begin({ timeoutMs = Number.POSITIVE_INFINITY }: CallOptions): Attempts {
+    const ms = Math.min(this.#options.totalMs ?? 60_000, timeoutMs);
+    return { count: 0, endsAtMs: this.#clock.monotonic() + ms, unknown: undefined };
   }
 
   async attempt<T>(
@@ -104,14 +116,17 @@ class Repeater {
     kind: RequestClass,
     options: CallOptions,
     doing: string,
-    call: (signal: AbortSignal) => Promise<T>,
+    call: (own: OwnOptions) => Promise<T>,
   ): Promise<T> {
     options.signal?.throwIfAborted();
+    const leftMs = this.#leftMs(attempts);
+    // Also when what was given is no number.
+    if (!(leftMs > 0)) throw new StoreError('UNAVAILABLE', `${doing} has no time left.`);
     attempts.count++;
     const changes = kind === 'write' || kind === 'delete';
-    const ms = Math.max(1, Math.min(this.#options.attemptMs ?? 15_000, this.#leftMs(attempts)));
+    const ms = Math.min(this.#options.attemptMs ?? 15_000, leftMs);
     const code = changes ? 'UNKNOWN_OUTCOME' : 'UNAVAILABLE';
-    return within(call, {
+    return within((signal) => call({ signal, timeoutMs: ms }), {
       clock: this.#clock,
       ms,
       signal: options.signal,
@@ -131,7 +146,7 @@ class Repeater {
   ): Promise<void> {
     if (!(error instanceof StoreError)) throw attempts.unknown ?? error;
     if (error.code === 'UNKNOWN_OUTCOME') attempts.unknown = error;
-    const pauseMs = this.#jitterMs(attempts.count) + (error.retryAfterMs ?? 0);
+    const pauseMs = this.#jitterMs(attempts.count) + Math.max(0, error.retryAfterMs ?? 0);
     const again =
       !options.signal?.aborted &&
       (error.code === 'UNAVAILABLE' || (error.code === 'UNKNOWN_OUTCOME' && repeatable)) &&
@@ -148,7 +163,7 @@ class Repeater {
   }
 
   #leftMs(attempts: Attempts): number {
-    return (this.#options.totalMs ?? 60_000) - (this.#clock.monotonic() - attempts.sinceMs);
+    return attempts.endsAtMs - this.#clock.monotonic();
   }
 
   /** @param count attempts made, at least 1. */
@@ -162,7 +177,7 @@ class Repeater {
 
 /**
  * A listing that fails goes on behind the last key it gave, or, in a store without order, begins anew and leaves
- * out what it gave before. Attempts and deadlines count from the last progress: the consumer's own time is free.
+ * out what it gave before. Attempts and deadlines count from the last new key: the consumer's own time is free.
  */
 async function* listWithRetry(
   store: ObjectStore,
@@ -171,30 +186,51 @@ async function* listWithRetry(
   options: ListOptions,
 ): AsyncGenerator<ListedObject, void, undefined> {
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
-  const given = store.capabilities.orderedList ? undefined : new Set<string>();
-  let { after } = options;
+  const check = new ListingCheck(prefix, options.after, store.capabilities.orderedList);
   let count = 0;
   let listing = begin();
 
   function begin(): { iterator: AsyncIterator<ListedObject>; calling: AbortController } {
     const calling = new AbortController();
     // What an unordered store leaves out is up to it, so there the limit is kept here.
-    const left = limit === Number.POSITIVE_INFINITY || (given && count > 0) ? undefined : limit - count;
-    const objects = store.list(prefix, { ...options, signal: calling.signal, after, limit: left });
+    const unordered = !store.capabilities.orderedList;
+    const left = limit === Number.POSITIVE_INFINITY || (unordered && count > 0) ? undefined : limit - count;
+    const { after } = check;
+    // Without a time of its own: it has one for each step.
+    const objects = store.list(prefix, {
+      ...options,
+      signal: calling.signal,
+      timeoutMs: undefined,
+      after,
+      limit: left,
+    });
     return { iterator: objects[Symbol.asyncIterator](), calling };
   }
 
-  async function next(): Promise<IteratorResult<ListedObject>> {
-    const attempts = repeater.begin();
+  /** The next object that was not given before. */
+  async function next(): Promise<ListedObject | undefined> {
+    const attempts = repeater.begin(options);
     for (;;) {
       const { iterator, calling } = listing;
       try {
-        return await repeater.attempt(attempts, 'list', options, `Listing ${prefix}`, (signal) => {
-          signal.addEventListener('abort', () => calling.abort(signal.reason), { once: true });
-          return iterator.next();
-        });
+        const result = await repeater.attempt(
+          attempts,
+          'list',
+          options,
+          `Listing ${prefix}`,
+          ({ signal }) => {
+            signal.addEventListener('abort', () => calling.abort(signal.reason), { once: true });
+            return iterator.next();
+          },
+        );
+        if (result.done) return undefined;
+        if (check.take(result.value.key)) return result.value;
+        // What is left out costs no attempt: the check knows when it is too much.
+        attempts.count--;
       } catch (error) {
+        if (!check.resumable) throw error;
         await repeater.pause(attempts, 'list', options, true, error);
+        check.restart();
         listing = begin();
       }
     }
@@ -202,13 +238,10 @@ async function* listWithRetry(
 
   try {
     while (count < limit) {
-      const result = await next();
-      if (result.done) return;
-      if (given?.has(result.value.key)) continue;
-      given?.add(result.value.key);
-      if (!given) after = result.value.key;
+      const object = await next();
+      if (object === undefined) return;
       count++;
-      yield result.value;
+      yield object;
     }
   } finally {
     // Not awaited: a listing that hangs would never return.

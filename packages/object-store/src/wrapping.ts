@@ -1,7 +1,7 @@
 /** What all wrappers share. */
 import type { Clock } from './clock.js';
-import { allowManyListeners } from './many-listeners.js';
 import type { ObjectStore } from './object-store.js';
+import { onAbort } from './on-abort.js';
 
 /** The properties that a wrapper hands on unchanged. */
 export function sameStore(store: ObjectStore): Pick<ObjectStore, 'capabilities' | 'identity' | 'close'> {
@@ -29,17 +29,15 @@ export interface Limits {
  */
 export async function within<T>(call: (signal: AbortSignal) => Promise<T>, limits: Limits): Promise<T> {
   const { clock, ms, signal } = limits;
-  allowManyListeners(signal);
   const calling = new AbortController();
   const sleeping = new AbortController();
-  let onAbort: (() => void) | undefined;
+  let leave: (() => void) | undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
-      onAbort = () => {
+      leave = onAbort(signal, () => {
         reject(limits.aborted(signal?.reason));
         calling.abort(signal?.reason);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      });
       call(calling.signal).then(resolve, reject);
       clock.sleep(ms, sleeping.signal).then(
         () => {
@@ -51,7 +49,7 @@ export async function within<T>(call: (signal: AbortSignal) => Promise<T>, limit
       );
     });
   } finally {
-    if (onAbort) signal?.removeEventListener('abort', onAbort);
+    leave?.();
     sleeping.abort('The call has ended.');
   }
 }

@@ -85,6 +85,52 @@ export const readCases: Cases = {
       expectEqual(`etag with ${what}`, found?.etag, etag);
     }
   },
+  'a get takes no more than it is told': async ({ store }) => {
+    await store.put('digits', text('0123456789'));
+    const taken: readonly [GetOptions, string][] = [
+      [{ maxBytes: 10 }, '0123456789'],
+      [{ maxBytes: 1_000_000 }, '0123456789'],
+      [{ maxBytes: Number.POSITIVE_INFINITY }, '0123456789'],
+      [{ range: { offset: 3, length: 4 }, maxBytes: 4 }, '3456'],
+      [{ range: { offset: 7, length: 100 }, maxBytes: 3 }, '789'],
+      [{ range: { offset: -3, length: 100 }, maxBytes: 3 }, '789'],
+      [{ range: { offset: -3, length: 2 }, maxBytes: 2 }, '78'],
+      [{ range: { offset: 5, length: 0 }, maxBytes: 0 }, ''],
+      [{ range: { offset: 10, length: 5 }, maxBytes: 0 }, ''],
+    ];
+    for (const [options, expected] of taken) {
+      const what = `get with ${JSON.stringify(options)}`;
+      const found = await store.get('digits', options);
+      expectEqual(`bytes of ${what}`, found?.bytes, text(expected));
+      expectEqual(`size of ${what}`, found?.size, 10);
+    }
+    const refused: readonly GetOptions[] = [
+      { maxBytes: 9 },
+      { maxBytes: 0 },
+      { range: { offset: 0, length: 10 }, maxBytes: 9 },
+      { range: { offset: 3, length: 4 }, maxBytes: 3 },
+      { range: { offset: -3, length: 100 }, maxBytes: 2 },
+    ];
+    for (const options of refused) {
+      const error = await expectFailure('the get', store.get('digits', options));
+      expectEqual(`code with ${JSON.stringify(options)}`, (error as { code?: unknown }).code, 'TOO_LARGE');
+    }
+    expectEqual('a missing object', await store.get('missing', { maxBytes: 0 }), undefined);
+    await store.put('empty', new Uint8Array(0));
+    expectEqual('an empty object', (await store.get('empty', { maxBytes: 0 }))?.bytes, new Uint8Array(0));
+    const large = new Uint8Array(3 * 1024 * 1024).fill(7);
+    await store.put('large', large);
+    expectEqual('an exact fit', (await store.get('large', { maxBytes: large.length }))?.bytes, large);
+    const error = await expectFailure('the get', store.get('large', { maxBytes: large.length - 1 }));
+    expectEqual('code with one byte less', (error as { code?: unknown }).code, 'TOO_LARGE');
+  },
+  'a bound that is none is refused': async ({ store }) => {
+    await store.put('key', text('value'));
+    for (const maxBytes of [-1, Number.NaN]) {
+      const error = await expectFailure('the get', store.get('key', { maxBytes }));
+      expectEqual('its code', (error as { code?: unknown }).code, 'INVALID');
+    }
+  },
   'an empty object is an object': async ({ store }) => {
     await store.put('empty', new Uint8Array(0));
     await expectObject(store, 'empty', new Uint8Array(0));

@@ -1,8 +1,7 @@
-import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { cutRange } from '../byte-range.js';
 import { type Clock, type RandomBytes, systemClock } from '../clock.js';
 import { StoreError } from '../errors.js';
 import type {
@@ -17,11 +16,16 @@ import type {
   StoredObject,
 } from '../object-store.js';
 import { systemRandom } from '../random.js';
-import { errno, failed, failedVisibly, outcomeUnknown } from './failures.js';
-import { Folders, syncFolder } from './folders.js';
+import { create, type OwnFile, replace } from './claim.js';
+import { entryAt, isNoFile } from './entry.js';
+import { errno, failed, failedVisibly, outcomeUnknown, shown, systemError } from './failures.js';
+import { Folders } from './folders.js';
 import { listFolder } from './list-folder.js';
-import { objectPath, tempFolder } from './paths.js';
-import { sweep, tempName } from './temp-names.js';
+import { openObject } from './open-object.js';
+import { objectPath } from './paths.js';
+import { checkBounds, readSpan, spanOf } from './span.js';
+import { tempName } from './temp-names.js';
+import { Unfinished } from './unfinished.js';
 
 export interface FileStoreOptions {
   /** Whether a put or delete returns only when it would outlive a power failure. True unless given. */
@@ -32,14 +36,20 @@ export interface FileStoreOptions {
 
 const deletesAtOnce = 32;
 
+/** How many objects with several links are remembered as finished. */
+const finishedMax = 1_000;
+
 /**
  * Objects as files of one folder, shared by any number of processes of one machine.
  *
  * Invariants:
  * - An object's bytes are complete, and on the disk, in a file under `.tmp/` before they get its name.
- * - A create is link(2), which never replaces: one winner, whoever races. An overwrite is rename(2).
+ * - A create is link(2), which never replaces: one winner, whoever races. An overwrite is rename(2). See claim.ts.
  * - A file is never changed once it has its name, so an open one stays what it was.
+ * - What a put has acknowledged, a get has shown or an occupied answer speaks of, is on the disk, names included. One
+ *   fsync of a folder writes all its names: whoever builds on what is there leaves no gap behind. See unfinished.ts.
  * - Reads make nothing: a folder that is not there has no objects, and the first put makes it.
+ * - No link inside the folder is followed (entry.ts). The folder itself may be one.
  *
  * There is no `ifMatch`: POSIX has no compare-and-rename, and a lock file's takeover from a dead owner can't be
  * made safe against an owner that was only asleep.
@@ -52,6 +62,8 @@ export class FileStore implements ObjectStore {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   readonly #folders: Folders;
+  readonly #unfinished: Unfinished;
+  readonly #finished = new Set<string>();
   #sweeping: Promise<void> | undefined;
 
   /** @param directory made by the first put. */
@@ -61,34 +73,31 @@ export class FileStore implements ObjectStore {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#folders = new Folders(this.#root, this.#durable);
+    this.#unfinished = new Unfinished(this.#root, this.#folders);
     this.identity = pathToFileURL(this.#root).href;
   }
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     options.signal?.throwIfAborted();
     const path = objectPath(this.#root, key);
-    cutRange(0, options.range);
+    const what = shown(path);
+    checkBounds(options);
     let handle: FileHandle | undefined;
     try {
-      // Not following links, and not waiting for the other end of a pipe that somebody put here.
-      handle = await open(
-        path,
-        constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
-      );
+      handle = await openObject(this.#root, path);
+      if (handle === undefined) return undefined;
       const found = await handle.stat({ bigint: true });
-      if (!found.isFile()) return undefined;
-      const size = Number(found.size);
-      const { start, end } = cutRange(size, options.range);
-      const bytes = await readFully(handle, start, end - start);
-      options.signal?.throwIfAborted();
-      return { bytes, etag: etagOf(found), size };
+      if (found.isDirectory()) return undefined;
+      if (!found.isFile()) throw isNoFile(path);
+      const span = spanOf(found.size, options, what);
+      await this.#finish(path, found);
+      const bytes = await readSpan(handle, span, what, options.signal);
+      return { bytes, etag: etagOf(found), size: span.size };
     } catch (error) {
-      const code = errno(error);
-      if (code === 'ENOENT' || code === 'ENOTDIR' || (code === 'EISDIR' && handle === undefined))
-        return undefined;
-      throw failed(error, `Reading ${path}`);
+      if (error === options.signal?.reason) throw error;
+      throw failed(error, `Reading ${what}`);
     } finally {
-      await handle?.close();
+      await handle?.close().catch(() => undefined);
     }
   }
 
@@ -105,9 +114,9 @@ export class FileStore implements ObjectStore {
       try {
         return await this.#putOnce(path, bytes, options);
       } catch (error) {
+        if (error === options.signal?.reason) throw error;
         // Somebody removed a folder or swept the unfinished file: nothing happened, so begin again.
-        if (errno(error) === 'ENOENT' && tries < 3) this.#folders.forget();
-        else throw failed(error, `Writing ${path}`);
+        if (errno(error) !== 'ENOENT' || tries >= 3) throw failed(error, `Writing ${shown(path)}`);
       }
     }
   }
@@ -115,20 +124,18 @@ export class FileStore implements ObjectStore {
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const paths = keys.map((key) => objectPath(this.#root, key));
-    const changed = new Set<string>();
     for (let i = 0; i < paths.length; i += deletesAtOnce) {
       options.signal?.throwIfAborted();
-      const removing = paths.slice(i, i + deletesAtOnce).map(async (path) => {
-        if (await removeFile(path)) changed.add(dirname(path));
-      });
+      const removing = paths.slice(i, i + deletesAtOnce).map((path) => this.#remove(path));
       // All, so that none is still at work when the caller hears of a failure.
       const failures = (await Promise.allSettled(removing)).filter((result) => result.status === 'rejected');
       if (failures[0]) throw failures[0].reason;
     }
-    if (!this.#durable) return;
-    for (const folder of changed) {
-      await syncFolder(folder).catch((error) => {
-        if (errno(error) !== 'ENOENT') throw failed(error, `Deleting in ${folder}`);
+    // Also where nothing was found: this may be the repetition of a delete whose fsync failed.
+    for (const folder of new Set(paths.map((path) => dirname(path)))) {
+      await this.#folders.sync(folder).catch((error) => {
+        if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return;
+        throw outcomeUnknown(error, `Deleting in ${shown(folder)}`);
       });
     }
   }
@@ -144,101 +151,78 @@ export class FileStore implements ObjectStore {
 
   /** @throws a bare ENOENT if the folder or the temporary file vanished: nothing happened then. */
   async #putOnce(path: string, bytes: Uint8Array, options: PutOptions): Promise<PutResult> {
+    const there = await entryAt(this.#root, path);
+    if (there?.isDirectory()) throw systemError('EISDIR', 'a folder is there');
     // Most losers of a race come late: spare them the writing.
-    if (options.ifAbsent && (await isObject(path))) return { occupied: true };
-    const temps = join(this.#root, tempFolder);
-    await Promise.all([this.#folders.make(temps), this.#folders.make(dirname(path))]);
-    this.#sweeping ??= sweep(temps, this.#clock.now());
+    if (options.ifAbsent && there) return this.#occupied(path);
+    const [temps] = await Promise.all([this.#unfinished.makeFolder(), this.#folders.make(dirname(path))]);
+    this.#sweeping ??= this.#unfinished.sweep(this.#clock.now());
 
     const temp = join(temps, tempName(this.#random));
+    const handle = await open(temp, 'wx');
+    let isDone = true;
     try {
-      const etag = await this.#write(temp, bytes);
+      const { own, etag } = await this.#write(handle, temp, bytes);
       options.signal?.throwIfAborted();
       if (options.ifAbsent) {
-        if (!(await createByLink(temp, path))) return { occupied: true };
+        if (!(await create(own, path))) return await this.#occupied(path);
       } else {
-        await rename(temp, path).catch((error) => {
-          throw errno(error) === 'ENOENT' ? error : failedVisibly(error, `Replacing ${path}`);
-        });
+        await replace(own, path, join(temps, tempName(this.#random)));
       }
-      if (this.#durable) {
-        await syncFolder(dirname(path)).catch((error) => {
-          throw outcomeUnknown(error, `Writing the folder of ${path} to the disk`);
-        });
-      }
+      await this.#folders.sync(dirname(path)).catch((error) => {
+        throw outcomeUnknown(error, `Writing the folder of ${shown(path)} to the disk`);
+      });
       return { etag };
+    } catch (error) {
+      // The name under .tmp/ then tells who meets the object that it may not be on the disk.
+      isDone = !(error instanceof StoreError && error.code === 'UNKNOWN_OUTCOME');
+      throw error;
     } finally {
-      await unlink(temp).catch(() => undefined);
+      await handle.close().catch(() => undefined);
+      if (isDone) await unlink(temp).catch(() => undefined);
     }
   }
 
-  /** @returns the ETag that the object will have: neither link nor rename changes what it is made of. */
-  async #write(temp: string, bytes: Uint8Array): Promise<string> {
-    const handle = await open(temp, 'wx');
-    try {
-      await handle.writeFile(bytes);
-      if (this.#durable) await handle.sync();
-      return etagOf(await handle.stat({ bigint: true }));
-    } finally {
-      await handle.close();
+  /** @returns which file it is, and the ETag that the object will have: neither link nor rename changes that. */
+  async #write(handle: FileHandle, path: string, bytes: Uint8Array): Promise<{ own: OwnFile; etag: string }> {
+    await handle.writeFile(bytes);
+    if (this.#durable) await handle.sync();
+    const found = await handle.stat({ bigint: true });
+    return { own: { path, dev: found.dev, ino: found.ino }, etag: etagOf(found) };
+  }
+
+  /** What to say when another file has the name. Its bytes may be the caller's own: a put of which no answer came. */
+  async #occupied(path: string): Promise<PutResult> {
+    const found = await entryAt(this.#root, path);
+    if (found) await this.#finish(path, found);
+    return { occupied: true };
+  }
+
+  /** Brings an object's name to the disk where its writer has not, or not yet. */
+  async #finish(path: string, found: BigIntStats): Promise<void> {
+    if (!this.#durable || found.nlink < 2n) return;
+    const object = `${path} ${etagOf(found)}`;
+    if (this.#finished.has(object)) return;
+    if (await this.#unfinished.has(found)) {
+      await this.#folders.sync(dirname(path)).catch((error) => {
+        throw failed(error, `Writing the folder of ${shown(path)}, which may not be on the disk yet,`);
+      });
     }
+    if (this.#finished.size >= finishedMax) this.#finished.clear();
+    this.#finished.add(object);
+  }
+
+  async #remove(path: string): Promise<void> {
+    if (!(await entryAt(this.#root, path))?.isFile()) return;
+    await unlink(path).catch((error) => {
+      const code = errno(error);
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return;
+      throw failedVisibly(error, `Deleting ${shown(path)}`);
+    });
   }
 }
 
 /** Objects are replaced, never changed in place: what has the inode, size and time of another is that other. */
 function etagOf(found: { size: bigint; mtimeNs: bigint; ino: bigint }): string {
   return `${found.size.toString(36)}-${found.mtimeNs.toString(36)}-${found.ino.toString(36)}`;
-}
-
-async function readFully(handle: FileHandle, start: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, start + done);
-    if (bytesRead === 0) {
-      throw new StoreError(
-        'UNAVAILABLE',
-        `A file became shorter while it was read: ${length} bytes expected, ${done} found.`,
-      );
-    }
-    done += bytesRead;
-  }
-  return bytes;
-}
-
-async function isObject(path: string): Promise<boolean> {
-  const found = await lstat(path).catch(() => undefined);
-  return found?.isFile() ?? false;
-}
-
-/** @returns false if the name is taken. */
-async function createByLink(temp: string, path: string): Promise<boolean> {
-  try {
-    await link(temp, path);
-    return true;
-  } catch (error) {
-    if (errno(error) === 'ENOENT') throw error;
-    if (errno(error) !== 'EEXIST') throw failedVisibly(error, `Creating ${path}`);
-    // link(2), NFS: the server may have made the link and lost the answer, and then refuse the repetition. Nobody
-    // else links our temporary file, so a second name for it is this one.
-    if ((await lstat(temp)).nlink > 1) return true;
-    const found = await lstat(path).catch(() => undefined);
-    if (found?.isDirectory())
-      throw failed(Object.assign(new Error('is a folder'), { code: 'EISDIR' }), `Creating ${path}`);
-    return false;
-  }
-}
-
-/** @returns whether there was a file. */
-async function removeFile(path: string): Promise<boolean> {
-  try {
-    await unlink(path);
-    return true;
-  } catch (error) {
-    const code = errno(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return false;
-    // macOS says EPERM of a folder.
-    const found = await lstat(path).catch(() => undefined);
-    if (found?.isDirectory()) return false;
-    throw failed(error, `Deleting ${path}`);
-  }
 }

@@ -4,20 +4,18 @@
  * A name is `<scope>-<pid>-<start>-<random>`. The scope stands for one boot of one machine and one pid namespace,
  * for only there does a pid say who is alive; the start tells a process from a later one with its pid.
  *
- * Sweeping is never a danger to the data: a writer whose file is swept too early fails to link it.
+ * Only what has such a name is ever swept: everything else is somebody's, and stays for ever.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import type { RandomBytes } from '../clock.js';
 import { randomHex } from '../random.js';
 
 /** No put takes this long; older files are nobody's. */
 const ageMsMax = 3_600_000;
 
-const namePattern = /^([0-9a-f]{16})-(\d+)-(\d+)-[0-9a-f]{32}$/;
+const namePattern = /^([0-9a-f]{16})-(\d{1,10})-(\d{1,20})-[0-9a-f]{32}$/;
 
 let scopeOfThisProcess: string | undefined;
 
@@ -65,22 +63,16 @@ function isRunning(pid: number, start: string): boolean {
   return found === undefined || start === '0' || found === start;
 }
 
-/** Whether the writer of this unfinished file is gone. */
-export function isAbandoned(name: string, ageMs: number): boolean {
-  if (ageMs > ageMsMax) return true;
-  const [, scope, pid, start] = namePattern.exec(name) ?? [];
-  if (scope !== ownScope()) return false;
-  return !isRunning(Number(pid), start!);
+/** Whether a file of this name can be a store's own. */
+export function isTempName(name: string): boolean {
+  return namePattern.test(name);
 }
 
-/**
- * Removes the files that dead writers left in `folder`. Never fails: what can't be removed stays.
- * @param now wall clock, milliseconds.
- */
-export async function sweep(folder: string, now: number): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    const path = join(folder, name);
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isFile() && isAbandoned(name, now - found.mtimeMs)) await unlink(path).catch(() => undefined);
-  }
+/** Whether this is the name of an unfinished file whose writer is gone. */
+export function isAbandoned(name: string, ageMs: number): boolean {
+  const [, scope, pid, start] = namePattern.exec(name) ?? [];
+  if (scope === undefined) return false;
+  if (ageMs > ageMsMax) return true;
+  if (scope !== ownScope()) return false;
+  return !isRunning(Number(pid), start!);
 }

@@ -33,7 +33,7 @@ export abstract class CallStore implements ObjectStore {
   protected abstract around<T>(call: Call, options: CallOptions, run: () => Promise<T>): Promise<T>;
 
   get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
-    const call: Call = { kind: 'get', key, range: options.range };
+    const call: Call = { kind: 'get', key, range: options.range, maxBytes: options.maxBytes };
     return this.around(call, options, () => this.store.get(key, options));
   }
 

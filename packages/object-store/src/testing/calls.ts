@@ -1,5 +1,6 @@
 /** Calls of a store, as test stores name them. */
 import type { GetOptions } from '../object-store.js';
+import { onAbort } from '../on-abort.js';
 
 export type CallKind = 'get' | 'put' | 'delete' | 'list';
 
@@ -10,6 +11,8 @@ export interface Call {
   /** Of a delete: all of them. */
   readonly keys?: readonly string[] | undefined;
   readonly range?: GetOptions['range'];
+  /** Of a get: the most bytes that its caller takes. */
+  readonly maxBytes?: number | undefined;
   /** Of a put: the bytes that are sent. */
   readonly bytes?: Uint8Array | undefined;
   /** Of a put: whether it has a condition. */
@@ -19,7 +22,6 @@ export interface Call {
 /** Rejects when the signal is aborted; never resolves. */
 export function untilAborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => {
-    if (signal?.aborted) reject(signal.reason);
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+    onAbort(signal, () => reject(signal?.reason));
   });
 }

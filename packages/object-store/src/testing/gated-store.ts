@@ -1,4 +1,5 @@
 import type { CallOptions, ObjectStore } from '../object-store.js';
+import { onAbort } from '../on-abort.js';
 import { CallStore } from './call-store.js';
 import type { Call } from './calls.js';
 import { settled } from './manual-clock.js';
@@ -60,15 +61,15 @@ export class GatedStore extends CallStore {
     if (this.#open || !this.#gates(call)) return run();
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
-        options.signal?.removeEventListener('abort', onAbort);
+        endWait();
         const at = this.#pending.indexOf(pending);
         if (at >= 0) this.#pending.splice(at, 1);
       };
       // It has not been sent yet, so an abort is a sure answer.
-      const onAbort = (): void => {
+      const endWait = onAbort(options.signal, () => {
         leave();
         reject(options.signal?.reason);
-      };
+      });
       const end = async (outcome: Promise<T>): Promise<void> => {
         leave();
         outcome.then(resolve, reject);
@@ -81,7 +82,6 @@ export class GatedStore extends CallStore {
         release: () => end(run()),
         fail: (error) => end(Promise.reject(error)),
       };
-      options.signal?.addEventListener('abort', onAbort, { once: true });
       this.#pending.push(pending);
       const waiters = this.#waiters;
       this.#waiters = [];

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { onAbort } from '../on-abort.js';
 
 interface Sleeper {
   readonly wakeAt: number;
@@ -42,18 +43,17 @@ export class ManualClock implements Clock {
         reject(signal.reason);
         return;
       }
-      const onAbort = (): void => {
+      const leave = onAbort(signal, () => {
         this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
         reject(signal?.reason);
-      };
+      });
       const sleeper: Sleeper = {
         wakeAt: this.#elapsedMs + Math.max(0, ms),
         wake: () => {
-          signal?.removeEventListener('abort', onAbort);
+          leave();
           resolve();
         },
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       const later = this.#sleepers.findIndex((other) => other.wakeAt > sleeper.wakeAt);
       this.#sleepers.splice(later < 0 ? this.#sleepers.length : later, 0, sleeper);
     });

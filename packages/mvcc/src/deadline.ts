@@ -1,0 +1,124 @@
+/**
+ * How long an attempt at a commit may take: one object, handed down to everything that waits on its behalf.
+ *
+ * It has two moments. Until the first (`commitTimeoutMs`) the commit is tried, and tried again. Until the second, a
+ * quarter of that time later, what became of it is found out: the fence, looks at the slot. Then nothing waits any
+ * more. With `commitTimeoutMs: 0` everything is tried once, for as long as the store's own layers take.
+ *
+ * Invariants:
+ * - Whatever is given one of its signals ends when that moment comes, or when the database is cut off.
+ * - It leaves no timer and no listener behind once it is disposed of.
+ */
+import { type CallOptions, type Clock, type RandomBytes, StoreError } from '@holdfast/object-store';
+
+/** What is left for finding out, as a share of the time for trying. */
+const SETTLING_SHARE = 1 / 4;
+
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #triesEndMs: number;
+  readonly #endMs: number;
+  readonly #tries = new AbortController();
+  readonly #end = new AbortController();
+  readonly #timer = new AbortController();
+  readonly #cutting: AbortSignal | undefined;
+  readonly #onCut = (): void => {
+    this.#tries.abort(this.#cutting?.reason);
+    this.#end.abort(this.#cutting?.reason);
+  };
+
+  /**
+   * @param ms `commitTimeoutMs`, from now.
+   * @param cutting aborted when the database is cut off.
+   */
+  constructor(clock: Clock, ms: number, cutting?: AbortSignal) {
+    this.#clock = clock;
+    this.#cutting = cutting;
+    const now = clock.monotonic();
+    this.#triesEndMs = now + ms;
+    this.#endMs = ms === 0 ? Number.POSITIVE_INFINITY : now + ms * (1 + SETTLING_SHARE);
+    if (cutting?.aborted) this.#onCut();
+    cutting?.addEventListener('abort', this.#onCut, { once: true });
+    if (ms > 0 && ms < Number.POSITIVE_INFINITY) this.#run(ms).catch(() => {});
+  }
+
+  async #run(ms: number): Promise<void> {
+    const { signal } = this.#timer;
+    await this.#clock.sleep(ms, signal);
+    const reason = new StoreError('UNAVAILABLE', `There was no answer within commitTimeoutMs, ${ms} ms.`);
+    this.#tries.abort(reason);
+    await this.#clock.sleep(ms * SETTLING_SHARE, signal);
+    this.#end.abort(reason);
+  }
+
+  /** Whether what failed is not tried again. */
+  get isOver(): boolean {
+    return this.#tries.signal.aborted || this.#clock.monotonic() >= this.#triesEndMs;
+  }
+
+  /** For what comes before the commit is sent, and for sending it. */
+  get trying(): CallOptions {
+    return callOptions(this.#tries.signal, this.#triesEndMs - this.#clock.monotonic());
+  }
+
+  /** For finding out what became of it. */
+  get settling(): CallOptions {
+    return callOptions(this.#end.signal, this.#endMs - this.#clock.monotonic());
+  }
+
+  /** The next call of several tries: the last one begins when the tries are over, and has what is left. */
+  get next(): CallOptions {
+    return this.isOver ? this.settling : this.trying;
+  }
+
+  /** Whether this is why something ended: a call that fails with it was not sent. */
+  isReason(error: unknown): boolean {
+    return this.#end.signal.aborted
+      ? error === this.#end.signal.reason || error === this.#tries.signal.reason
+      : this.#tries.signal.aborted && error === this.#tries.signal.reason;
+  }
+
+  /** Waits before the next try, no longer than until the tries are over. */
+  async pause(ms: number): Promise<void> {
+    const left = this.#triesEndMs - this.#clock.monotonic();
+    if (left <= 0 || this.#tries.signal.aborted) return;
+    await this.#clock.sleep(Math.min(ms, left), this.#tries.signal).catch(() => {});
+  }
+
+  /** Nobody waits for it any more. */
+  dispose(): void {
+    this.#timer.abort();
+    this.#cutting?.removeEventListener('abort', this.#onCut);
+  }
+}
+
+function callOptions(signal: AbortSignal, leftMs: number): CallOptions {
+  return leftMs > 0 && leftMs < Number.POSITIVE_INFINITY ? { signal, timeoutMs: leftMs } : { signal };
+}
+
+/** The work is shared with others, or can't be stopped: an abort ends the waiting for it, not the work. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+const BACKOFF_MS_FIRST = 20;
+const BACKOFF_MS_MAX = 2_000;
+/** A store that asks for more than this is not waited for any longer where no deadline cuts it. */
+const RETRY_AFTER_MS_MAX = 30_000;
+
+/**
+ * How long to wait before the next try: half to all of a ceiling that doubles (Brooker, "Exponential Backoff And
+ * Jitter", 2015), or as long as the store asks for.
+ * @param attempt from 0.
+ */
+export function backoffMs(random: RandomBytes, attempt: number, error?: unknown): number {
+  const ceiling = Math.min(BACKOFF_MS_FIRST * 2 ** attempt, BACKOFF_MS_MAX);
+  const asked = error instanceof StoreError ? Math.min(error.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX) : 0;
+  return Math.max(asked, (ceiling * (1 + random(1)[0]! / 255)) / 2);
+}

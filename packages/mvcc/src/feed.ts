@@ -1,0 +1,86 @@
+/**
+ * What one follower of the log has still to be told: the steps that this process takes anyway, kept for it, so that it
+ * fetches none of them again.
+ *
+ * Invariants:
+ * - What it gives is without a gap, in order. Where steps are missing (a jump, a follower too slow for what is kept),
+ *   it gives none, and the follower reads the records.
+ * - What it keeps is bounded, however slow its follower is.
+ */
+import type { Clock } from '@holdfast/object-store';
+import type { Step, Tip } from './tip.js';
+
+const STEPS_MAX = 256;
+const BYTES_MAX = 8 * 1024 * 1024;
+
+export class Feed {
+  readonly #unsubscribe: () => void;
+  readonly #endings: readonly AbortSignal[];
+  #steps: Step[] = [];
+  #bytes = 0;
+  #isNew = false;
+  #wake: (() => void) | undefined;
+
+  /** @param endings signals that end its waiting. Listened to until `close()`, by one listener each. */
+  constructor(tip: Tip, endings: readonly (AbortSignal | undefined)[]) {
+    this.#unsubscribe = tip.onChange((step) => this.#add(step));
+    this.#endings = endings.filter((signal) => signal !== undefined);
+    for (const signal of this.#endings) signal.addEventListener('abort', this.#raise);
+  }
+
+  /** The oldest version that is kept. */
+  get first(): number | undefined {
+    return this.#steps[0]?.view.version;
+  }
+
+  /** The step to `version`, if it is kept; older ones are let go. */
+  take(version: number): Step | undefined {
+    while (this.#steps.length > 0 && this.#steps[0]!.view.version < version) this.#shift();
+    return this.first === version ? this.#shift() : undefined;
+  }
+
+  /** Resolves at the next step, at an ending, or after `ms`; at once if there was one since the last wait. */
+  async wait(clock: Clock, ms: number): Promise<void> {
+    if (!this.#isNew && !this.#endings.some((signal) => signal.aborted)) {
+      const sleep = new AbortController();
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await Promise.race([woken, clock.sleep(ms, sleep.signal).catch(() => {})]);
+      this.#wake = undefined;
+      sleep.abort();
+    }
+    this.#isNew = false;
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    for (const signal of this.#endings) signal.removeEventListener('abort', this.#raise);
+    this.#clear();
+  }
+
+  #add(step: Step | undefined): void {
+    if (step === undefined || this.#steps.length >= STEPS_MAX || this.#bytes > BYTES_MAX) this.#clear();
+    if (step) {
+      this.#steps.push(step);
+      this.#bytes += step.record.bytes;
+    }
+    this.#raise();
+  }
+
+  #shift(): Step {
+    const step = this.#steps.shift()!;
+    this.#bytes -= step.record.bytes;
+    return step;
+  }
+
+  #clear(): void {
+    this.#steps = [];
+    this.#bytes = 0;
+  }
+
+  readonly #raise = (): void => {
+    this.#isNew = true;
+    this.#wake?.();
+  };
+}
