@@ -62,7 +62,7 @@ export async function create(store: ObjectStore, options: NormalisedOptions): Pr
   const databaseId = random(16);
   const root = options.key;
   const keyring =
-    root === 'plaintext' ? undefined : await createKeyring({ provider, root, databaseId, random });
+    root === 'plaintext' ? undefined : await createKeyring({ provider, root, databaseId, random, signal });
   const suite = keyring ? 1 : 0;
   const sealing = new DatabaseSealing({ provider, suite, databaseId, random, root, keyring });
   const manifest = Manifest.empty(provider.sha256);

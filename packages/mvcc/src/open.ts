@@ -89,7 +89,8 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
       lifetime: new Lifetime(),
     };
     const log = new Log(context);
-    const view: View = await jump(context, log, await openRecord(sealing, header), undefined, { signal });
+    const record = await openRecord(sealing, header, signal);
+    const view: View = await jump(context, log, record, undefined, { signal });
     const graceMs = options.graceMs ?? DEFAULT_GRACE_MS;
     const tip = new Tip(context, log, view, asked, { graceMs, pinned: at !== undefined });
     // Asleep since the listing: what was read may be a late PUT into a collected slot.
@@ -142,8 +143,7 @@ async function sealingOf(
   options: NormalisedOptions,
 ): Promise<DatabaseSealing> {
   const { suite, databaseId } = header.envelope;
-  const random = options.random ?? systemRandom;
-  const root = options.key;
+  const { key: root, signal, random = systemRandom } = options;
   if ((suite === 0) !== (root === 'plaintext'))
     throw new HoldfastError(
       'WRONG_KEY',
@@ -154,6 +154,6 @@ async function sealingOf(
   const keyring =
     root === 'plaintext'
       ? undefined
-      : await openRecordKeyring({ provider, root, databaseId, random }, header);
+      : await openRecordKeyring({ provider, root, databaseId, random, signal }, header);
   return new DatabaseSealing({ provider, suite, databaseId, random, root, keyring });
 }

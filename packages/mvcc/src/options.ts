@@ -5,6 +5,7 @@
  * - Everything is checked before anything is asked of the store.
  * - What the engine works with is its own: keys and ids are copied at once, so that the caller may wipe them.
  */
+import { isUint8Array } from '@holdfast/core';
 import type { CryptoProvider } from '@holdfast/crypto';
 import type { Clock, RandomBytes } from '@holdfast/object-store';
 import { kindOf, takeOptions } from './call-options.js';
@@ -118,12 +119,12 @@ export function normaliseOptions(options: OpenOptions): NormalisedOptions {
 
 function takeKey(key: unknown): DatabaseKey {
   if (key === 'plaintext') return key;
-  if (isBytes(key) && key.length === KEY_BYTES) return Uint8Array.from(key);
+  if (isUint8Array(key) && key.length === KEY_BYTES) return Uint8Array.from(key);
   const decoded = typeof key === 'string' ? fromHex(key, KEY_BYTES) : undefined;
   if (decoded) return decoded;
   if (isKeyProvider(key)) return key;
   // What a text holds may be a mistyped key: only its length is told.
-  const found = isBytes(key)
+  const found = isUint8Array(key)
     ? `${key.length} bytes`
     : typeof key === 'string'
       ? `a string of ${key.length} characters`
@@ -136,17 +137,12 @@ function takeKey(key: unknown): DatabaseKey {
 }
 
 function takeId(id: unknown): Uint8Array {
-  if (isBytes(id) && id.length === ID_BYTES) return Uint8Array.from(id);
+  if (isUint8Array(id) && id.length === ID_BYTES) return Uint8Array.from(id);
   const decoded = typeof id === 'string' ? fromHex(id, ID_BYTES) : undefined;
   if (decoded) return decoded;
   throw new TypeError(
-    `id: expected a database's id, ${ID_BYTES} bytes or ${2 * ID_BYTES} hex digits, found ${isBytes(id) ? `${id.length} bytes` : typeof id === 'string' ? JSON.stringify(id) : kindOf(id)}.`,
+    `id: expected a database's id, ${ID_BYTES} bytes or ${2 * ID_BYTES} hex digits, found ${isUint8Array(id) ? `${id.length} bytes` : typeof id === 'string' ? JSON.stringify(id) : kindOf(id)}.`,
   );
-}
-
-/** By its kind, not its class: the bytes may come from another realm. */
-function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
 }
 
 function fromHex(text: string, length: number): Uint8Array | undefined {
