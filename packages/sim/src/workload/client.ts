@@ -252,6 +252,8 @@ export class Client {
     const from = this.#random.chance(0.3) ? 1 : undefined;
     const answer = await this.#ask('watches', async (db, worker, signal) => {
       const stop = new AbortController();
+      // It may have been aborted while the database was being opened.
+      if (signal?.aborted) stop.abort();
       signal?.addEventListener('abort', () => stop.abort(), { once: true, signal: stop.signal });
       worker.machine.clock.sleep(forMs).then(() => stop.abort());
       const changes: { version: number; key: string; value: unknown; previous: unknown }[] = [];
