@@ -41,7 +41,7 @@ export function boundAnswer<Command extends object>(
         );
       }
       // Of an error that is no error document the status still counts.
-      response.body = more ? new Uint8Array(0) : bytes;
+      response.body = bytes;
       return result;
     },
     // The innermost one: nothing of the SDK's has seen the body before it.

@@ -23,7 +23,11 @@ async function taken(
 ): Promise<{ bytes: Uint8Array; size: number | undefined } | undefined> {
   const plan = planBody({ contentLength, contentRange }, options);
   if (plan === undefined) return undefined;
-  const { bytes } = await takeBody(sent, { skip: plan.skip, max: plan.take ?? Number.POSITIVE_INFINITY });
+  const { bytes } = await takeBody(sent, {
+    skip: plan.skip,
+    max: plan.take ?? Number.POSITIVE_INFINITY,
+    stop: plan.goesOn,
+  });
   return { bytes, size: plan.size };
 }
 

@@ -7,9 +7,9 @@
  */
 
 export interface TakenBody {
-  /** At most `max`, in an array of its own. */
+  /** At most `max`, in an array of its own; none if there was more. */
   readonly bytes: Uint8Array;
-  /** Whether there was more behind them; false if `stop` was asked for. */
+  /** Whether the body went on behind `max`; false if `stop` was asked for. */
   readonly more: boolean;
 }
 
@@ -41,9 +41,9 @@ export async function takeBody(body: unknown, options: TakeOptions): Promise<Tak
     toSkip -= skipped;
     const room = max - kept.length;
     const wanted = chunk.subarray(skipped);
-    kept.append(wanted.length > room ? wanted.subarray(0, room) : wanted);
+    if (wanted.length > room && !stop) return { bytes: new Uint8Array(0), more: true };
+    kept.append(wanted.subarray(0, room));
     if (stop && kept.length === max) return { bytes: kept.whole(), more: false };
-    if (wanted.length > room) return { bytes: kept.whole(), more: true };
   }
   return { bytes: kept.whole(), more: false };
 }

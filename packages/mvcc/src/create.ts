@@ -19,12 +19,14 @@ import {
 } from '@holdfast/core';
 import { type CryptoProvider, createKeyring, defaultProvider } from '@holdfast/crypto';
 import {
+  isProbeObject,
   type ListedObject,
   type ObjectStore,
   probe,
   StoreError,
   systemClock,
   systemRandom,
+  unsafeInWords,
 } from '@holdfast/object-store';
 import { callStore, fromStoreError } from './context.js';
 import { DatabaseSealing } from './database-sealing.js';
@@ -109,14 +111,13 @@ function foreignObject(store: ObjectStore, options: NormalisedOptions): Promise<
   });
 }
 
-const PROBE_PREFIX = 'probe/';
 /** More of it is somebody's. */
 const LITTER_MAX = 100_000;
 const LITTER_NAMES: ReadonlySet<string> = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini', '.localized']);
 
 /** What consoles, file managers and our probes leave behind, wherever. */
 function isLitter({ key, size }: ListedObject): boolean {
-  if (key.startsWith(PROBE_PREFIX)) return true;
+  if (isProbeObject(key)) return true;
   const name = key.slice(key.lastIndexOf('/') + 1);
   // The marker of a folder: the folder's own name, and no bytes. The prefix itself is one.
   if (name === '') return size === 0;
@@ -141,11 +142,11 @@ export async function probeStore(store: ObjectStore, options: NormalisedOptions)
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const report = await callStore('probing it', () => probe(store, { clock, random, signal, swaps: false }));
-  if (report.safe) return;
-  const failed = report.checks.filter((check) => !check.ok);
+  const unsafe = unsafeInWords(report);
+  if (unsafe === undefined) return;
   throw new HoldfastError(
     'STORE_UNSAFE',
-    `This object store can't hold a database by itself: ${failed.map((c) => `${c.name}: expected ${c.expected}, found ${c.found}`).join('; ')}. Two writers could both be told that they won. Nothing was written; use a store that honours conditional writes.`,
+    `This object store can't hold a database by itself. ${unsafe} Nothing was written.`,
   );
 }
 

@@ -70,8 +70,8 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
       ),
     );
     if (header === undefined) {
-      problem = missingRecord(newest, at === undefined ? 'The listing of the log' : 'at');
-      if (at !== undefined) throw problem;
+      if (at !== undefined) throw noVersion(at);
+      problem = missingRecord(newest, 'The listing of the log');
       continue;
     }
     const { databaseId } = header.envelope;
@@ -127,6 +127,13 @@ function emptied(id: Uint8Array): HoldfastError {
   return new HoldfastError(
     'ROLLBACK',
     `Expected database ${toHex(id)} here, found no record under ${LOG_PREFIX}: it was deleted, or is hidden. Nothing was created; check the location, and compare replicas of the bucket.`,
+  );
+}
+
+function noVersion(at: number): HoldfastError {
+  return new HoldfastError(
+    'NOT_FOUND',
+    `There is no ${recordName(at)}: expected the record of version ${at}, which \`at\` asks for. It was never written, or is lost; findReadable() says which version can be read.`,
   );
 }
 

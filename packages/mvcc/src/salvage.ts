@@ -24,7 +24,7 @@ export interface Salvage {
   readonly newest: number | undefined;
   /** The newest version that can be read whole; undefined: none. `open(location, { readOnly: true, at })` reads it. */
   readonly readable: number | undefined;
-  /** What is wrong with the versions after it, newest first. */
+  /** What is wrong with the versions after it, newest first; one entry for versions in a row that are missing. */
   readonly damaged: readonly Damage[];
 }
 
@@ -51,8 +51,8 @@ export async function findReadable(store: ObjectStore, options: SalvageOptions):
   const segments = new Map<string, unknown>();
   let wrongKeys = 0;
   for (const [i, version] of versions.entries()) {
-    for (let gone = (versions[i - 1] ?? version) - 1; gone > version; gone--)
-      damaged.push({ version: gone, problem: 'Its record is missing.' });
+    const gap = missingBetween(versions[i - 1], version);
+    if (gap) damaged.push(gap);
     onProgress?.({ version, damaged: damaged.length });
     try {
       await readWhole(retrying, { ...openOptions, readOnly: true, at: version }, segments);
@@ -68,8 +68,16 @@ export async function findReadable(store: ObjectStore, options: SalvageOptions):
   return { newest: versions[0], readable: undefined, damaged };
 }
 
+/** One entry for each gap, however wide: a single foreign name can stand for any version. */
+function missingBetween(newer: number | undefined, version: number): Damage | undefined {
+  const count = newer === undefined ? 0 : newer - version - 1;
+  if (count === 0) return undefined;
+  const more = count > 1 ? `, and so are those of the ${count - 1} versions before it` : '';
+  return { version: newer! - 1, problem: `Its record is missing${more}.` };
+}
+
 function isDamage({ code }: HoldfastError): boolean {
-  return ['CORRUPT', 'FORK', 'UNSUPPORTED_FORMAT', 'WRONG_KEY'].includes(code);
+  return ['CORRUPT', 'FORK', 'NOT_FOUND', 'UNSUPPORTED_FORMAT', 'WRONG_KEY'].includes(code);
 }
 
 /** The versions that have a record, newest first. */

@@ -32,7 +32,8 @@ Examples:
     const db = await call.open('read');
     const objects = options.objects ? await countObjects(call) : undefined;
     const stats = db.stats();
-    const snapshot = await db.snapshot();
+    // Of the version that the figures are of, which is known: no request.
+    const snapshot = await db.snapshot({ at: stats.version });
     const traffic = db.traffic().snapshot();
     const cost = db.traffic().estimateCost(table);
     const perMonth = objects && (objects.bytes / 1e9) * table.storagePerGBMonth;

@@ -137,6 +137,8 @@ describe('who has a name is decided by whose file it is', () => {
       code: 'UNKNOWN_OUTCOME',
     });
     expect(await store.get('log/1')).toBeUndefined();
+    // What has no name takes no space.
+    expect(await temps()).toEqual([]);
     working();
     expect(await store.put('log/1', bytes, { ifAbsent: true })).toHaveProperty('etag');
   });

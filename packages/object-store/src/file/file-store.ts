@@ -160,7 +160,7 @@ export class FileStore implements ObjectStore {
 
     const temp = join(temps, tempName(this.#random));
     const handle = await open(temp, 'wx');
-    let isDone = true;
+    let mayBeSeen = false;
     try {
       const { own, etag } = await this.#write(handle, temp, bytes);
       options.signal?.throwIfAborted();
@@ -174,12 +174,13 @@ export class FileStore implements ObjectStore {
       });
       return { etag };
     } catch (error) {
-      // The name under .tmp/ then tells who meets the object that it may not be on the disk.
-      isDone = !(error instanceof StoreError && error.code === 'UNKNOWN_OUTCOME');
+      const isUnknown = error instanceof StoreError && error.code === 'UNKNOWN_OUTCOME';
+      mayBeSeen = isUnknown && (await handle.stat().catch(() => undefined))?.nlink !== 1;
       throw error;
     } finally {
       await handle.close().catch(() => undefined);
-      if (isDone) await unlink(temp).catch(() => undefined);
+      // A name under .tmp/ that stays tells who meets the object that it may not be on the disk.
+      if (!mayBeSeen) await unlink(temp).catch(() => undefined);
     }
   }
 
