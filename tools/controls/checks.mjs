@@ -8,6 +8,7 @@ const tip = 'packages/mvcc/src/tip.ts';
 const readSet = 'packages/mvcc/src/read-set.ts';
 const transact = 'packages/mvcc/src/transact.ts';
 const validate = 'packages/mvcc/src/validate.ts';
+const settle = 'packages/mvcc/src/settle.ts';
 const sessions = 'packages/mvcc/src/sessions.ts';
 const requests = 'packages/mvcc/src/requests.ts';
 
@@ -16,32 +17,32 @@ export const checks = [
   {
     name: 'a record is created only in an empty slot',
     file: publish,
-    find: 'const result = await store.put(name, bytes, { ifAbsent: true });',
-    replace: 'const result = await store.put(name, bytes, {});',
+    find: 'const result = await store.put(name, bytes, { ifAbsent: true, ...deadline.next });',
+    replace: 'const result = await store.put(name, bytes, { ...deadline.next });',
   },
   {
     name: 'a record after an unknown outcome is recognised as our own',
-    file: committer,
-    find: "return equalBytes(seen, hash) ? 'committed' : 'lost';",
+    file: settle,
+    find: "return equalBytes(await this.#tip.hashOf(version, deadline.next), hash) ? 'committed' : 'lost';",
     replace: "return 'lost';",
   },
   {
     name: 'a record in our slot is told from our own',
-    file: committer,
-    find: "return equalBytes(seen, hash) ? 'committed' : 'lost';",
+    file: settle,
+    find: "return equalBytes(await this.#tip.hashOf(version, deadline.next), hash) ? 'committed' : 'lost';",
     replace: "return 'committed';",
   },
   {
     name: 'an unknown outcome is not taken for a failure',
     file: publish,
-    find: "if (error.code !== 'UNKNOWN_OUTCOME' && error.code !== 'UNAVAILABLE')",
+    find: "if (code !== 'UNKNOWN_OUTCOME' && code !== 'UNAVAILABLE')",
     replace:
-      "if (error.code === 'UNKNOWN_OUTCOME') throw fromStoreError(new StoreError('UNAVAILABLE', 'taken for a failure'), 'writing');\n      if (error.code !== 'UNAVAILABLE')",
+      "if (code === 'UNKNOWN_OUTCOME') throw fromStoreError(new StoreError('UNAVAILABLE', 'taken for a failure'), 'writing');\n      if (code !== 'UNAVAILABLE')",
   },
   {
     name: 'fence before a commit is given up',
     file: publish,
-    find: 'const fence = await context.store.put(recordName(version), await options.makeFence(), { ifAbsent: true });',
+    find: 'const fence = await context.store.put(recordName(version), bytes, { ifAbsent: true, ...calls });',
     replace: 'const fence: { occupied?: true } = {};',
   },
   {
@@ -59,9 +60,9 @@ export const checks = [
   {
     name: 'acknowledge only after the record is in the chain (I4)',
     file: committer,
-    find: "const settled = again ? 'lost' : await this.#send(view, confirmedAt, built);",
+    find: "if (!asleep && (await this.#send(view, confirmedAt, built, members, deadline)) === 'committed') {",
     replace:
-      "for (const [order, { waiting }] of members.entries()) waiting.resolve({ version: built.record.version, order });\n      const settled = again ? 'lost' : await this.#send(view, confirmedAt, built);",
+      "this.#acknowledge(built, members, course);\n    if (!asleep && (await this.#send(view, confirmedAt, built, members, deadline)) === 'committed') {",
   },
   {
     name: 'maybeCommitted after a PUT whose outcome is unknown',
@@ -72,31 +73,41 @@ export const checks = [
   {
     name: 'conflict on a key in the tail',
     file: readSet,
-    find: 'if ((view.tail.get(key)?.version ?? 0) > readVersion) return true;',
-    replace: 'if (false) return true;',
+    find: 'for (const key of this.#points) if (view.isWrittenAfter(key, version)) return true;',
+    replace: '',
   },
   {
     name: 'conflict on a range in the tail',
     file: readSet,
-    find: 'if (tailHasWrite(view, bounds, readVersion)) return true;',
-    replace: 'if (false) return true;',
+    find: 'for (const bounds of this.#ranges) if (view.hasWriteAfter(bounds, version)) return true;',
+    replace: '',
   },
   {
     name: 'conflict on a key in segments',
     file: readSet,
-    find: 'if (newest && newest.version > readVersion) return true;',
-    replace: 'if (false) return true;',
+    find: 'ask(() => view.isWrittenAfterIn(segments, fromStoredKey(key), version, options)),',
+    replace: 'ask(async () => false),',
+    tests: [
+      'packages/mvcc/src/flushed-tails.test.ts',
+      'test/commit-protocol.test.ts',
+      'test/serializability.test.ts',
+    ],
   },
   {
     name: 'conflict on a range in segments',
     file: readSet,
-    find: 'if (cursor.version > readVersion) return true;',
-    replace: 'if (false) return true;',
+    find: 'await cursor.next()) if (cursor.version > version) return true;',
+    replace: 'await cursor.next()) if (false) return true;',
+    tests: [
+      'packages/mvcc/src/flushed-tails.test.ts',
+      'test/commit-protocol.test.ts',
+      'test/serializability.test.ts',
+    ],
   },
   {
     name: 'conflict inside one group',
     file: validate,
-    find: 'if (reads.overlaps(written)) {',
+    find: 'if (proposal.reads.overlaps(written)) {',
     replace: 'if (false) {',
   },
   {
@@ -107,7 +118,7 @@ export const checks = [
   },
   {
     name: 'a range that was walked is in the read set',
-    file: 'packages/mvcc/src/transaction.ts',
+    file: 'packages/mvcc/src/tracked-cursor.ts',
     find: '    attempt.reads.addRange(this.#seen);',
     replace: '',
   },
@@ -120,20 +131,21 @@ export const checks = [
   {
     name: 'reads of a read-only transaction are confirmed at the tip',
     file: transact,
-    find: 'if (await tx.reads.isOverwrittenIn(now, tx.readVersion, { signal, meter }))',
-    replace: 'if (false)',
+    find: 'if (!(await tx.reads.isOverwrittenIn(now, tx.readVersion, { signal, meter }))) return undefined;',
+    replace: 'if (true) return undefined;',
   },
   {
     name: 'a strong read asks for the tip after it was called',
     file: tip,
-    find: '    if (this.#refreshing === undefined) return this.#begin();',
-    replace: '    return this.#refreshing ?? this.#begin();',
+    find: '    this.#gathering = undefined;\n    try {\n      const view = await this.follow();',
+    replace:
+      '    try {\n      const view = await this.follow().finally(() => {\n        this.#gathering = undefined;\n      });',
   },
   {
     name: 'who ran again on writes that were lost is not committed with them',
     file: committer,
-    find: '      group.length = accepted.length;\n      for (const { waiting } of chained.accepted)\n        this.#lose(view, losers, { waiting, error: conflict(waiting.proposal.readVersion) });',
-    replace: '',
+    find: '      for (const { waiting } of chained.accepted)\n        this.#lose(view, losers, { waiting, error: conflict(waiting.proposal.readVersion) });\n      return accepted.map(({ waiting }) => waiting);',
+    replace: '      return members.map(({ waiting }) => waiting);',
     tests: ['test/commit-protocol.test.ts'],
   },
   {
@@ -264,7 +276,7 @@ export const checks = [
   {
     name: "a record's parent is the one before it (I2)",
     file: 'packages/mvcc/src/advance.ts',
-    find: "if (!equalBytes(record.parent, view.hash)) throw fork(view, record, 'its parent is another record');",
+    find: "if (!equalBytes(record.parent, view.hash))\n    throw fork(context, view, record, 'its parent is another record');",
     replace: '',
     tests: ['test/commit-protocol.test.ts', 'packages/sim/src/hostile/hostile.test.ts'],
   },
@@ -276,11 +288,11 @@ export const checks = [
     tests: ['test/commit-protocol.test.ts', 'packages/sim/src/hostile/hostile.test.ts'],
   },
   {
-    name: 'a newer record has the history that is known',
+    name: 'a jump is shown to continue what is known (I2)',
     file: 'packages/mvcc/src/advance.ts',
-    find: 'if (!sharedSubtreesAgree(known.history, record.history))',
-    replace: 'if (false)',
-    tests: ['test/commit-protocol.test.ts', 'packages/sim/src/hostile/hostile.test.ts'],
+    find: 'known === undefined || continues(context, log, known, record, options),',
+    replace: 'true,',
+    tests: ['packages/sim/src/fork-matrix/fork-matrix.test.ts'],
   },
   {
     name: 'a stale tip is found anew before it is built upon',
@@ -291,14 +303,14 @@ export const checks = [
   },
   {
     name: 'a stale writer reads the tip again before it acknowledges',
-    file: committer,
+    file: settle,
     find: 'if (!this.#tip.isStale(confirmedAt)) return 0;',
     replace: 'return 0;',
     tests: ['packages/mvcc/src/grace.test.ts'],
   },
   {
     name: 'a slot below the floor proves nothing',
-    file: committer,
+    file: settle,
     find: 'if (tip.floor > version) throw belowFloor(version, tip.floor);',
     replace: '',
     tests: ['packages/mvcc/src/grace.test.ts'],
@@ -306,8 +318,159 @@ export const checks = [
   {
     name: 'a transaction older than the floor is too old',
     file: validate,
-    find: 'if (readVersion < (proposal.bulk ? view.floor : view.floor - 1))',
+    find: 'if (readVersion < (bulk ? view.floor : view.floor - 1))',
     replace: 'if (false)',
     tests: ['packages/mvcc/src/grace.test.ts', 'test/commit-protocol.test.ts'],
+  },
+  {
+    name: 'a jump is shown step by step, up to the newer record',
+    file: 'packages/mvcc/src/continuity.ts',
+    find: 'if (odd !== undefined) {',
+    replace: 'if (false) {',
+    tests: ['packages/sim/src/fork-matrix/fork-matrix.test.ts'],
+  },
+  {
+    name: 'a step that is missing shows nothing',
+    file: 'packages/mvcc/src/continuity.ts',
+    find: 'if (header === undefined) throw',
+    replace:
+      'if (header === undefined) return newer as unknown as RecordHeader;\n      if (header === undefined) throw',
+    tests: ['packages/sim/src/fork-matrix/fork-matrix.test.ts'],
+  },
+  {
+    name: 'a past state is shown to be of what is known (time travel, watch)',
+    file: 'packages/mvcc/src/history.ts',
+    find: 'await continues(this.#context, this.#log, place, tip, options, this.#shown);',
+    replace: 'await undefined;',
+    tests: ['packages/sim/src/fork-matrix/fork-matrix.test.ts'],
+  },
+  {
+    name: 'after FORK the database stays stopped',
+    file: tip,
+    find: '    this.#context.lifetime.stop(error);',
+    replace: '',
+    tests: ['packages/sim/src/fork-matrix/fork-matrix.test.ts'],
+  },
+  {
+    name: 'a listing that confirms nothing is an error, and no confirmation',
+    file: tip,
+    find: '    await this.checkHeld(known);\n    if (newest === known.version) return known;',
+    replace: '    if (true) return known;',
+    tests: ['packages/sim/src/fork-matrix/fork-matrix.test.ts', 'packages/mvcc/src/tip.test.ts'],
+  },
+  {
+    name: 'names of others hide no record',
+    file: 'packages/mvcc/src/log.ts',
+    find: '        after = key;\n      } else',
+    replace: '        return newest;\n      } else',
+    tests: ['packages/mvcc/src/open.test.ts', 'packages/mvcc/src/tip.test.ts'],
+  },
+  {
+    name: 'one stuck probe holds up no later read',
+    file: tip,
+    find: 'const crowded = this.#probes.length >= PROBES_MAX;',
+    replace: 'const crowded = true;',
+    tests: ['packages/sim/src/stuck.test.ts'],
+  },
+  {
+    name: 'a keyring is kept only from an authenticated record (I7)',
+    file: 'packages/mvcc/src/log.ts',
+    find: '    const record = await openRecord(sealing.with(keyring), header, signal);\n    sealing.adopt(keyring);',
+    replace:
+      '    sealing.adopt(keyring);\n    const record = await openRecord(sealing.with(keyring), header, signal);',
+    tests: [
+      'packages/mvcc/src/fork.test.ts',
+      'packages/mvcc/src/open.test.ts',
+      'packages/mvcc/src/faulty-holder.test.ts',
+    ],
+  },
+  {
+    name: 'a get says how much it takes',
+    file: 'packages/core/src/checked-read.ts',
+    find: 'found = await store.get(name, { ...options, maxBytes });',
+    replace: 'found = await store.get(name, options);',
+    tests: ['test/bounded-gets.test.ts'],
+  },
+  {
+    name: 'what failed its check is read once more',
+    file: 'packages/core/src/checked-read.ts',
+    find: 'if (!isAboutBytes(error)) throw error;',
+    replace: 'if (error) throw error;',
+    tests: ['test/cut-downloads.test.ts'],
+  },
+  {
+    name: 'who won a slot is told by device and inode',
+    file: 'packages/object-store/src/file/entry.ts',
+    find: 'return a.dev === b.dev && a.ino === b.ino;',
+    replace: 'return true;',
+    tests: [
+      'packages/object-store/src/file/planted.test.ts',
+      'packages/object-store/src/file/file-store.test.ts',
+      'test/file-store-processes.test.ts',
+    ],
+  },
+  {
+    name: 'close() waits for what was begun',
+    file: 'packages/mvcc/src/database.ts',
+    find: 'if (!(await this.#inTime(settled()))) {',
+    replace: '{',
+    tests: ['packages/mvcc/src/closing.test.ts'],
+  },
+  {
+    name: 'after close() nothing reaches the store',
+    file: 'packages/mvcc/src/store-gate.ts',
+    find: '    this.#shut ??= { reason };\n    for (const calling of this.#underWay) calling.abort(reason);',
+    replace: '    if (reason === undefined) this.#shut ??= { reason };',
+    tests: ['packages/mvcc/src/closing.test.ts'],
+  },
+  {
+    name: 'a listener that throws changes no answer',
+    file: 'packages/mvcc/src/context.ts',
+    find: 'return (event) => quietly(() => onEvent?.(event), report);',
+    replace: 'return (event) => (report ? onEvent?.(event) : undefined);',
+    tests: ['packages/mvcc/src/listeners.test.ts', 'packages/mvcc/src/context.test.ts'],
+  },
+  {
+    name: "another database's conflict runs no body again",
+    file: transact,
+    find: '    const { error, whose } = ended;',
+    replace:
+      '    const { error, whose } = ended;\n    if (error instanceof HoldfastError && RUN_AGAIN.has(error.code)) return { lost: error };',
+    tests: ['test/foreign-conflicts.test.ts'],
+  },
+  {
+    name: 'a read that was not awaited is waited for',
+    file: transact,
+    find: '    await tx.complete();',
+    replace: '',
+    tests: ['test/forgotten-awaits.test.ts'],
+  },
+  {
+    name: 'pages that are known are not fetched again',
+    file: 'packages/core/src/manifest.ts',
+    find: 'const same = knownPages.get(toHex(hash));',
+    replace: "const same = knownPages.get('none');",
+    tests: ['test/fetched-once.test.ts'],
+  },
+  {
+    name: 'gathering is bounded',
+    file: committer,
+    find: 'seen < this.#queue.length && round < GATHER_ROUNDS_MAX; round++) {\n      if (this.#queue.hasGroup) return;',
+    replace: 'seen < this.#queue.length; round++) {',
+    tests: ['test/fetched-once.test.ts'],
+  },
+  {
+    name: 'what was flushed last is still in memory for validation',
+    file: 'packages/mvcc/src/advance.ts',
+    find: '  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));',
+    replace: '  return FlushedTails.none;',
+    tests: ['test/validation-time.test.ts'],
+  },
+  {
+    name: "a request's digest is of typed parts",
+    file: requests,
+    find: "const typed = typeof digest === 'string' ? ['text', codeUnits(digest)] : digest;",
+    replace: "const typed = typeof digest === 'string' ? new TextEncoder().encode(digest) : digest;",
+    tests: ['test/requests.test.ts'],
   },
 ];
