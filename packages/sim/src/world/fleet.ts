@@ -20,7 +20,8 @@ export type EngineSettings = Pick<
 /** What a client hears of a call. `lost`: nothing, and it may have happened. */
 export type Answer<T> =
   | { readonly kind: 'ok'; readonly value: T }
-  | { readonly kind: 'error'; readonly error: unknown }
+  /** `cut`: the database was being closed, and what was under way had been given the time that a commit is given. */
+  | { readonly kind: 'error'; readonly error: unknown; readonly cut?: boolean }
   | { readonly kind: 'lost' };
 
 const ROOT_KEY = new Uint8Array(32).fill(9);
@@ -138,6 +139,9 @@ export class Worker {
   readonly #store: Store;
   readonly #open: () => Handle;
   readonly #openOther: (() => Promise<Database>) | undefined;
+  readonly #commitTimeoutMs: number;
+  /** When a database began to be closed, by the machine's clock. */
+  readonly #closedAtMs: WeakMap<Database, number> = new WeakMap();
   #handle: Handle | undefined;
   #other: Promise<Database> | undefined;
   /** What callers wait for before they open it anew. */
@@ -156,6 +160,7 @@ export class Worker {
     this.#store = store;
     this.#openOther = other;
     const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes } = scenario;
+    this.#commitTimeoutMs = commitTimeoutMs;
     // One stream for all that this machine ever opens: what is opened again draws on.
     const random = new Random(scenario.seed, `random of ${machine.name}`).bytes;
     this.#open = () => {
@@ -210,6 +215,7 @@ export class Worker {
     const handle = this.#handle;
     if (!handle?.db || !this.machine.alive) return false;
     this.#drop(handle);
+    this.#closedAtMs.set(handle.db, this.machine.clock.monotonic());
     this.#world.log(this.machine.name, `closes its database${patient ? '' : ', and does not wait'}`);
     const violation = (text: string): void => this.#store.onViolation?.(`${this.machine.name}: ${text}`);
     const closed = checkClosed(handle.db, random, violation).then(() => {
@@ -233,6 +239,12 @@ export class Worker {
     return true;
   }
 
+  #isCut(db: Database | undefined): boolean {
+    const sinceMs = db && this.#closedAtMs.get(db);
+    // Clocks that run wrong round in their own way.
+    return sinceMs !== undefined && this.machine.clock.monotonic() - sinceMs >= this.#commitTimeoutMs - 1;
+  }
+
   /** Asks the machine to do something with its database, and waits for the answer for so long. */
   call<T>(doing: (db: Database) => Promise<T>, timeoutMs: number): Promise<Answer<T>> {
     const { machine } = this;
@@ -253,14 +265,18 @@ export class Worker {
       }
       this.#world.after(HOP_MS, () =>
         machine.deliver(() => {
+          let used: Database | undefined;
           this.#database()
-            .then(doing)
+            .then((db) => {
+              used = db;
+              return doing(db);
+            })
             .then(
               (value) => reply({ kind: 'ok', value }),
               (error: unknown) => {
                 // It stays stopped: who goes on opens another.
                 if (isStopped(error)) this.#drop(this.#handle);
-                reply({ kind: 'error', error });
+                reply({ kind: 'error', error, cut: this.#isCut(used) });
               },
             );
         }),
