@@ -318,7 +318,10 @@ describe('an S3 server', () => {
     const careless = await startS3DevServer({ buckets: ['bucket'], quirks: { conditions: 'ignore' } });
     try {
       const error = await openAt('bucket', {}, careless.url).catch((reason: unknown) => reason);
-      expect(error).toMatchObject({ code: 'STORE_UNSAFE', message: expect.stringContaining('sequencer') });
+      expect(error).toMatchObject({
+        code: 'STORE_UNSAFE',
+        message: expect.stringContaining('honours conditional writes'),
+      });
       expect([...careless.bucket('bucket').keys()]).toEqual([]);
       const made = await openAt('bucket', { probe: 'skip' }, careless.url);
       expect(made.version).toBe(1);
@@ -352,7 +355,7 @@ describe('an S3 server', () => {
         (reason) => reason,
       );
       expect(error).toMatchObject({ code: 'STORE_UNSAFE' });
-      expect((error as Error).message).toMatch(/expected .*found .*sequencer/s);
+      expect((error as Error).message).toMatch(/expected .*found .*honours conditional writes/s);
       const left = (readdirSync(base, { recursive: true }) as string[]).filter((name) =>
         name.includes('log'),
       );

@@ -1,6 +1,21 @@
 /** The `holdfast` command as users meet it: the built program, in a process of its own, on a folder. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,11 +39,16 @@ interface Result {
   readonly err: string;
 }
 
-function start(args: readonly string[], env: Record<string, string | undefined> = {}): ChildProcess {
+function start(
+  args: readonly string[],
+  env: Record<string, string | undefined> = {},
+  stdio: ('pipe' | number)[] = ['pipe', 'pipe', 'pipe'],
+): ChildProcess {
   const clean = { PATH: process.env.PATH, HOME: process.env.HOME };
   return spawn(process.execPath, [program, ...args], {
     cwd: folder,
     env: { ...clean, HOLDFAST_KEY: key, ...env },
+    stdio,
   });
 }
 
@@ -41,13 +61,13 @@ function end(child: ChildProcess, input?: string | Uint8Array): Promise<Result> 
 function outcome(child: ChildProcess): Promise<Result> {
   let out = '';
   let err = '';
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     out += text;
   });
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     err += text;
   });
-  child.stdin!.on('error', () => {});
+  child.stdin?.on('error', () => {});
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, out, err }));
@@ -59,6 +79,20 @@ const run = (
   env?: Record<string, string | undefined>,
   input?: string | Uint8Array,
 ) => end(start(args, env), input);
+
+/** With one of the standard streams on a file or folder. */
+async function runOn(stream: 0 | 1 | 2, path: string, ...args: string[]): Promise<Result> {
+  const fd = openSync(path, stream === 0 ? 'r' : 'w');
+  const stdio: ('pipe' | number)[] = ['pipe', 'pipe', 'pipe'];
+  stdio[stream] = fd;
+  try {
+    const child = start(args, {}, stdio);
+    child.stdin?.end();
+    return await outcome(child);
+  } finally {
+    closeSync(fd);
+  }
+}
 
 /** The exit code and standard output. */
 async function answer(...args: string[]): Promise<[number | null, string]> {
@@ -240,6 +274,505 @@ describe('a mistake', () => {
     ]);
     flip(newest!);
     expect(await run(['get', 'file:./bent', 'k'])).toMatchObject({ code: 5, out: '' });
+  });
+});
+
+describe('a machine that will not read or write', () => {
+  const at = 'file:./machine';
+  beforeAll(async () => {
+    expect((await run(['init', at])).code).toBe(0);
+    expect((await run(['set', at, 'k', '1'])).code).toBe(0);
+  });
+
+  const full = '/dev/full';
+  test.runIf(existsSync(full)).each<[string, string[]]>([
+    ['list', ['list', at]],
+    ['get --raw', ['get', at, 't', '--raw']],
+    ['export', ['export', at]],
+    ['--help', ['--help']],
+    ['the help of a command', ['get', '--help']],
+    ['--version', ['--version']],
+  ])('a full disk under %s is said, with an exit code of its own', async (_, args) => {
+    if (args.includes('--raw')) await run(['set', at, 't', 'x', '--text']);
+    const { code, err } = await runOn(1, full, ...args);
+    expect([code, err]).toEqual([
+      74,
+      expect.stringContaining("Can't write to standard output: the disk is full"),
+    ]);
+    expect(err).not.toMatch(/bug|^ {4}at /m);
+  });
+
+  test.runIf(existsSync(full))(
+    'a full disk under the answer to a write: the write is said to be done',
+    async () => {
+      const { code, err } = await runOn(1, full, 'set', at, 'k', '2', '--json');
+      const { error } = JSON.parse(err) as { error: { code: string; message: string } };
+      expect([code, error.code, error.message]).toEqual([
+        74,
+        'IO',
+        expect.stringMatching(/The change itself was made\.$/),
+      ]);
+      expect(await answer('get', at, 'k')).toEqual([0, '2\n']);
+    },
+  );
+
+  test.runIf(existsSync(full))('a standard error that can not be written changes no exit code', async () => {
+    expect(await runOn(2, full, 'get', at, 'nope')).toMatchObject({ code: 1 });
+    expect(await runOn(2, full, 'get', 'file:./nothing', 'k')).toMatchObject({ code: 3 });
+  });
+
+  test.each([[['set', at, 'k', '-']], [['set', at, 'k', '-', '--bytes']], [['import', at, '-']]])(
+    'a folder as standard input of %j is not an empty file',
+    async (args) => {
+      const { code, err } = await runOn(0, folder, ...args);
+      expect([code, err]).toEqual([2, expect.stringContaining("Can't read standard input: it is a folder.")]);
+    },
+  );
+
+  const broken = '/proc/self/mem';
+  test
+    .runIf(existsSync(broken))
+    .each([
+      [['import', at, broken]],
+      [['set', at, 'k', '--file', broken]],
+      [['get', at, 'k', '--key-file', broken]],
+    ])('a file that fails when it is read: %j', async (args) => {
+    const { code, err } = await run(args);
+    expect([code, err]).toEqual([
+      74,
+      expect.stringMatching(/Can't read .*\/proc\/self\/mem: the device failed/),
+    ]);
+  });
+
+  test.each<[string, string[]]>([
+    ['get', ['get', at, 'k', '--key-file', '.']],
+    ['set', ['set', at, 'k', '--file', 'no/file']],
+    ['import', ['import', at, '.']],
+    ['import --rejects', ['import', at, '-', '--rejects', 'no/file']],
+    ['export', ['export', at, 'no/file']],
+    ['export over a folder', ['export', at, '.', '--force']],
+    ['keygen', ['keygen', '--out', 'no/file']],
+  ])('a name that can not be meant for %s is bad usage', async (_, args) => {
+    const { code, err } = await run(args);
+    expect(code).toBe(2);
+    expect(err).not.toMatch(/E[A-Z]{4,}|^ {4}at /m);
+  });
+
+  test('a standard input that is not UTF-8 is told, an argument too', async () => {
+    const value = await run(['set', at, 'k', '-', '--text'], {}, Uint8Array.of(0xff));
+    expect([value.code, value.err]).toEqual([2, expect.stringContaining('Expected UTF-8 text')]);
+    const argument = await run(['set', at, 'a\ufffd', '1']);
+    expect([argument.code, argument.err]).toEqual([
+      2,
+      expect.stringContaining('Expected arguments in UTF-8'),
+    ]);
+    // What was stored by other means can still be named, as it is printed.
+    await run(['set', at, '["a\\ufffd"]', '1']);
+    expect((await answer('list', at, '--keys-only'))[1]).toContain('["a\\ufffd"]\n');
+  });
+
+  test("a program whose own files can't be read says so", async () => {
+    copyFileSync(program, join(folder, 'alone.mjs'));
+    const alone = await outcome(spawn(process.execPath, [join(folder, 'alone.mjs'), 'list', at]));
+    expect([alone.code, alone.err]).toEqual([
+      74,
+      expect.stringMatching(/^holdfast: Its own program can't be loaded: .*\n$/),
+    ]);
+  });
+
+  test("an answer that nobody reads keeps the command's exit code", async () => {
+    expect((await run(['init', 'file:./unread'])).code).toBe(0);
+    for (const n of ['1', '2']) await run(['set', 'file:./unread', 'k', n]);
+    const log = join(folder, 'unread', 'log');
+    const path = join(log, readdirSync(log).sort()[1]!);
+    chmodSync(path, 0o600);
+    writeFileSync(path, 'not a record');
+    const child = start(['verify', 'file:./unread', '--json']);
+    child.stdout!.destroy();
+    expect(await outcome(child)).toMatchObject({ code: 1, err: '' });
+    // More than is held back: the reader is missed before the command has ended.
+    const many = start(['import', 'file:./unread', '-', '--json']);
+    many.stdout!.destroy();
+    expect(await end(many, 'no JSON at all\n'.repeat(1000))).toMatchObject({ code: 1, err: '' });
+  });
+});
+
+describe('a store that would drive the terminal', () => {
+  // Clear, retitle, a bell, a new line, C1's CSI, a right-to-left override.
+  const hostile = '\u001b[2J\u001b]0;owned\u0007\r\nAll good. Enter your key:\u009b31m\u202e';
+  const controls = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
+  /** Line ends of ours apart. */
+  const drives = (text: string) => controls.test(text.replace(/\t|\n(?=.|$)/g, ''));
+  const oneLine = (text: string) => text.split('\n').length === 2;
+
+  test.each([[[]], [['--json']]])('in its error messages %j', async (json) => {
+    const body = `<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>${hostile}</Message></Error>`;
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(403, { 'content-type': 'application/xml' }).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+    const args = ['get', `minio://127.0.0.1:${port}/b/p?tls=0`, 'x', ...json];
+    const { code, err } = await run(args, env);
+    const debug = await run(args, { ...env, HOLDFAST_DEBUG: '1' });
+    server.close();
+    expect([code, drives(err), oneLine(err)]).toEqual([4, false, true]);
+    expect(drives(debug.err)).toBe(false);
+  });
+
+  test.each([[[]], [['--json']]])('in what an adapter throws %j', async (json) => {
+    writeAdapter('hostile', `throw new TypeError(${JSON.stringify(hostile)});`);
+    const args = ['get', 'hostile:x', 'k', '--adapter', './hostile.mjs', ...json];
+    for (const env of [{}, { HOLDFAST_DEBUG: '1' }]) {
+      const { code, err } = await run(args, env);
+      expect([code, drives(err)]).toEqual([2, false]);
+      expect(err).toContain('\\u001b[2J');
+    }
+    expect(oneLine((await run(args)).err)).toBe(true);
+  });
+
+  test('in the names of its objects', async () => {
+    const name = '\u001b]0;owned\u0007\u009b2J\u202e';
+    mkdirSync(join(folder, 'foreign', name), { recursive: true });
+    writeFileSync(join(folder, 'foreign', name, 'x'), '');
+    const [used, probed] = await Promise.all([
+      run(['init', 'file:./foreign']),
+      run(['init', 'file:./named']),
+    ]);
+    expect([used.code, drives(used.err), probed.code]).toEqual([3, false, 0]);
+    mkdirSync(join(folder, 'named', name));
+    writeFileSync(join(folder, 'named', name, 'x'), '');
+    for (const json of [[], ['--json']]) {
+      const { code, out } = await run(['stats', 'file:./named', '--objects', ...json]);
+      expect([code, drives(out)]).toEqual([0, false]);
+      expect(out).toContain('\\u009b2J');
+    }
+  });
+
+  test('in keys and values, whatever command shows them', async () => {
+    const at = 'file:./driven';
+    const value = JSON.stringify(hostile);
+    await run(['import', at, '-', '--create'], {}, `{"key":[${value}],"value":{${value}:${value}}}\n`);
+    const typed = JSON.stringify([hostile]);
+    const shown = await Promise.all(
+      [
+        ['list', at],
+        ['list', at, '--json'],
+        ['list', at, '--keys-only'],
+        ['get', at, typed],
+        ['diff', at, '1'],
+        ['snapshot', at, '--at', '2'],
+        ['export', at],
+      ].map((args) => run(args)),
+    );
+    for (const { code, out, err } of shown)
+      expect([code, drives(out), drives(err), oneLine(out)]).toEqual([0, false, false, true]);
+    const gone = await run(['delete', at, typed]);
+    const absent = await run(['get', at, typed]);
+    for (const { err } of [gone, absent]) expect([drives(err), oneLine(err)]).toEqual([false, true]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('a key file that others can read', () => {
+  test('is used, and warned of on standard error', async () => {
+    const at = 'file:./loose';
+    writeFileSync(join(folder, 'loose.key'), `${key}\n`);
+    chmodSync(join(folder, 'loose.key'), 0o644);
+    const plain = await run(['init', at, '--key-file', 'loose.key'], { HOLDFAST_KEY: undefined });
+    expect([plain.code, plain.err]).toEqual([
+      0,
+      expect.stringMatching(/warning: .*mode 644.*chmod 600 loose\.key/),
+    ]);
+    const json = await run(['get', at, 'k', '--key-file', 'loose.key', '--json']);
+    expect([json.code, lines(json.err)]).toEqual([
+      1,
+      [{ warning: { message: expect.stringContaining('chmod 600') } }],
+    ]);
+    chmodSync(join(folder, 'loose.key'), 0o600);
+    expect((await run(['get', at, 'k', '--key-file', 'loose.key', '--json'])).err).toBe('');
+  });
+});
+
+describe('delete-range', () => {
+  const at = 'file:./ranges';
+  beforeAll(async () => {
+    const input = ['["a",1]', '["a",2]', '["b",1]', '"c"'].map((k) => `{"key":${k},"value":1}\n`).join('');
+    expect((await run(['import', at, '-', '--create'], {}, input)).code).toBe(0);
+  });
+
+  test('deletes what is named, and says how many', async () => {
+    expect((await run(['delete-range', at, '--prefix', 'a'])).err).toBe('Deleted 2 keys: version 3.\n');
+    expect((await run(['delete-range', at, '--prefix', 'a'])).err).toBe(
+      'No such keys (version 3). Nothing was changed.\n',
+    );
+    const json = await run(['delete-range', at, '--from', 'b', '--to', 'c', '--json']);
+    expect(lines(json.out)).toEqual([{ deleted: 1, version: 4 }]);
+    expect(await answer('list', at, '--keys-only')).toEqual([0, 'c\n']);
+    expect(lines((await run(['delete-range', at, '--all', '--json'])).out)).toEqual([
+      { deleted: 1, version: 5 },
+    ]);
+  });
+
+  test.each([[[]], [['--all', '--prefix', 'a']]])(
+    'of nothing that is named (%j) is bad usage',
+    async (args) => {
+      expect(await run(['delete-range', at, ...args])).toMatchObject({ code: 2, out: '' });
+    },
+  );
+});
+
+const dist = (path: string) => new URL(`../packages/${path}`, import.meta.url).href;
+
+/** A module that adds `NAME:folder`, a folder whose store does `more` besides. */
+function writeAdapter(name: string, more = ''): void {
+  writeFileSync(
+    join(folder, `${name}.mjs`),
+    `import { FileStore } from ${JSON.stringify(dist('object-store/dist/file.js'))};
+    import { StoreError } from ${JSON.stringify(dist('object-store/dist/index.js'))};
+    import { writeFileSync } from 'node:fs';
+    export const scheme = ${JSON.stringify(name)};
+    export const factory = (url) => {
+      const store = new FileStore(url.pathname);
+      ${more}
+      return store;
+    };`,
+  );
+}
+
+describe('an adapter', () => {
+  test('adds a kind of location that every command takes', async () => {
+    writeAdapter('kept');
+    const at = ['kept:kept', '--adapter', './kept.mjs'];
+    expect((await run(['init', ...at])).code).toBe(0);
+    expect((await run(['set', ...at, 'k', '1'])).code).toBe(0);
+    expect(await answer('list', ...at)).toEqual([0, 'k\t1\n']);
+    expect((await answer('probe', ...at))[0]).toBe(0);
+    expect((await answer('stats', ...at, '--objects'))[0]).toBe(0);
+    const without = await run(['list', 'kept:kept']);
+    expect(without.code).toBe(2);
+  });
+
+  test('may call registerLocation itself, of whatever copy of holdfast', async () => {
+    writeFileSync(
+      join(folder, 'itself.mjs'),
+      `import { MemoryStore, registerLocation } from ${JSON.stringify(dist('holdfast/dist/index.js'))};
+      registerLocation('itself', () => new MemoryStore());`,
+    );
+    expect((await run(['init', 'itself:', '--adapter', './itself.mjs'])).code).toBe(0);
+  });
+
+  test.each([
+    ['./missing.mjs', 'there is no such file'],
+    ['no-such-package', 'no such package is installed'],
+    ['./none.mjs', 'adds no kind of location'],
+    ['./broken.mjs', 'SyntaxError'],
+  ])('%s is told of without a stack trace', async (name, message) => {
+    writeFileSync(join(folder, 'none.mjs'), 'export const store = 1;');
+    writeFileSync(join(folder, 'broken.mjs'), 'export const = 1;');
+    const { code, err } = await run(['list', 'file:./x', '--adapter', name]);
+    expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+    expect(err).not.toMatch(/^ {4}at /m);
+  });
+});
+
+describe('restore', () => {
+  const at = 'file:./hurt';
+  /** Versions 1 to 6; of 6 the record is damaged, that of 5 is missing. */
+  beforeAll(async () => {
+    expect((await run(['init', at])).code).toBe(0);
+    for (const n of ['1', '2', '3', '4', '5']) await run(['set', at, `["k",${n}]`, n]);
+    const log = join(folder, 'hurt', 'log');
+    const [newest, second] = readdirSync(log).sort();
+    chmodSync(join(log, newest!), 0o600);
+    const bytes = readFileSync(join(log, newest!));
+    bytes[bytes.length - 5]! ^= 1;
+    writeFileSync(join(log, newest!), bytes);
+    rmSync(join(log, second!));
+  });
+
+  const listed = '["k",1]\t1\n["k",2]\t2\n["k",3]\t3\n';
+  const objects = (name: string) => readdirSync(join(folder, name), { recursive: true });
+
+  test('is what a damaged database is told of, and does nothing without being asked to', async () => {
+    const { code, err } = await run(['get', at, 'k']);
+    expect([code, err]).toEqual([5, expect.stringContaining('`holdfast restore file:./hurt TARGET`')]);
+    for (const json of [[], ['--json']]) {
+      const asked = await run(['restore', at, 'file:./unasked', ...json]);
+      expect([asked.code, asked.err]).toEqual([2, expect.stringContaining('--yes')]);
+    }
+    expect(existsSync(join(folder, 'unasked'))).toBe(false);
+  });
+
+  test('says what is lost, copies what is whole, and changes nothing where it reads', async () => {
+    const before = objects('hurt');
+    const { code, out, err } = await run(['restore', at, 'file:./healed', '--yes']);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/^Restored 3 entries of version 4 into file:\.\/healed/),
+    ]);
+    expect(err).toMatch(
+      /Lost are versions 5 to 6:\n {2}6: .*log\/.*corrupt.*\n {2}5: Its record is missing\.\n/,
+    );
+    expect(err).toMatch(/request ids and sessions are not\. .* acts again\.\n$/);
+    expect(await answer('list', 'file:./healed')).toEqual([0, listed]);
+    expect((await answer('verify', 'file:./healed', '--deep'))[0]).toBe(0);
+    expect(objects('hurt')).toEqual(before);
+  });
+
+  test('takes a version, another key, and answers in JSON', async () => {
+    const told = await run(['restore', at, 'file:./clear4', '--target-plaintext', '--yes', '--json']);
+    expect([told.code, lines(told.out), told.err]).toMatchObject([
+      0,
+      [{ version: 4, newest: 6, lost: [{ version: 6 }, { version: 5 }], entries: 3, targetVersion: 2 }],
+      '',
+    ]);
+    expect((await run(['list', 'file:./clear4', '--plaintext'])).out).toBe(listed);
+    await run(['keygen', '--out', 'other.key']);
+    const args = ['restore', at, 'file:./older', '--at', '2', '--target-key-file', 'other.key', '--yes'];
+    expect((await run(args)).err).toContain('Whatever was written after it is not in the copy.');
+    expect(await answer('list', 'file:./older', '--key-file', 'other.key')).toEqual([0, '["k",1]\t1\n']);
+  });
+
+  test('of a database that is whole loses nothing', async () => {
+    const { err } = await run(['restore', 'file:./healed', 'file:./again', '--yes']);
+    expect(err).toContain('the newest, can be read whole. Nothing is lost.');
+  });
+
+  test.each<[string, string[], number, string, Record<string, string>?]>([
+    ['a target that is no location', [at, 'there'], 2, 'For a folder write file:there'],
+    ['no target', [at], 2, 'TARGET is missing'],
+    ['the source as target', [at, at], 2, 'other than LOCATION'],
+    [
+      'two keys for the target',
+      [at, 'file:./n', '--target-plaintext', '--target-key-file', 'k'],
+      2,
+      'found both',
+    ],
+    [
+      'a target that holds a database',
+      [at, 'file:./clear4', '--target-plaintext'],
+      3,
+      'found a database at version 2',
+    ],
+    ['a target with a database of another key', [at, 'file:./clear4'], 3, 'that this key does not open'],
+    ['a target that holds something else', [at, 'file:.'], 3, 'not empty'],
+    ['a version that is lost', [at, 'file:./n', '--at', '5'], 5, 'Nothing was returned'],
+    ['no database', ['file:./nothing', 'file:./n'], 3, 'There is no database in file:./nothing'],
+    ['a wrong key', [at, 'file:./n'], 3, 'does not open file:./hurt', { HOLDFAST_KEY: '22'.repeat(32) }],
+  ])('refuses %s', async (_, args, expected, message, env) => {
+    const { code, err } = await run(['restore', ...args, '--yes'], env);
+    expect([code, err]).toEqual([expected, expect.stringContaining(message)]);
+    expect(existsSync(join(folder, 'n'))).toBe(false);
+  });
+
+  test('of a database of which nothing is whole says so', async () => {
+    expect((await run(['init', 'file:./gone'])).code).toBe(0);
+    const log = join(folder, 'gone', 'log');
+    for (const name of readdirSync(log)) {
+      chmodSync(join(log, name), 0o600);
+      writeFileSync(join(log, name), 'x');
+    }
+    const { code, err } = await run(['restore', 'file:./gone', 'file:./n', '--yes']);
+    expect([code, err]).toEqual([5, expect.stringMatching(/No version .* Nothing was restored\./)]);
+  });
+
+  test('that a store or Ctrl-C ends says what the target has', async () => {
+    const input = Array.from(
+      { length: 6 },
+      (_, i) => `{"key":${i},"value":"${'x'.repeat(1_500_000)}"}\n`,
+    ).join('');
+    expect(
+      (await run(['import', 'file:./large', '-', '--create'], {}, input.replace(/"key":(\d)/g, '"key":[$1]')))
+        .code,
+    ).toBe(0);
+    // Record 3 is that of the second batch.
+    const third = "key.startsWith('log/') && parseInt(key.slice(5), 16) === 0xffffffffffffc";
+    writeAdapter(
+      'refusing',
+      `const put = store.put.bind(store);
+      store.put = async (key, ...rest) => {
+        if (${third}) throw new StoreError('DENIED', 'no more');
+        return put(key, ...rest);
+      };`,
+    );
+    writeAdapter(
+      'slow',
+      `const put = store.put.bind(store);
+      store.put = (key, bytes, options) => {
+        if (!(${third})) return put(key, bytes, options);
+        writeFileSync('slow.reached', '');
+        return new Promise((resolve) => process.once('SIGINT', () => resolve(put(key, bytes, options))));
+      };`,
+    );
+    const refused = await run([
+      'restore',
+      'file:./large',
+      'refusing:half',
+      '--adapter',
+      './refusing.mjs',
+      '--yes',
+    ]);
+    expect([refused.code, refused.err]).toEqual([
+      4,
+      expect.stringMatching(
+        /no more.* refusing:half is not complete: it has 2 entries\. Delete what is there/,
+      ),
+    ]);
+    const child = start(['restore', 'file:./large', 'slow:part', '--adapter', './slow.mjs', '--yes']);
+    let isOver = false;
+    const ended = end(child).finally(() => {
+      isOver = true;
+    });
+    while (!isOver && !existsSync(join(folder, 'slow.reached')))
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill('SIGINT');
+    const slow = await ended;
+    expect([slow.code, slow.err]).toEqual([
+      130,
+      expect.stringMatching(
+        /Interrupted\. slow:part is not complete: it has 4 entries\. Delete what is there/,
+      ),
+    ]);
+    for (const target of ['file:./part', 'file:./half'])
+      expect((await run(['restore', 'file:./large', target, '--yes'])).code).toBe(3);
+  });
+});
+
+const SCRIPT = '/usr/bin/script';
+describe.runIf(process.platform === 'linux' && existsSync(SCRIPT))('on a terminal', () => {
+  /** What the terminal gets. */
+  async function onTerminal(command: string, input = ''): Promise<Result> {
+    const child = spawn(SCRIPT, ['-qec', `${process.execPath} ${program} ${command}`, '/dev/null'], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, HOLDFAST_KEY: key, TERM: 'dumb' },
+    });
+    child.stdin.write(input);
+    return outcome(child);
+  }
+
+  test('a value as it is drives nothing, and bytes are refused', async () => {
+    const at = 'file:./shown';
+    expect((await run(['init', at])).code).toBe(0);
+    await run(['set', at, 'text', '"a\\tb\\u001b[2J\\u009b31m\\u202e"']);
+    await run(['set', at, 'bytes', '1b', '--bytes-hex']);
+    const text = await onTerminal(`get ${at} text --raw`);
+    expect([text.code, text.out]).toEqual([0, 'a\tb\\u001b[2J\\u009b31m\\u202e']);
+    const bytes = await onTerminal(`get ${at} bytes --raw`);
+    expect([bytes.code, bytes.out]).toEqual([2, expect.stringContaining('> FILE')]);
+    expect((await run(['get', at, 'text', '--raw'])).out).toBe('a\tb\u001b[2J\u009b31m\u202e');
+  });
+
+  test('restore asks', async () => {
+    expect((await run(['init', 'file:./whole'])).code).toBe(0);
+    await run(['set', 'file:./whole', '["k",1]', '1']);
+    const no = await onTerminal('restore file:./whole file:./asked', 'no\n');
+    expect([no.code, no.out]).toEqual([2, expect.stringContaining('Not confirmed. Nothing was changed.')]);
+    expect(existsSync(join(folder, 'asked'))).toBe(false);
+    const yes = await onTerminal('restore file:./whole file:./asked', 'yes\n');
+    expect([yes.code, yes.out]).toEqual([0, expect.stringContaining('Type yes: ')]);
+    expect(await answer('list', 'file:./asked', '--limit', '1')).toEqual([0, '["k",1]\t1\n']);
   });
 });
 

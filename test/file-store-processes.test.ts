@@ -1,13 +1,15 @@
 // FileStore between real processes: they run the built package, as users do (`npm test` builds first).
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileStore } from '@holdfast/object-store/file';
+import { open } from 'holdfast';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 const built = new URL('../packages/object-store/dist/file.js', import.meta.url).href;
+const engine = new URL('../packages/holdfast/dist/index.js', import.meta.url).href;
 
 /** Waits for a line on stdin, so that all start at once; then creates every key and prints which ones it won. */
 const racer = `
@@ -44,17 +46,69 @@ const writer = `
   }
 `;
 
+/** Backs up everything by hard links, again and again, as `cp -al` and rsnapshot do; keeps the last few copies. */
+const backup = `
+  const [, directory, copies] = process.argv.slice(1);
+  const { linkSync, mkdirSync, readdirSync, rmSync } = await import('node:fs');
+  const { join } = await import('node:path');
+  let unfinished = 0;
+  const copy = (from, to) => {
+    mkdirSync(to);
+    for (const entry of readdirSync(from, { withFileTypes: true })) {
+      try {
+        if (entry.isDirectory()) copy(join(from, entry.name), join(to, entry.name));
+        else {
+          linkSync(join(from, entry.name), join(to, entry.name));
+          if (from.endsWith('.tmp')) unfinished++;
+        }
+      } catch (error) {
+        if (error.code !== 'ENOENT') throw error; // Gone since.
+      }
+    }
+  };
+  process.stdout.write('ready\\n');
+  let stopping = false;
+  process.stdin.once('data', () => { stopping = true; });
+  for (let i = 0; !stopping; i++) {
+    copy(directory, join(copies, 'all' + i));
+    // What is being written is what matters most: many looks at it for one at the rest.
+    for (let j = 0; j < 200; j++) copy(join(directory, '.tmp'), join(copies, 'tmp' + i + '-' + j));
+    if (i >= 2) rmSync(join(copies, 'all' + (i - 2)), { recursive: true });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  process.stdout.write(String(unfinished) + '\\n', () => process.exit(0));
+`;
+
+/** Counts up in a database, one transaction after the other, and prints how many were acknowledged. */
+const counter = `
+  const [, directory, engine, name, count] = process.argv.slice(1);
+  const { open } = await import(engine);
+  const db = await open('file:' + directory, { key: new Uint8Array(32).fill(7) });
+  process.stdout.write('ready\\n');
+  await new Promise((resolve) => process.stdin.once('data', resolve));
+  for (let i = 0; i < Number(count); i++) {
+    await db.transact(async (tx) => {
+      tx.set(['count'], ((await tx.get(['count'])) ?? 0) + 1);
+      tx.set(['by', name, i], true);
+    });
+  }
+  await db.close();
+  process.stdout.write('done\\n', () => process.exit(0));
+`;
+
 let directory: string;
+let copies: string;
 let children: ChildProcess[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'holdfast-processes-'));
+  copies = await mkdtemp(join(tmpdir(), 'holdfast-copies-'));
   children = [];
 });
 
 afterEach(async () => {
   for (const child of children) child.kill('SIGKILL');
-  await rm(directory, { recursive: true, force: true });
+  for (const folder of [directory, copies]) await rm(folder, { recursive: true, force: true });
 });
 
 function start(script: string, ...args: string[]): { child: ChildProcess; output: () => string } {
@@ -78,11 +132,24 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-test('of four processes that race to create 200 objects, exactly one wins each', async () => {
+type Child = ReturnType<typeof start>;
+
+async function allReady(started: readonly Child[]): Promise<void> {
+  await until(() => started.every(({ output }) => output().startsWith('ready')));
+}
+
+/** @returns once all have ended by themselves. */
+async function letGo(started: readonly Child[]): Promise<void> {
+  const ends = started.map(({ child }) => once(child, 'exit'));
+  for (const { child } of started) child.stdin!.write('go\n');
+  for (const [code] of await Promise.all(ends)) expect(code).toBe(0);
+}
+
+/** Lets four processes race to create 200 objects: what each says it has won, and what is kept, must agree. */
+async function race(): Promise<void> {
   const racers = ['a', 'b', 'c', 'd'].map((name) => ({ name, ...start(racer, name, '200') }));
-  await until(() => racers.every(({ output }) => output().startsWith('ready')));
-  for (const { child } of racers) child.stdin!.write('go\n');
-  await Promise.all(racers.map(({ child }) => once(child, 'exit')));
+  await allReady(racers);
+  await letGo(racers);
 
   const winners = new Map<string, string[]>();
   for (const { name, output } of racers) {
@@ -100,6 +167,33 @@ test('of four processes that race to create 200 objects, exactly one wins each',
   expect(listed).toHaveLength(200);
   expect(winners.size).toBe(200);
   expect(await readdir(join(directory, '.tmp'))).toEqual([]);
+}
+
+test('of four processes that race to create 200 objects, exactly one wins each', race, 120_000);
+
+test('the same while a backup links every file, those being written too', async () => {
+  await mkdir(join(directory, '.tmp'));
+  const copying = start(backup, copies);
+  await allReady([copying]);
+  await race();
+  await letGo([copying]);
+  // It did get hold of files that were being written.
+  expect(Number(copying.output().split('\n')[1])).toBeGreaterThan(10);
+}, 120_000);
+
+test('three processes that count in one database lose and double nothing while it is backed up by links', async () => {
+  await mkdir(join(directory, '.tmp'));
+  const copying = start(backup, copies);
+  const counters = ['a', 'b', 'c'].map((name) => start(counter, engine, name, '30'));
+  await allReady([copying, ...counters]);
+  await letGo(counters);
+  await letGo([copying]);
+  const db = await open(`file:${directory}`, { key: new Uint8Array(32).fill(7) });
+  expect(await db.get(['count'])).toBe(90);
+  let kept = 0;
+  for await (const _ of db.list({ prefix: ['by'] })) kept++;
+  expect(kept).toBe(90);
+  await db.close();
 }, 120_000);
 
 test('a process killed while it writes leaves whole objects only, and the next writer sweeps up', async () => {

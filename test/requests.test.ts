@@ -39,7 +39,7 @@ const add = (handle: Database, requestId: RequestId, options = {}): Promise<{ re
 describe.each<[string, (number: number) => RequestId]>([
   ['a text', (number) => `request ${number}`],
   ['a number in a session', (number) => ({ session: 's', number, settled: 0 })],
-])('a request named by %s', (_, id) => {
+])('a request named by %s', (kind, id) => {
   test('keeps result and stamp over flushes and restarts, also once its entry lies in a segment', async () => {
     await add(db, id(1));
     const { version, versionstamp } = (await db.getEntry('n'))!;
@@ -113,7 +113,7 @@ describe.each<[string, (number: number) => RequestId]>([
     await expectCode(add(db, id(1)), 'REQUEST_MISMATCH');
     await add(db, id(2), { digest: 'one' });
     await expectCode(add(db, id(2), { digest: 'two' }), 'REQUEST_MISMATCH');
-    expect(await add(db, id(2), { digest: new TextEncoder().encode('one') })).toEqual({ n: 2 });
+    expect(await add(db, id(2), { digest: 'one' })).toEqual({ n: 2 });
     const first = await db.set('x', 'value', { requestId: id(3) });
     expect(await db.set('x', 'value', { requestId: id(3) })).toEqual(first);
     for (const other of [
@@ -125,6 +125,41 @@ describe.each<[string, (number: number) => RequestId]>([
     ])
       expect(await expectCode(other, 'REQUEST_MISMATCH')).toMatchObject({ maybeCommitted: false });
     expect(await db.get('x')).toBe('value');
+  });
+
+  test('stands for its input and its digest as they are typed: no two are alike', async () => {
+    const bytes = new TextEncoder().encode('one');
+    const said = [
+      {},
+      { digest: '' },
+      { digest: new Uint8Array(0) },
+      { digest: 'one' },
+      { digest: bytes },
+      { digest: 'pay \ud800' },
+      { digest: 'pay \udc00' },
+      { digest: 'pay \ufffd' },
+      { input: 'one' },
+      { input: bytes },
+      { input: null },
+      { input: '' },
+      { input: [] },
+      { input: ['one'] },
+      { digest: 'one', input: 'one' },
+      { digest: 'one', input: bytes },
+      { digest: 'one', input: null },
+      { input: { digest: 'one' } },
+    ];
+    for (const [i, first] of said.entries())
+      for (const [j, second] of said.entries()) {
+        const requestId = kind === 'a text' ? `said ${i} ${j}` : { session: `said ${i} ${j}`, number: 1 };
+        await db.transact(() => i, { requestId, ...first });
+        const again = db.transact(() => -1, { requestId, ...second });
+        if (i === j) expect(await again).toBe(i);
+        else await expectCode(again, 'REQUEST_MISMATCH');
+      }
+    const bad = db.transact(() => 1, { requestId: id(1), input: '\udc00' });
+    await expect(bad).rejects.toThrow(TypeError);
+    expect(await db.outcome(id(1))).toEqual({ status: 'open' });
   });
 
   test('is answered again with no more than what a transaction costs', async () => {

@@ -182,9 +182,18 @@ describe('the space of a session', () => {
     await expectCode(db.outcome(s(1025, 0), { close: true }), 'LIMIT_EXCEEDED');
     expect(await send(db, s(1025, 1))).toBe('result 1025 of 1');
     expect(await effects(db, 1025)).toBe(1);
-    // The first use of a session may begin anywhere.
-    await db.set('x', 1, { requestId: { session: 'high', number: 2 ** 53 - 1 } });
-    await db.outcome({ session: 'high too', number: 5000 }, { close: true });
+  });
+
+  test('is used in order: a slip far ahead of what was used settles nothing', async () => {
+    await send(db, s(1));
+    for (const slip of [s(10 ** 9), s(10 ** 9, 10 ** 9 - 5), { session: 'new', number: 1025 }, s(1026)]) {
+      const error = await expectCode(send(db, slip), 'LIMIT_EXCEEDED');
+      expect(error.message).toContain('1024 above the highest that the session has used');
+      await expectCode(db.outcome(slip, { close: true }), 'LIMIT_EXCEEDED');
+    }
+    expect(await send(db, s(2))).toBe('result 2 of 1');
+    expect(await send(db, s(1026))).toBe('result 1026 of 1');
+    expect(await send(db, { session: 'new', number: 1024 })).toBe('result 1024 of 1');
   });
 
   test('is bounded in bytes too; the lowest number and closing are always possible', async () => {
@@ -335,6 +344,8 @@ class Model {
   }
 
   #end(number: number, settled: number, how: { input: number } | 'closed'): string | undefined {
+    const used = Math.max(this.settled, ...this.ended.keys());
+    if (number - used > 1024) return 'LIMIT_EXCEEDED';
     const next = Math.max(this.settled, settled);
     if (number - next > 1024) return 'LIMIT_EXCEEDED';
     this.settled = next;

@@ -1,43 +1,47 @@
 // Checks what `npm publish` would upload, package by package: packs each public package once and looks at the
 // tarball with publint (does package.json tell the truth about the files?) and are-the-types-wrong (do the types
-// match the code, for whoever imports it as ES modules?), and for the files and fields every package must have.
+// match the code, for whoever imports it as ES modules?), and for the files and fields every package must have. Then
+// all tarballs are installed together in an empty project and used there (check-installed.mjs).
 //
 // Usage: npm run check:publish (builds first)
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { checkInstalled } from './check-installed.mjs';
+import { pack, publicPackages, root } from './pack.mjs';
 
 const exec = promisify(execFile);
-const root = join(import.meta.dirname, '..');
 const license = readFileSync(join(root, 'LICENSE'), 'utf8');
 const attw = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
 
-const folders = ['packages', 'apps'].flatMap((group) =>
-  readdirSync(join(root, group), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => `${group}/${entry.name}`),
-);
 const packed = mkdtempSync(join(tmpdir(), 'holdfast-pack-'));
 let problems = 0;
-let checked = 0;
+const packages = publicPackages();
+const say = (name, found) => {
+  console.log(`${found.length === 0 ? 'ok ' : 'BAD'} ${name}`);
+  for (const problem of found) console.error(`    ${problem}`);
+  problems += found.length;
+};
 try {
-  for (const folder of folders) {
-    const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
-    if (manifest.private) continue;
-    checked++;
-    const found = [...required(folder, manifest), ...(await inTarball(folder, manifest))];
-    console.log(`${found.length === 0 ? 'ok ' : 'BAD'} ${manifest.name}`);
-    for (const problem of found) console.error(`    ${folder}: ${problem}`);
-    problems += found.length;
+  const tarballs = await pack(
+    packages.map(({ folder }) => folder),
+    packed,
+  );
+  for (const [i, { folder, manifest }] of packages.entries())
+    say(manifest.name, [...required(folder, manifest), ...(await inTarball(folder, manifest, tarballs[i]))]);
+  // What an installation lacks is said above already.
+  if (problems === 0) {
+    const files = tarballs.map(({ file }) => file);
+    await checkInstalled(files, packages, say);
   }
 } finally {
   rmSync(packed, { recursive: true, force: true });
 }
-console.log(`publish: ${checked} packages, ${problems} problems`);
+console.log(`publish: ${packages.length} packages, ${problems} problems`);
 if (problems > 0) process.exitCode = 1;
 
 /** The fields that readers of the registry's page and installers rely on. */
@@ -61,14 +65,8 @@ function* required(folder, manifest) {
   }
 }
 
-async function inTarball(folder, manifest) {
+async function inTarball(folder, manifest, { file, names }) {
   const found = [];
-  const arguments_ = ['pack', '--json', '--ignore-scripts', '--pack-destination', packed];
-  const { stdout } = await exec('npm', arguments_, { cwd: join(root, folder), maxBuffer: 1 << 26 });
-  const answer = JSON.parse(stdout);
-  // npm 11 answers with an array, later ones with an object by package name.
-  const [{ filename, files }] = Array.isArray(answer) ? answer : Object.values(answer);
-  const names = files.map((file) => file.path);
   for (const name of ['LICENSE', 'README.md', 'package.json'])
     if (!names.includes(name)) found.push(`the tarball has no ${name}`);
   for (const target of targets(manifest))
@@ -86,8 +84,8 @@ async function inTarball(folder, manifest) {
 
   // The tools below would say the same in many more words.
   if (found.some((problem) => problem.includes('(build first'))) return found;
+  found.push(...undeclared(folder, manifest, names));
 
-  const file = join(packed, filename.replace(/^@/, '').replace('/', '-'));
   const bytes = readFileSync(file);
   const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   const { messages, pkg } = await publint({ pack: { tarball } });
@@ -115,6 +113,19 @@ async function inTarball(folder, manifest) {
     }
   }
   return found;
+}
+
+/** What the files in dist import, types too, must come with the package: all else is there by luck. */
+function* undeclared(folder, manifest, names) {
+  const known = new Set([manifest.name, ...Object.keys(manifest.dependencies ?? {})]);
+  for (const name of names.filter((each) => /^dist\/.*\.(js|d\.ts)$/.test(each))) {
+    const code = readFileSync(join(root, folder, name), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
+    const imports = code.matchAll(
+      /\b(?:from|import)\s*\(?\s*(['"])((?:@[\w.-]+\/)?[a-z][\w.-]*)(?:\/[^'"]*)?\1/g,
+    );
+    for (const [, , from] of imports)
+      if (!known.has(from)) yield `${name} imports ${from}, which is not in "dependencies"`;
+  }
 }
 
 /** Every file that package.json promises. */

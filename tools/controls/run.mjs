@@ -3,6 +3,9 @@
 // is not tested.
 //
 // Usage: node tools/controls/run.mjs [--seeds <n>] [--only <text>] [--jobs <n>]
+//        node tools/controls/run.mjs --check [--root <folder>]
+//   --check   takes nothing out: looks that every row still fits the files it is about, and names all that do not
+//   --except  leaves worlds without these (see `npm run sim -- --help`), to see whether something else notices
 // Works on a copy of the files that git knows, under the system's temporary folder. Prints a table in Markdown.
 import { execFileSync, spawn } from 'node:child_process';
 import {
@@ -20,15 +23,34 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checks } from './checks.mjs';
+import { problemsOf, takeOut } from './rows.mjs';
 
-const { seeds, only, jobs } = parseArgs({
+const {
+  seeds,
+  only,
+  jobs,
+  check,
+  except,
+  root: of,
+} = parseArgs({
   options: {
     seeds: { type: 'string', default: '300' },
     only: { type: 'string' },
     jobs: { type: 'string' },
+    check: { type: 'boolean', default: false },
+    except: { type: 'string' },
+    root: { type: 'string' },
   },
 }).values;
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = of ?? fileURLToPath(new URL('../..', import.meta.url));
+// Before anything is taken out, so that a stale row fails at once, and not after hours.
+const stale = problemsOf(checks, root);
+for (const problem of stale) console.error(problem);
+if (stale.length > 0) process.exit(1);
+if (check) {
+  console.log(`${checks.length} checks, and each row fits its files.`);
+  process.exit(0);
+}
 const work = mkdtempSync(join(tmpdir(), 'holdfast-controls-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 /** @type {import('node:child_process').ChildProcess | undefined} */
@@ -57,14 +79,12 @@ if (chosen.length === 0) fail(`No check's name has ${JSON.stringify(only)} in it
 for (const check of chosen) {
   const path = join(work, check.file);
   const source = readFileSync(path, 'utf8');
-  const places = source.split(check.find).length - 1;
-  if (places !== 1) fail(`${check.name}: expected its text once in ${check.file}, found it ${places} times.`);
-  writeFileSync(
-    path,
-    source.replace(check.find, () => check.replace),
-  );
+  writeFileSync(path, takeOut(check, source));
   const pack = check.file.split('/')[1];
   await build(pack);
+  // What does not even load is noticed by everything, and shows nothing.
+  const loads = await node(['-e', `import(${JSON.stringify(builtFile(check.file))})`]);
+  if (loads.status !== 0) fail(`${check.name}: with its replacement ${check.file} can not be loaded.`);
   const noticed =
     (await bySimulator(check.tests ? SEEDS_BEFORE_TESTS : Number(seeds))) ??
     (await byTests(check.tests)) ??
@@ -112,7 +132,12 @@ async function byTests(tests) {
 function simulate(count, from = 1) {
   const args = ['packages/sim/dist/main.js', '--seeds', String(count), '--from', String(from), '--no-shrink'];
   if (jobs) args.push('--jobs', jobs);
+  if (except) args.push('--except', except);
   return node(args);
+}
+
+function builtFile(file) {
+  return join(work, file.replace('/src/', '/dist/').replace(/\.ts$/, '.js'));
 }
 
 /** TypeScript writes its output whatever it says of the types: a check taken out may leave a name unused. */

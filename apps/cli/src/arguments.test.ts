@@ -21,6 +21,15 @@ describe('operands', () => {
       values: ['k'],
     });
     expect(take(['user:1'], ['KEY'], 'file:./b').values).toEqual(['user:1']);
+    expect(take(['file:./a', 'file:./c'], ['TARGET'])).toEqual({
+      location: 'file:./a',
+      values: ['file:./c'],
+    });
+    expect(take(['file:./c'], ['TARGET'], 'file:./b')).toEqual({
+      location: 'file:./b',
+      values: ['file:./c'],
+    });
+    expect(take(['file:./a', 'file:./c'], ['TARGET'], 'file:./b').location).toBe('file:./a');
     expect(take(['file:./a'], ['[KEY]'])).toEqual({ location: 'file:./a', values: [] });
   });
 

@@ -8,6 +8,8 @@ export const EXIT = {
   unavailable: 4,
   corrupt: 5,
   bug: 70,
+  /** EX_IOERR of BSD's sysexits. */
+  io: 74,
   interrupted: 130,
 } as const;
 
@@ -23,4 +25,6 @@ export const EXIT_CODES_HELP = `Exit codes:
   4    the object store did not answer, or refused access
   5    corrupt, forked or rolled back: stop using this database and look
   70   a bug in holdfast
+  74   the output, or a file that was named, could not be read or written: disk
+       full, device failure, too many open files
   130  interrupted by Ctrl-C (143: by SIGTERM)`;

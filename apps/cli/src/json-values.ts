@@ -7,6 +7,8 @@
  *   user's that looks like that is wrapped in `$object`.
  * - Nothing is rounded in silence: a number that a double can't hold is refused.
  */
+import { visible } from './visible.js';
+
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const ERRORS: ReadonlyMap<string, ErrorConstructor> = new Map(
@@ -237,13 +239,9 @@ function expected(tag: string, what: string, found: Json): SyntaxError {
   );
 }
 
-/** Characters that change how a terminal shows what follows; JSON allows them, and their escapes as well. */
-const INVISIBLE = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-
-/** One line of JSON. */
+/** One line of JSON. What `visible` escapes is in strings only, where JSON has the same escapes. */
 export function printJson(json: Json): string {
-  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(json).replace(INVISIBLE, escaped);
+  return visible(JSON.stringify(json));
 }
 
 export function printValue(value: unknown): string {

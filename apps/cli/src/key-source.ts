@@ -1,6 +1,7 @@
 /** The encryption key: a file, the environment, or the explicit wish to have none. Never an argument: `ps` shows those. */
-import { readFile } from 'node:fs/promises';
-import { fileFailure, UsageError } from './failure.js';
+import { UsageError } from './failure.js';
+import { readInput } from './input.js';
+import { shellQuoted } from './location.js';
 
 export interface KeyOptions {
   readonly keyFile?: string | undefined;
@@ -13,25 +14,43 @@ export interface CommandKey {
   readonly source: string;
 }
 
+/** A key has 64 characters, and somebody may have put a newline behind it. */
+const KEY_FILE_BYTES_MAX = 4096;
+/** What a file's group and all others may do with it. */
+const MODE_OF_OTHERS = 0o077;
+
+export interface KeyCall {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly platform: NodeJS.Platform;
+  /** Told of a key file that is not the user's alone. */
+  readonly warn: (text: string) => void;
+}
+
 /** The flags win over the environment. */
-export async function readKey(
-  { keyFile, plaintext }: KeyOptions,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<CommandKey> {
+export async function readKey({ keyFile, plaintext }: KeyOptions, call: KeyCall): Promise<CommandKey> {
   if (keyFile !== undefined && plaintext)
     throw new UsageError('Expected --key-file or --plaintext, found both.');
   if (plaintext) return { key: 'plaintext', source: '--plaintext' };
-  if (keyFile !== undefined) {
-    const text = await readFile(keyFile, 'latin1').catch((error: unknown) => {
-      throw fileFailure('read the key file', keyFile, error);
-    });
-    return { key: parseKeyText(text, keyFile), source: keyFile };
-  }
+  if (keyFile !== undefined) return { key: await readKeyFile(keyFile, call), source: keyFile };
   const source = 'HOLDFAST_KEY';
-  if (env[source]) return { key: parseKeyText(env[source], source), source };
+  const text = call.env[source];
+  if (text) return { key: parseKeyText(text, source), source };
   throw new UsageError(
     'Expected a key, found none. Set HOLDFAST_KEY (64 hex digits or base64), or give --key-file FILE; `holdfast keygen --out FILE` makes one. A database without encryption needs --plaintext.',
   );
+}
+
+async function readKeyFile(path: string, { signal, platform, warn }: KeyCall): Promise<Uint8Array> {
+  const what = 'the key file';
+  const { bytes, mode } = await readInput(path, { bytesMax: KEY_FILE_BYTES_MAX, signal, what });
+  const key = parseKeyText(bytes.toString('latin1'), path);
+  // The mode of the file that was read, wherever a symbolic link led to. On Windows it tells nothing of others.
+  if (mode !== undefined && platform !== 'win32' && (mode & MODE_OF_OTHERS) !== 0)
+    warn(
+      `The key file ${path} is open to others on this machine (mode ${(mode & 0o777).toString(8)}): expected 600. Whoever has read it can read and change the database. Run \`chmod 600 ${shellQuoted(path)}\`.`,
+    );
+  return key;
 }
 
 /** 32 bytes as 64 hex digits or as base64 (also its URL-safe form). What is not one is never repeated: it may be half a key. */

@@ -56,5 +56,9 @@ export function printKey(key: readonly KeyPart[]): string {
 
 /** Safe to show and to type: no invisible characters, and nothing that means something else on a command line. */
 function isPlain(text: string): boolean {
-  return /^[^\s\p{C}[-]([^\p{C}\p{Zl}\p{Zp}]*[^\s\p{C}])?$/u.test(text) && !isLocation(text);
+  return (
+    !text.includes('\ufffd') &&
+    /^[^\s\p{C}[-]([^\p{C}\p{Zl}\p{Zp}]*[^\s\p{C}])?$/u.test(text) &&
+    !isLocation(text)
+  );
 }

@@ -4,13 +4,40 @@
  * The first argument is a location where it looks like one, so that a script with HOLDFAST_LOCATION set leaves it
  * out. A key that looks like one is written as a JSON array.
  */
+import { registeredSchemes } from 'holdfast';
 import { UsageError } from './failure.js';
 
 export const LOCATION_HELP = `A LOCATION is file:./dir, s3://bucket/prefix?region=…, minio://host:port/bucket/prefix or
 oss://bucket/prefix?region=…; it may be left out where HOLDFAST_LOCATION is set.`;
 
+const BUILT_IN = ['memory', 'file', 's3', 'minio', 'oss'];
+
 export function isLocation(text: string): boolean {
-  return /^(memory|file|s3|minio|oss):/i.test(text) || /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+  const scheme = schemeOf(text);
+  if (scheme === undefined) return false;
+  return text.startsWith('//', scheme.length + 1) || isKnown(scheme);
+}
+
+/** @throws UsageError for a kind of location that nobody has added. */
+export function checkKind(location: string): void {
+  const scheme = schemeOf(location);
+  if (scheme === undefined || isKnown(scheme)) return;
+  throw new UsageError(
+    `No such kind of location: expected ${[...BUILT_IN, ...registeredSchemes()].join(':, ')}:, found ${scheme}:. Other kinds come with --adapter MODULE.`,
+  );
+}
+
+function schemeOf(text: string): string | undefined {
+  return /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase();
+}
+
+function isKnown(scheme: string): boolean {
+  return BUILT_IN.includes(scheme) || registeredSchemes().includes(scheme);
+}
+
+/** As it can be typed into a shell again. */
+export function shellQuoted(text: string): string {
+  return /^[\w.:/@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** What stands behind a command's name: its location, and the operands that it declares. */
@@ -18,6 +45,9 @@ export interface Operands {
   readonly location: string | undefined;
   readonly values: readonly (string | undefined)[];
 }
+
+/** The name of an operand that is a location itself: by itself it is that one, not the first. */
+const SECOND_LOCATION = 'TARGET';
 
 /**
  * @param declared such as `['KEY', '[VALUE]']`; brackets: may be missing.
@@ -32,7 +62,8 @@ export function takeOperands(
   let location: string | undefined;
   if (options.takesLocation) {
     location = options.env.HOLDFAST_LOCATION || undefined;
-    if (rest[0] !== undefined && isLocation(rest[0])) location = rest.shift();
+    const isOperand = location !== undefined && rest.length === 1 && declared[0] === SECOND_LOCATION;
+    if (rest[0] !== undefined && !isOperand && isLocation(rest[0])) location = rest.shift();
     if (location === undefined)
       throw new UsageError(
         rest[0] === undefined

@@ -1,24 +1,40 @@
 /**
- * What a command answers, on standard output and nowhere else.
+ * Where text leaves: what a command answers, on standard output, and what it tells people, on standard error.
  *
  * Invariants:
+ * - Text passes through `visible`; only `bytes` is written as it is, and never to a terminal.
  * - A write waits until the reader has taken the last one: memory stays bounded, however slow it is.
  * - A reader that has gone (`| head`) is an end, not a failure: ReaderGone stops the command, which exits with 0.
  */
 import type { Writable } from 'node:stream';
 import stringWidth from 'string-width';
+import { fileFailure, UsageError } from './failure.js';
 import { type Json, printJson } from './json-values.js';
+import { visible } from './visible.js';
 
 export class ReaderGone extends Error {}
 
 const BUFFER_CHARACTERS = 64 * 1024;
 
+/** Tells people something: one line on standard error. */
+export function tell(text: string): void {
+  process.stderr.write(`${visible(text)}\n`);
+}
+
 export class Output {
   readonly #stream: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly #name: string;
+  readonly #left: string;
   #pending = '';
 
-  constructor(stream: Writable) {
+  /**
+   * @param name what it is called when it can't be written.
+   * @param left what a failure leaves behind, in a sentence.
+   */
+  constructor(stream: Writable, name = 'standard output', left = 'What it has got is not complete.') {
     this.#stream = stream;
+    this.#name = name;
+    this.#left = left;
     // Each write's own callback is told; without a listener the event would end the process.
     stream.on('error', () => {});
   }
@@ -32,8 +48,9 @@ export class Output {
     return this.isTerminal ? this.#stream.columns || 80 : undefined;
   }
 
+  /** @param text may hold tabs of ours; what it quotes was made visible before it was put between them. */
   async line(text: string): Promise<void> {
-    this.#pending += `${text}\n`;
+    this.#pending += `${visible(text, '\t')}\n`;
     if (this.#pending.length >= BUFFER_CHARACTERS) await this.flush();
   }
 
@@ -50,7 +67,18 @@ export class Output {
     for (const row of alignRows(rows)) await this.line((options.indent ?? '') + row);
   }
 
+  /** Text as it is, without a newline of ours; on a terminal only its own newlines and tabs are. */
+  async text(text: string): Promise<void> {
+    this.#pending += this.isTerminal ? visible(text, '\n\t') : text;
+    await this.flush();
+  }
+
+  /** @throws UsageError on a terminal: bytes could be anything to it. */
   async bytes(bytes: Uint8Array): Promise<void> {
+    if (this.isTerminal)
+      throw new UsageError(
+        'The value is bytes, which could be commands to this terminal. Send them to a file (> FILE) or through a pipe, or leave --raw out.',
+      );
     await this.flush();
     await this.#write(bytes);
   }
@@ -65,7 +93,8 @@ export class Output {
     return new Promise((resolve, reject) => {
       this.#stream.write(chunk, (error) => {
         if (!error) resolve();
-        else reject(isReaderGone(error) ? new ReaderGone('The reader of the output has gone.') : error);
+        else if (isReaderGone(error)) reject(new ReaderGone('The reader of the output has gone.'));
+        else reject(fileFailure('write to', this.#name, error, this.#left));
       });
     });
   }
@@ -80,7 +109,7 @@ export function alignRows(rows: readonly (readonly (string | number)[])[]): stri
   const widths: number[] = [];
   const cells = rows.map((row) =>
     row.map((cell, i) => {
-      const text = typeof cell === 'number' ? formatCount(cell) : cell;
+      const text = typeof cell === 'number' ? formatCount(cell) : visible(cell);
       const width = stringWidth(text);
       widths[i] = Math.max(widths[i] ?? 0, width);
       return { text, width, isNumber: typeof cell === 'number' };

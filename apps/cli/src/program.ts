@@ -1,8 +1,10 @@
 /** The command line: every command, its options and its help. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { ADAPTER_HELP } from './adapters.js';
 import type { CommandSpec, CommonOptions } from './command.js';
 import { deleteCommand } from './commands/delete.js';
+import { deleteRangeCommand } from './commands/delete-range.js';
 import { diffCommand } from './commands/diff.js';
 import { exportCommand } from './commands/export.js';
 import { getCommand } from './commands/get.js';
@@ -12,6 +14,7 @@ import { keygenCommand } from './commands/keygen.js';
 import { listCommand } from './commands/list.js';
 import { logCommand } from './commands/log.js';
 import { probeCommand } from './commands/probe.js';
+import { restoreCommand } from './commands/restore.js';
 import { setCommand } from './commands/set.js';
 import { snapshotCommand } from './commands/snapshot.js';
 import { statsCommand } from './commands/stats.js';
@@ -26,12 +29,14 @@ const COMMANDS: readonly CommandSpec[] = [
   getCommand,
   setCommand,
   deleteCommand,
+  deleteRangeCommand,
   listCommand,
   importCommand,
   exportCommand,
   logCommand,
   snapshotCommand,
   diffCommand,
+  restoreCommand,
   verifyCommand,
   statsCommand,
   probeCommand,
@@ -43,7 +48,8 @@ export type Runner = (
   options: CommonOptions,
 ) => Promise<void>;
 
-export function createProgram(run: Runner): Command {
+/** @param print takes what `--help` and `--version` say. */
+export function createProgram({ run, print }: { run: Runner; print: (text: string) => void }): Command {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
@@ -53,7 +59,7 @@ export function createProgram(run: Runner): Command {
     .version(version, '--version', 'print the version')
     .helpOption('--help', 'print help')
     .helpCommand(false)
-    .configureOutput({ writeErr: () => {}, outputError: () => {} })
+    .configureOutput({ writeOut: print, writeErr: () => {}, outputError: () => {} })
     .exitOverride();
   program.configureHelp({ subcommandTerm: (command) => command.name() });
   program.addHelpText('after', `\n${wrapHelp(GENERAL_HELP)}`);
@@ -62,6 +68,8 @@ export function createProgram(run: Runner): Command {
 }
 
 const GENERAL_HELP = `${LOCATION_HELP}
+
+${ADAPTER_HELP}
 
 ${KEY_HELP}
 
@@ -88,6 +96,12 @@ function createCommand(spec: CommandSpec, run: Runner): Command {
     .addHelpText('after', `\n${wrapHelp(spec.help)}`)
     .action((operands: string[], options: CommonOptions) => run(spec, operands, options));
   spec.addOptions?.(command);
+  if (spec.needs !== 'nothing')
+    command.option(
+      '--adapter <module>',
+      'load MODULE, which adds a kind of location',
+      (name, before: string[] = []) => [...before, name],
+    );
   if (spec.needs === 'database')
     command
       .option('--key-file <file>', 'read the key from FILE; default: HOLDFAST_KEY')

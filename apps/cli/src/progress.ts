@@ -1,5 +1,6 @@
 /** A bar on the terminal's standard error for work that takes a while; nothing where there is no terminal. */
 import { Presets, SingleBar } from 'cli-progress';
+import { visible } from './visible.js';
 
 export interface Progress {
   /** @param done of `total`; a total of undefined: how much there is to come isn't known. */
@@ -19,7 +20,8 @@ export function createProgress(label: string, options: { silent: boolean }): Pro
     bar = undefined;
   };
   return {
-    update(done, total, detail) {
+    update(done, total, text) {
+      const detail = visible(text);
       if (bar && sized !== (total !== undefined)) stop();
       if (!bar) {
         sized = total !== undefined;

@@ -6,15 +6,16 @@
  * - The first Ctrl-C aborts, and what is in flight ends cleanly; a second one ends the process at once.
  */
 import { setMaxListeners } from 'node:events';
-import { type Database, HoldfastError, type ObjectStore, open, resolveLocation } from 'holdfast';
+import { inspect } from 'node:util';
+import { loadAdapters } from './adapters.js';
 import type { Call, CommandSpec, CommonOptions } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { asUsage, type Failure, failureOf } from './failure.js';
+import { type Failure, failureOf, SystemFailure } from './failure.js';
 import { printJson } from './json-values.js';
-import { readKey } from './key-source.js';
 import { takeOperands } from './location.js';
-import { Output, ReaderGone } from './output.js';
-import { createProgress } from './progress.js';
+import { Output, ReaderGone, tell } from './output.js';
+import { Places } from './places.js';
+import { createProgress, type Progress } from './progress.js';
 
 const SIGNALS: Readonly<Record<string, number>> = { SIGINT: EXIT.interrupted, SIGTERM: 143 };
 
@@ -24,10 +25,11 @@ export async function runCommand(
   options: CommonOptions,
 ): Promise<number> {
   const out = new Output(process.stdout);
-  const json = options.json ?? false;
+  const { json = false, keyFile, plaintext } = options;
   const abort = new AbortController();
+  const { signal } = abort;
   // Every request in flight listens to it.
-  setMaxListeners(0, abort.signal);
+  setMaxListeners(0, signal);
   let signalled: string | undefined;
   const onSignal = (name: NodeJS.Signals) => {
     if (signalled) process.exit(SIGNALS[name]);
@@ -35,12 +37,20 @@ export async function runCommand(
     abort.abort();
   };
   for (const name of Object.keys(SIGNALS)) process.on(name as NodeJS.Signals, onSignal);
-  const closers: (() => Promise<void> | undefined)[] = [];
+  const warn = (text: string) =>
+    tell(json ? printJson({ warning: { message: text } }) : `holdfast ${spec.name}: warning: ${text}`);
+  const places = new Places({ env: process.env, signal, platform: process.platform, warn });
+  const shown: Progress[] = [];
+  const end = async () => {
+    for (const progress of shown) progress.stop();
+    await places.close();
+  };
+  let code: number | undefined;
   let call: Call | undefined;
   try {
+    await loadAdapters(options.adapter ?? [], process.cwd());
     const takesLocation = spec.needs !== 'nothing';
     const { location = '', values } = takeOperands(args, spec.operands, { takesLocation, env: process.env });
-    const { signal } = abort;
     call = {
       operands: values as readonly string[],
       options,
@@ -48,76 +58,47 @@ export async function runCommand(
       signal,
       out,
       say: (text) => {
-        if (!json) process.stderr.write(`${text}\n`);
+        if (!json) tell(text);
       },
-      progress: (label) => {
+      warn,
+      progress(label) {
         const progress = createProgress(label, { silent: json });
-        closers.push(async () => progress.stop());
+        shown.push(progress);
         return progress;
       },
-      async open(mode): Promise<Database> {
-        const { key, source } = await readKey(options, process.env);
-        const rights = { create: mode === 'create', readOnly: mode === 'read' };
-        const db = await asUsage(() => open(location, { key, signal, ...rights })).catch((error: unknown) => {
-          throw withPlace(error, location, source);
-        });
-        closers.push(() => db.close());
-        return db;
-      },
-      async openStore(): Promise<ObjectStore> {
-        const store = await asUsage(() => resolveLocation(location));
-        closers.push(() => store.close?.());
-        return store;
-      },
+      // Named: a command has an `at` of its own.
+      open: (mode) => places.open(location, mode, { keyFile, plaintext }),
+      openAt: (where, mode, how) => places.open(where, mode, how),
+      withKey: (where, how, use) => places.withKey(where, how, use),
+      openStore: () => places.openStore(location),
       interrupted: () => 'Nothing was changed.',
     };
-    const code = (await spec.run(call)) ?? EXIT.ok;
-    for (const close of closers.reverse()) await close();
+    code = (await spec.run(call)) ?? EXIT.ok;
+    await end();
     await out.flush();
     return code;
   } catch (error) {
-    for (const close of closers) await close()?.catch(() => {});
-    if (error instanceof ReaderGone) return EXIT.ok;
+    await end().catch(() => {});
+    // Nobody reads on; what was found out before that stays so.
+    if (error instanceof ReaderGone) return code ?? call?.verdict ?? EXIT.ok;
     // What was printed before it failed is still a part of the answer.
     await out.flush().catch(() => {});
-    if (!signalled) return report(spec.name, failureOf(error), error, json);
-    const { maybeCommitted } = failureOf(error);
-    const left = maybeCommitted
-      ? 'The write may have taken effect: read it back.'
-      : (call?.interrupted() ?? '');
-    const exitCode = SIGNALS[signalled]!;
-    const failure = {
-      code: 'INTERRUPTED',
-      message: `Interrupted. ${left}`,
-      exitCode,
-      retryable: true,
-      maybeCommitted,
-    };
-    return report(spec.name, failure, error, json);
+    const failure = failureOf(error);
+    if (signalled) return report(spec.name, interruption(failure, signalled, call), error, json);
+    const isDone = error instanceof SystemFailure && code !== undefined && places.mayWrite;
+    const message = isDone ? `${failure.message} The change itself was made.` : failure.message;
+    return report(spec.name, { ...failure, message }, error, json);
   } finally {
     for (const name of Object.keys(SIGNALS)) process.off(name, onSignal);
   }
 }
 
-/** The engine knows neither what the location is called nor where the key came from. */
-function withPlace(error: unknown, location: string, keySource: string): unknown {
-  if (!(error instanceof HoldfastError)) return error;
-  const { code, message } = error;
-  if (code === 'NOT_FOUND')
-    return new HoldfastError(
-      code,
-      `There is no database in ${location}. Check the location, or make one with \`holdfast init ${shellQuoted(location)}\`.`,
-      { cause: error },
-    );
-  if (code === 'WRONG_KEY')
-    return new HoldfastError(code, `The key (${keySource}) does not open ${location}. ${message}`, {
-      cause: error,
-    });
-  return error;
-}
-
-function shellQuoted(text: string): string {
-  return /^[\w.:/@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+function interruption({ maybeCommitted }: Failure, signalled: string, call: Call | undefined): Reported {
+  const left = maybeCommitted
+    ? 'The write may have taken effect: read it back.'
+    : (call?.interrupted() ?? 'Nothing was changed.');
+  const exitCode = SIGNALS[signalled]!;
+  return { code: 'INTERRUPTED', message: `Interrupted. ${left}`, exitCode, retryable: true, maybeCommitted };
 }
 
 type Reported = Omit<Failure, 'exitCode'> & { readonly exitCode: number };
@@ -129,8 +110,8 @@ export function report(
   error: unknown,
   json: boolean,
 ): number {
-  if (json) process.stderr.write(`${printJson({ error: { ...failure } })}\n`);
-  else process.stderr.write(`holdfast${command ? ` ${command}` : ''}: ${failure.message}\n`);
-  if (process.env.HOLDFAST_DEBUG) console.error(error);
+  if (json) tell(printJson({ error: { ...failure } }));
+  else tell(`holdfast${command ? ` ${command}` : ''}: ${failure.message}`);
+  if (process.env.HOLDFAST_DEBUG) for (const line of inspect(error).split('\n')) tell(line);
   return failure.exitCode;
 }

@@ -1,8 +1,6 @@
 /** The value of `set`: typed as an argument, or read from standard input or a file. */
-import { readFile } from 'node:fs/promises';
-import { addAbortSignal } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { fileFailure, UsageError } from './failure.js';
+import { UsageError } from './failure.js';
+import { readInput } from './input.js';
 import { fromJson, parseJson } from './json-values.js';
 
 export interface ValueOptions {
@@ -11,6 +9,9 @@ export interface ValueOptions {
   readonly bytes?: boolean | undefined;
   readonly bytesHex?: boolean | undefined;
 }
+
+/** A value of 16 MiB takes up to six times that in JSON, where it is all control characters. */
+const INPUT_BYTES_MAX = 128 * 1024 * 1024;
 
 export async function readValue(
   argument: string | undefined,
@@ -35,11 +36,8 @@ async function read(
   file: string | undefined,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  if (file !== undefined)
-    return readFile(file, { signal }).catch((error: unknown) => {
-      throw fileFailure('read', file, error);
-    });
-  if (argument === '-') return buffer(addAbortSignal(signal, process.stdin));
+  const path = file ?? (argument === '-' ? '-' : undefined);
+  if (path !== undefined) return (await readInput(path, { bytesMax: INPUT_BYTES_MAX, signal })).bytes;
   return Buffer.from(argument!);
 }
 

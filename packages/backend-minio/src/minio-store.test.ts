@@ -88,3 +88,10 @@ test('options that contradict each other are TypeErrors', () => {
   );
   expect(() => minioStore({ bucket: 'state', host: 'localhost', port: 0 })).toThrow('port must be');
 });
+
+test.each(['minio://host/tenants/db/../../payroll/db', 'minio://host/../b', 'minio://host/b/%2e%2e/c'])(
+  '%s leads out of its prefix and is refused',
+  (url) => {
+    expect(() => parseMinioUrl(url)).toThrow('must not have a part . or ..');
+  },
+);

@@ -86,3 +86,10 @@ test('an OSS URL gives the options of ossStore', () => {
   expect(() => parseOssUrl('oss://id:secret@state/a?region=x')).toThrow('environment');
   expect(() => parseOssUrl('oss://state/a?region=x&key=y')).toThrow('unknown parameter key');
 });
+
+test.each(['oss://b/a/../c?region=cn-hangzhou', 'oss://b/%2e%2e?region=cn-hangzhou'])(
+  '%s leads out of its prefix and is refused',
+  (url) => {
+    expect(() => parseOssUrl(url)).toThrow('must not have a part . or ..');
+  },
+);

@@ -114,7 +114,7 @@ export class OssStore implements ObjectStore {
     if (versioning === 'none') return;
     throw new StoreError(
       'INVALID',
-      `Versioning of the OSS bucket ${this.#bucket} is ${versioning}. OSS then ignores x-oss-forbid-overwrite, so two writers could both win one commit. Versioning can't be taken back, only suspended, which does not help: use a bucket that never had it, or a sequencer.`,
+      `Versioning of the OSS bucket ${this.#bucket} is ${versioning}. OSS then ignores x-oss-forbid-overwrite, so two writers could both win one commit. Versioning can't be taken back, only suspended, which does not help: use a bucket that never had it.`,
     );
   }
 }

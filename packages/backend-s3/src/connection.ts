@@ -15,7 +15,7 @@ export interface Connection {
 }
 
 export async function connect(options: S3StoreOptions): Promise<Connection> {
-  const sdk = await import('@aws-sdk/client-s3');
+  const sdk = await loadSdk();
   if (options.client) {
     const maxAttempts = await options.client.config.maxAttempts();
     if (maxAttempts !== 1) {
@@ -26,7 +26,67 @@ export async function connect(options: S3StoreOptions): Promise<Connection> {
     }
     return { sdk, client: options.client };
   }
-  return { sdk, client: new sdk.S3Client(clientConfig(options)) };
+  return { sdk, client: withoutNotice(() => new sdk.S3Client(clientConfig(options))) };
+}
+
+async function loadSdk(): Promise<Connection['sdk']> {
+  giveBundleRequire();
+  let failure: unknown;
+  try {
+    const sdk = await import('@aws-sdk/client-s3');
+    if (typeof sdk.S3Client === 'function') return sdk;
+  } catch (error) {
+    failure = error;
+  }
+  // Waiting does not help: it is the program that lacks a part.
+  const said = failure instanceof Error ? failure.message : 'it has no S3Client';
+  throw new StoreError(
+    'INVALID',
+    `The AWS SDK could not be loaded: ${said}. Install @aws-sdk/client-s3 beside @holdfast/backend-s3; if a bundler made this file, let it bundle @aws-sdk/client-s3 for this platform, or leave it external.`,
+    { cause: failure },
+  );
+}
+
+/**
+ * The SDK is CommonJS and asks for Node's modules by `require`, which a file that esbuild made with `format: 'esm'`
+ * does not have ("Dynamic require of … is not supported"); its shim takes a global one. It stays, for the SDK loads
+ * parts of itself later. Outside of a bundle, which this module's own name tells, nothing is touched.
+ */
+function giveBundleRequire(): void {
+  const { url } = import.meta;
+  if (url === undefined || /\/connection\.[jt]s$/.test(new URL(url).pathname)) return;
+  const scope = globalThis as {
+    process?: { getBuiltinModule?(name: string): unknown };
+    require?: unknown;
+  };
+  if (scope.require !== undefined) return;
+  const modules = scope.process?.getBuiltinModule?.('node:module') as
+    | { createRequire?(from: string): unknown }
+    | undefined;
+  if (!modules?.createRequire) return;
+  Object.defineProperty(scope, 'require', {
+    value: modules.createRequire(url),
+    configurable: true,
+    writable: true,
+  });
+}
+
+const noticeSwitch = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
+
+/**
+ * On Node 20 the first client of a process makes the SDK print a notice of seven lines that it will want Node 22 from
+ * 2027 on. Our README says that; here the SDK's own switch is on while it looks.
+ */
+function withoutNotice<T>(make: () => T): T {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  const env = process?.env;
+  if (!env || env[noticeSwitch] !== undefined) return make();
+  env[noticeSwitch] = 'true';
+  try {
+    return make();
+  } finally {
+    delete env[noticeSwitch];
+  }
 }
 
 function clientConfig(options: S3StoreOptions): S3ClientConfig {
@@ -45,8 +105,9 @@ function clientConfig(options: S3StoreOptions): S3ClientConfig {
     forcePathStyle: options.forcePathStyle ?? endpoint !== undefined,
     // With it, the SDK sends each put of 2 MiB or more over a connection of its own and waits a round trip.
     expectContinueHeader: false,
-    // Plain values, made into agents by the SDK's handler for Node and ignored by the one for fetch.
-    requestHandler: { httpAgent: agent, httpsAgent: agent },
+    // Plain values: the SDK's handler for Node makes agents of the first two, the one for fetch takes the third. A
+    // browser's cache would answer with what it remembers, and ask for other ranges than were signed.
+    requestHandler: { httpAgent: agent, httpsAgent: agent, cache: 'no-store' },
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined

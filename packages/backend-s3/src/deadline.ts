@@ -1,4 +1,8 @@
 /** One request's patience: the caller's signal and our own time limit in one. */
+import { onAbort } from '@holdfast/object-store';
+
+// Platforms keep timers in 32 bits and fire at once when given more.
+const timerMsMax = 2 ** 31 - 1;
 
 export interface Deadline {
   /** Aborts with the caller's reason, or when the time is over. */
@@ -15,34 +19,33 @@ export function startDeadline(milliseconds: number, caller: AbortSignal | undefi
   const controller = new AbortController();
   const { signal } = controller;
   let expired = false;
-  const timer = setTimeout(() => {
-    expired = true;
-    controller.abort(new Error(`no answer within ${milliseconds} ms`));
-  }, milliseconds);
-  const onCallerAbort = () => controller.abort(caller?.reason);
-  if (caller?.aborted) onCallerAbort();
-  caller?.addEventListener('abort', onCallerAbort, { once: true });
+  const timer = setTimeout(
+    () => {
+      expired = true;
+      controller.abort(new Error(`no answer within ${milliseconds} ms`));
+    },
+    Math.min(milliseconds, timerMsMax),
+  );
+  const leave = onAbort(caller, () => controller.abort(caller?.reason));
   return {
     signal,
     get expired() {
       return expired;
     },
     async race<T>(promise: Promise<T>): Promise<T> {
-      let onAbort: (() => void) | undefined;
+      let leaveRace: (() => void) | undefined;
       const aborted = new Promise<never>((_, reject) => {
-        onAbort = () => reject(signal.reason);
-        if (signal.aborted) onAbort();
-        else signal.addEventListener('abort', onAbort, { once: true });
+        leaveRace = onAbort(signal, () => reject(signal.reason));
       });
       try {
         return await Promise.race([promise, aborted]);
       } finally {
-        if (onAbort) signal.removeEventListener('abort', onAbort);
+        leaveRace?.();
       }
     },
     end() {
       clearTimeout(timer);
-      caller?.removeEventListener('abort', onCallerAbort);
+      leave();
     },
   };
 }

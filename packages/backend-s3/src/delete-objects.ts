@@ -1,6 +1,7 @@
 /** Deletes by DeleteObjects, a thousand at a time, and one by one where that does not work. */
 
 import { StoreError } from '@holdfast/object-store';
+import { boundAnswer } from './bound-answer.js';
 import { readFailure, storeErrorCode } from './failure.js';
 import type { Place, Send } from './send.js';
 
@@ -43,7 +44,8 @@ async function deletePage(
       Delete: { Quiet: true, Objects: keys.map((key) => ({ Key: prefix + key })) },
     });
     try {
-      const { Errors = [] } = await client.send(command, { abortSignal: signal });
+      const bounded = boundAnswer(command, 'parsed', true);
+      const { Errors = [] } = await client.send(bounded, { abortSignal: signal });
       const failed = Errors.find(({ Code }) => Code !== 'NoSuchKey');
       if (failed) {
         const code = failed.Code === 'AccessDenied' ? 'DENIED' : 'UNKNOWN_OUTCOME';
@@ -77,7 +79,7 @@ async function deleteSingly(
       await send('delete', 'DeleteObject', key, callerSignal, async ({ sdk, client }, signal) => {
         try {
           const command = new sdk.DeleteObjectCommand({ Bucket: bucket, Key: prefix + key });
-          await client.send(command, { abortSignal: signal });
+          await client.send(boundAnswer(command, 'unused'), { abortSignal: signal });
         } catch (error) {
           const { status, code } = readFailure(error);
           if (status !== 404 || code === 'NoSuchBucket') throw error;

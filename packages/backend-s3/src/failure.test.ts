@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type CallKind, readFailure, storeErrorCode, toStoreError } from './failure.js';
+import { type CallKind, readFailure, retryAfterMsMax, storeErrorCode, toStoreError } from './failure.js';
 
 /** An error as the SDK throws it for an answer of the server. */
 function answered(status: number, code: string, headers: Record<string, string> = {}): Error {
@@ -47,6 +47,11 @@ describe('the error table, for get, put, delete and list', () => {
     ['400', answered(400, 'InvalidRequest'), same('INVALID')],
     ['404 NoSuchBucket', answered(404, 'NoSuchBucket'), same('INVALID')],
     ['501', answered(501, 'NotImplemented'), same('INVALID')],
+    [
+      'an answer that nothing here can read',
+      Object.assign(new ReferenceError('DOMParser is not defined'), { $metadata: { httpStatusCode: 200 } }),
+      ['INVALID', 'UNKNOWN_OUTCOME', 'UNKNOWN_OUTCOME', 'INVALID'],
+    ],
   ])('%s', (_, error, expected) => {
     expect(codes(error)).toEqual(expected);
   });
@@ -57,6 +62,11 @@ test('Retry-After is read as seconds and as a date', () => {
   const past = new Date(0).toUTCString();
   expect(readFailure(answered(503, 'SlowDown', { 'retry-after': past })).retryAfterMs).toBe(0);
   expect(readFailure(answered(503, 'SlowDown', { 'retry-after': 'soon' })).retryAfterMs).toBeUndefined();
+  for (const header of [new Date(Date.UTC(2099, 0)).toUTCString(), '3601', '9'.repeat(400)]) {
+    expect(readFailure(answered(503, 'SlowDown', { 'retry-after': header })).retryAfterMs).toBe(
+      retryAfterMsMax,
+    );
+  }
 });
 
 test('a redirect names the region that the server named', () => {

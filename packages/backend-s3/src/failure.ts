@@ -50,11 +50,14 @@ export function readFailure(error: unknown): Failure {
   };
 }
 
+/** An hour: longer than anybody waits, and what is asked for by a maintenance page, or a date in 2099, is no more. */
+export const retryAfterMsMax: number = 3_600_000;
+
 /** RFC 9110 section 10.2.3: seconds, or a date. */
 function parseRetryAfter(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const milliseconds = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+  return Number.isNaN(milliseconds) ? undefined : Math.min(retryAfterMsMax, Math.max(0, milliseconds));
 }
 
 /** The connection was never made, so nothing was sent. */
@@ -82,6 +85,7 @@ const untrusted = /^(CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 export function storeErrorCode(kind: CallKind, { status, code, message }: Failure): StoreErrorCode {
   const notAnswered: StoreErrorCode = changes(kind) ? 'UNKNOWN_OUTCOME' : 'UNAVAILABLE';
   if (denied.has(code)) return 'DENIED';
+  if (!changes(kind) && lacksXmlReader(code, message)) return 'INVALID';
   if (status === undefined) {
     if (notConnected.has(code)) return 'UNAVAILABLE';
     if (untrusted.test(code) || /region is missing/i.test(message)) return 'INVALID';
@@ -97,6 +101,11 @@ export function storeErrorCode(kind: CallKind, { status, code, message }: Failur
   if (status === 408 || status === 409 || code === 'RequestTimeout' || status >= 500 || status < 300)
     return notAnswered;
   return 'INVALID';
+}
+
+/** In bundles for browsers the SDK reads answers with what pages have, and workers don't. */
+function lacksXmlReader(code: string, message: string): boolean {
+  return code === 'ReferenceError' && /^(DOMParser|Node)\b/.test(message);
 }
 
 /** @param what e.g. `PutObject of s3://bucket/key`. */
@@ -132,6 +141,8 @@ function advice(code: StoreErrorCode, failure: Failure, credentialsHint: string)
         return `The bucket is in region ${failure.region}: give that as the region.`;
       if (failure.code === 'NoSuchBucket') return 'Create the bucket first, or correct its name.';
       if (/region is missing/i.test(failure.message)) return 'Give a region, or set AWS_REGION.';
+      if (lacksXmlReader(failure.code, failure.message))
+        return 'The AWS SDK in a bundle for browsers needs the globals DOMParser and Node, which workers lack: set both before the database is opened (from @xmldom/xmldom, for one), or bundle for Node.';
       if (failure.status === 301) return 'The bucket is in another region: give that as the region.';
       if (failure.status === 501) return 'The store does not implement this.';
       return 'The store refuses this call for good.';

@@ -1,10 +1,17 @@
 /** GetObject, with ranges that HTTP does not have or that a server does not serve made from ones that are. */
-import { cutRange, type GetOptions, type StoredObject, StoreError } from '@holdfast/object-store';
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import {
+  cutRange,
+  expectAtMost,
+  type GetOptions,
+  type StoredObject,
+  StoreError,
+} from '@holdfast/object-store';
+import { boundAnswer } from './bound-answer.js';
 import { readFailure } from './failure.js';
-import { cutAnswer, rangeHeader } from './range-read.js';
+import { planBody, rangeHeader, wrongAnswer } from './range-read.js';
 import type { Place, Send } from './send.js';
-
-type Range = GetOptions['range'];
+import { giveUp, takeBody } from './take-body.js';
 
 /** More than enough for an object that is replaced now and then. */
 const attemptsMax = 3;
@@ -13,21 +20,25 @@ export async function readObject(
   send: Send,
   place: Place,
   key: string,
-  { range, signal }: GetOptions,
+  options: GetOptions,
 ): Promise<StoredObject | undefined> {
-  cutRange(0, range); // Refuses what is no range.
+  const { range, maxBytes, signal } = options;
+  // Refuses what is no range, and no bound.
+  cutRange(0, range);
+  expectAtMost(0, maxBytes);
   if (range?.length === 0) return headObject(send, place, key, signal);
   for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-    const answer = await getObject(send, place, key, range, signal);
+    const answer = await getObject(send, place, key, options);
     if (answer !== 'not served') return answer;
     // A refusal tells neither the ETag nor, everywhere, the size; and some servers get suffixes wrong.
     const head = await headObject(send, place, key, signal);
     if (head === undefined) return undefined;
-    const { start, end } = cutRange(head.size, range);
+    const { start, end } = cutRange(head.size, range, maxBytes);
     if (start === end) return head;
-    const absolute = await getObject(send, place, key, { offset: start, length: end - start }, signal);
-    if (absolute === undefined) return undefined;
-    if (absolute !== 'not served' && absolute.etag === head.etag) return absolute;
+    const absolute = { ...options, range: { offset: start, length: end - start } };
+    const found = await getObject(send, place, key, absolute, head.size);
+    if (found === undefined) return undefined;
+    if (found !== 'not served' && found.etag === head.etag) return found;
   }
   throw new StoreError(
     'UNAVAILABLE',
@@ -39,9 +50,10 @@ async function getObject(
   send: Send,
   { bucket, prefix }: Place,
   key: string,
-  range: Range,
-  callerSignal: AbortSignal | undefined,
+  options: GetOptions,
+  sizeKnown?: number,
 ): Promise<StoredObject | 'not served' | undefined> {
+  const { range, signal: callerSignal } = options;
   return send('get', 'GetObject', key, callerSignal, async ({ sdk, client }, signal) => {
     const command = new sdk.GetObjectCommand({
       Bucket: bucket,
@@ -49,17 +61,8 @@ async function getObject(
       ...(range === undefined ? {} : { Range: rangeHeader(range) }),
     });
     try {
-      const answer = await client.send(command, { abortSignal: signal });
-      const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array(0);
-      if (answer.ContentLength !== undefined && answer.ContentLength !== body.length) {
-        throw new StoreError(
-          'UNAVAILABLE',
-          `${key} ended after ${body.length} of ${answer.ContentLength} bytes; try again.`,
-        );
-      }
-      const bytes = new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
-      const cut = cutAnswer(bytes, answer.ContentRange, range);
-      return cut ? { ...cut, etag: etagOf(answer.ETag, 'UNAVAILABLE', key) } : 'not served';
+      const answer = await client.send(boundAnswer(command, 'streamed'), { abortSignal: signal });
+      return await takeAnswer(answer, key, options, sizeKnown);
     } catch (error) {
       const { status, code } = readFailure(error);
       if (status === 416) return 'not served';
@@ -67,6 +70,43 @@ async function getObject(
       throw error;
     }
   });
+}
+
+async function takeAnswer(
+  answer: GetObjectCommandOutput,
+  key: string,
+  options: GetOptions,
+  sizeKnown: number | undefined,
+): Promise<StoredObject | 'not served'> {
+  const { ContentLength: contentLength, ContentRange: contentRange, Body: body } = answer;
+  try {
+    const plan = planBody({ contentLength, contentRange }, options, sizeKnown);
+    if (plan === undefined) return 'not served';
+    const { skip, take, goesOn } = plan;
+    const max = take ?? options.maxBytes ?? Number.POSITIVE_INFINITY;
+    const { bytes, more } = await takeBody(body, {
+      skip,
+      max,
+      announced: take ?? contentLength,
+      stop: goesOn,
+    });
+    if (more) throw tooLong(key, max);
+    const expected = take ?? contentLength;
+    if (expected !== undefined && bytes.length !== expected) {
+      throw wrongAnswer(`${expected} bytes of ${key}`, `only ${bytes.length}`);
+    }
+    return { bytes, size: plan.size ?? bytes.length, etag: etagOf(answer.ETag, 'UNAVAILABLE', key) };
+  } finally {
+    // Nothing is left of one that was read to its end; whatever else happened, the store is not listened to further.
+    await giveUp(body);
+  }
+}
+
+function tooLong(key: string, max: number): StoreError {
+  return new StoreError(
+    'TOO_LARGE',
+    `The store went on sending ${key} after the ${max} bytes that its reader takes at most.`,
+  );
 }
 
 /** The object without its bytes. */
@@ -78,7 +118,7 @@ async function headObject(
 ): Promise<StoredObject | undefined> {
   return send('get', 'HeadObject', key, callerSignal, async ({ sdk, client }, signal) => {
     try {
-      const command = new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key });
+      const command = boundAnswer(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), 'unused');
       const { ETag, ContentLength = 0 } = await client.send(command, { abortSignal: signal });
       return { bytes: new Uint8Array(0), etag: etagOf(ETag, 'UNAVAILABLE', key), size: ContentLength };
     } catch (error) {

@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { runInNewContext } from 'node:vm';
 import { StoreError, type StoreErrorCode } from '@holdfast/object-store';
 import {
   type Fault,
@@ -16,6 +19,7 @@ const text = (value: string) => new TextEncoder().encode(value);
 let server: S3DevServer;
 let store: S3Store;
 const opened: S3Store[] = [];
+const closing: (() => void)[] = [];
 
 function open(options: Partial<S3StoreOptions> = {}): S3Store {
   const made = s3Store({
@@ -28,6 +32,20 @@ function open(options: Partial<S3StoreOptions> = {}): S3Store {
   });
   opened.push(made);
   return made;
+}
+
+/** A server that knows no ranges: every GET is answered with the first zeros of an object of `size` bytes. */
+async function wholeObjects(size: number): Promise<string> {
+  const http = createServer((_, answer) => {
+    answer.writeHead(200, { etag: '"1"', 'content-length': String(size) });
+    answer.write(new Uint8Array(1_000));
+  });
+  closing.push(() => {
+    http.closeAllConnections();
+    http.close();
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 }
 
 async function start(quirks: Partial<Quirks> = {}): Promise<void> {
@@ -62,6 +80,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const made of opened.splice(0)) await made.close();
+  for (const close of closing.splice(0)) close();
   server.faults.clear();
   server.requests.length = 0;
   for (const key of server.bucket('state').keys()) server.bucket('state').delete(key);
@@ -275,6 +294,198 @@ describe('deletes and lists', () => {
     expect((await keysOf(express.list('log/', { after: 'log/1' }))).sort()).toEqual(['log/2', 'log/3']);
     expect(await keysOf(express.list('se'))).toEqual(['seg/1']);
     server.setQuirks({ unorderedList: false });
+  });
+});
+
+describe('what a store sends without end', () => {
+  // What is in the sockets' buffers when we hang up.
+  const underWay = 32 * 1024 * 1024;
+  const sentBytes = (): number => server.requests.reduce((sum, { bytesOut = 0 }) => sum + bytesOut, 0);
+
+  test.each([
+    ['a whole object', { maxBytes: 1_000 }],
+    ['a range', { range: { offset: 1, length: 2 } }],
+    ['a range with a larger bound', { range: { offset: 1, length: 2 }, maxBytes: 10_000 }],
+    ['a range from the end', { range: { offset: -2, length: 2 } }],
+  ])('is not taken beyond the bound of %s', async (_, options) => {
+    await store.put('a', bytes(1, 2, 3, 4));
+    server.faults.next('GetObject', { endlessBody: true });
+    const error = await expectCode(store.get('a', options), 'TOO_LARGE');
+    expect(error.message).toContain('went on sending a');
+    expect(sentBytes()).toBeLessThan(underWay);
+  });
+
+  test('is not begun with where the announced length is beyond the bound', async () => {
+    await store.put('a', bytes(1, 2, 3, 4));
+    server.faults.next('GetObject', { endlessBody: true, announced: 2 ** 40 });
+    await expectCode(store.get('a', { maxBytes: 1_000 }), 'TOO_LARGE', `${2 ** 40} bytes`);
+    expect(sentBytes()).toBeLessThan(underWay);
+  });
+
+  test('is cut to the range by a server that answers a range with all there is', async () => {
+    // Its length is known, and what lies behind the range is not waited for.
+    const whole = s3Store({
+      bucket: 'state',
+      endpoint: await wholeObjects(2 ** 40),
+      credentials: server.credentials,
+    });
+    opened.push(whole);
+    expect(await whole.get('a', { range: { offset: 3, length: 4 } })).toMatchObject({
+      bytes: bytes(0, 0, 0, 0),
+      size: 2 ** 40,
+    });
+  });
+
+  test('an error without end counts as the error that it is', async () => {
+    for (const [status, code] of [
+      [403, 'DENIED'],
+      [500, 'UNAVAILABLE'],
+      [400, 'INVALID'],
+    ] as const) {
+      server.faults.next('GetObject', { endlessBody: true, status });
+      await expectCode(store.get('a'), code);
+    }
+    server.faults.next('GetObject', { endlessBody: true, status: 404 });
+    expect(await store.get('a')).toBeUndefined();
+    server.faults.next('PutObject', { endlessBody: true, status: 412 });
+    expect(await store.put('a', bytes(1), { ifAbsent: true })).toEqual({ occupied: true });
+    server.faults.next('PutObject', { endlessBody: true, status: 503 });
+    await expectCode(store.put('a', bytes(1)), 'UNKNOWN_OUTCOME');
+    server.faults.next('ListObjectsV2', { endlessBody: true, status: 500 });
+    await expectCode(keysOf(store.list('')), 'UNAVAILABLE');
+    expect(sentBytes()).toBeLessThan(8 * underWay);
+  });
+
+  test('a listing, and what follows on an answer that needs none', async () => {
+    server.faults.next('ListObjectsV2', { endlessBody: true });
+    await expectCode(keysOf(store.list('')), 'TOO_LARGE');
+    server.faults.next('PutObject', { endlessBody: true });
+    expect(await store.put('a', bytes(1), { ifAbsent: true })).toHaveProperty('etag');
+    server.faults.next('DeleteObjects', { endlessBody: true });
+    await expectCode(store.delete(['a', 'b']), 'UNKNOWN_OUTCOME');
+    server.faults.next('GetBucketVersioning', { endlessBody: true });
+    await expectCode(store.bucketVersioning(), 'TOO_LARGE');
+    expect(sentBytes()).toBeLessThan(4 * underWay);
+  });
+
+  test('drop by drop ends by requestTimeoutMs, and the connection with it', async () => {
+    const hasty = open({ requestTimeoutMs: 200 });
+    await store.put('a', bytes(1, 2, 3));
+    for (const [operation, call] of [
+      ['GetObject', () => hasty.get('a', { maxBytes: 1_000_000 })],
+      ['ListObjectsV2', () => keysOf(hasty.list(''))],
+    ] as const) {
+      server.faults.next(operation, { endlessBody: true, dripMs: 5 });
+      await expectCode(call(), 'UNAVAILABLE', 'no answer within 200 ms');
+      const dropped = server.requests.at(-1)!;
+      await vi.waitFor(async () => {
+        const before = dropped.bytesOut;
+        await new Promise((resolve) => setTimeout(resolve, 40));
+        expect(dropped.bytesOut).toBe(before);
+      });
+    }
+  });
+
+  test('redirects are not followed', async () => {
+    for (const status of [301, 302, 307, 308]) {
+      server.requests.length = 0;
+      const location = `${server.url}/state/db/a`;
+      server.faults.next('*', { status, after: 'nothing', code: 'TemporaryRedirect', location });
+      await expectCode(store.get('a'), 'INVALID');
+      expect(server.requests).toHaveLength(1);
+    }
+  });
+
+  test('bodies that are read to their end leave their connection for the next one', async () => {
+    await store.put('a', new Uint8Array(100_000));
+    const before = server.connections;
+    for (let i = 0; i < 5; i++) {
+      await store.get('a');
+      await store.get('a', { maxBytes: 100_000, range: { offset: -10, length: 10 } });
+      await store.get('missing');
+      await keysOf(store.list(''));
+    }
+    expect(server.connections).toBe(before);
+  });
+});
+
+describe('listings that can not be true', () => {
+  beforeEach(() => {
+    for (let i = 0; i < 5; i++) server.bucket('state').put(`db/log/${i}`, bytes(i));
+  });
+  afterEach(() => server.setQuirks({ listing: 'right', unorderedList: false }));
+
+  test.each([
+    ['repeats', 'ascending order', 2],
+    ['reversed', 'ascending order', 1],
+    ['html', 'ListBucketResult', 1],
+  ] as const)('%s is INVALID after a request or two', async (listing, words, requests) => {
+    server.setQuirks({ listing });
+    await expectCode(keysOf(store.list('log/')), 'INVALID', words);
+    expect(server.requests).toHaveLength(requests);
+  });
+
+  test('the same page again is INVALID where there is no order, by its token', async () => {
+    server.setQuirks({ listing: 'repeats', unorderedList: true });
+    await expectCode(keysOf(open({ orderedList: false }).list('log/')), 'INVALID', 'continuation token');
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test('pages without objects end, by and by', async () => {
+    server.setQuirks({ listing: 'empty' });
+    await expectCode(keysOf(store.list('log/')), 'TOO_LARGE', 'without an object');
+    expect(server.requests).toHaveLength(1_001);
+  });
+
+  test('what was not asked for is left out', async () => {
+    server.bucket('state').put('another/log/1', bytes(1));
+    server.bucket('state').put('db/seg/1', bytes(1));
+    server.setQuirks({ listing: 'ignores-prefix' });
+    expect(await keysOf(store.list('log/', { after: 'log/2' }))).toEqual(['log/3', 'log/4']);
+  });
+
+  test('the marker of the folder that the store is in is none of its objects', async () => {
+    server.bucket('state').put('db/', bytes());
+    expect(await keysOf(store.list(''))).toEqual(['log/0', 'log/1', 'log/2', 'log/3', 'log/4']);
+  });
+});
+
+describe('keys and prefixes', () => {
+  test.each(['', '/a', '..', 'a/..', '../a', 'a/../../other/b', '.', 'a/./b', '\ud800'])(
+    'key %j is INVALID before anything is sent',
+    async (key) => {
+      for (const call of [store.get(key), store.put(key, bytes()), store.delete(['a', key])]) {
+        await expectCode(call, 'INVALID', 'key');
+      }
+      await expectCode(store.get(key, { range: { offset: 0, length: 0 } }), 'INVALID');
+      expect(server.requests).toEqual([]);
+    },
+  );
+
+  test.each(['..', 'a/..', '../a', 'a/../b', '.', 'a/./b', 'a//b', '\ud800'])(
+    'prefix %j is refused',
+    (prefix) => {
+      expect(() => open({ prefix })).toThrow(TypeError);
+    },
+  );
+
+  test.each(['', '.', '..', 'a/b', 'a?b', 'a#b', 'a%2fb', 'a\\b', 'a b', 'a\nb'])(
+    'bucket %j is refused',
+    (bucket) => {
+      expect(() => open({ bucket })).toThrow(TypeError);
+    },
+  );
+
+  test('names with dots in them, and folder markers, are names', async () => {
+    for (const key of ['...', '.a', 'a..', 'a/.b', '..a/b', 'folder/']) {
+      await store.put(key, text(key));
+      expect((await store.get(key))?.bytes).toEqual(text(key));
+    }
+  });
+
+  test('bytes of another realm are sent as bytes', async () => {
+    await store.put('a', runInNewContext('Uint8Array.of(1, 2, 3).subarray(1)') as Uint8Array);
+    expect(server.bucket('state').get('db/a')?.bytes).toEqual(bytes(2, 3));
   });
 });
 

@@ -18,11 +18,13 @@ import {
   type StoredObject,
   StoreError,
 } from '@holdfast/object-store';
+import { boundAnswer } from './bound-answer.js';
 import { type Connection, connect } from './connection.js';
 import { startDeadline } from './deadline.js';
 import { deleteObjects } from './delete-objects.js';
 import { environmentVariable } from './environment.js';
 import { changes, readFailure, toStoreError } from './failure.js';
+import { expectBucket, expectKey, readPrefix } from './keys.js';
 import { listObjects } from './list-objects.js';
 import type { S3StoreOptions } from './options.js';
 import { etagOf, readObject } from './read-object.js';
@@ -44,9 +46,8 @@ export class S3Store implements ObjectStore {
   #bulkDelete: boolean;
 
   constructor(options: S3StoreOptions) {
-    if (!options.bucket || options.bucket.includes('/')) {
-      throw new TypeError(`bucket must be a bucket's name, not ${JSON.stringify(options.bucket)}`);
-    }
+    expectBucket(options.bucket);
+    const prefix = readPrefix(options.prefix ?? '');
     const { requestTimeoutMs = 30_000 } = options;
     if (!(requestTimeoutMs > 0)) {
       throw new TypeError(
@@ -60,9 +61,8 @@ export class S3Store implements ObjectStore {
         ? undefined
         : (environmentVariable('AWS_ENDPOINT_URL_S3') ?? environmentVariable('AWS_ENDPOINT_URL')));
     const endpoint = stated === undefined ? undefined : checkEndpoint(stated);
-    const trimmed = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
     this.#options = { ...options, endpoint: stated };
-    this.#place = { bucket: options.bucket, prefix: trimmed === '' ? '' : `${trimmed}/` };
+    this.#place = { bucket: options.bucket, prefix };
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#credentialsHint =
       options.credentialsHint ??
@@ -80,11 +80,13 @@ export class S3Store implements ObjectStore {
   }
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
+    expectKey(key);
     return readObject(this.#send, this.#place, key, options);
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
     const { ifAbsent, ifMatch, signal: callerSignal } = options;
+    expectKey(key);
     if (ifAbsent && ifMatch !== undefined) {
       throw new StoreError('INVALID', 'A put takes ifAbsent or ifMatch, not both.');
     }
@@ -95,7 +97,8 @@ export class S3Store implements ObjectStore {
     const input: PutObjectCommandInput = {
       Bucket: this.#place.bucket,
       Key: this.#place.prefix + key,
-      Body: bytes,
+      // The SDK knows bytes by their class: those of another realm are seen through one of ours.
+      Body: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     };
     if (ifAbsent && createOnlyHeader === undefined) input.IfNoneMatch = '*';
     if (ifMatch !== undefined) input.IfMatch = this.#writtenEtag(ifMatch);
@@ -103,7 +106,7 @@ export class S3Store implements ObjectStore {
       const command = new sdk.PutObjectCommand(input);
       if (ifAbsent && createOnlyHeader !== undefined) addHeader(command, createOnlyHeader, 'true');
       try {
-        const answer = await client.send(command, { abortSignal: signal });
+        const answer = await client.send(boundAnswer(command, 'unused'), { abortSignal: signal });
         return { etag: etagOf(answer.ETag, 'UNKNOWN_OUTCOME', key) };
       } catch (error) {
         const { status, code } = readFailure(error);
@@ -123,6 +126,7 @@ export class S3Store implements ObjectStore {
 
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
+    for (const key of keys) expectKey(key);
     this.#bulkDelete = await deleteObjects(this.#send, this.#place, keys, this.#bulkDelete, options.signal);
   }
 
@@ -134,7 +138,7 @@ export class S3Store implements ObjectStore {
   async bucketVersioning(options: CallOptions = {}): Promise<'none' | 'enabled' | 'suspended'> {
     return this.#send('get', 'GetBucketVersioning', '', options.signal, async ({ sdk, client }, signal) => {
       const command = new sdk.GetBucketVersioningCommand({ Bucket: this.#place.bucket });
-      const { Status } = await client.send(command, { abortSignal: signal });
+      const { Status } = await client.send(boundAnswer(command, 'parsed'), { abortSignal: signal });
       return Status === undefined ? 'none' : Status === 'Enabled' ? 'enabled' : 'suspended';
     });
   }

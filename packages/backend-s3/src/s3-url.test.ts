@@ -24,6 +24,14 @@ test.each([
   ['s3://state/db?ifMatch=x', 'quoted or unquoted'],
   ['s3://state/db#1', '%23'],
   ['s3://state/%ff', 'percent-encoding'],
+  ['s3://state/tenants/..', 'must not have a part . or ..'],
+  ['s3://state/tenants/../other', 'must not have a part . or ..'],
+  ['s3://state/tenants/%2e%2E/other', 'must not have a part . or ..'],
+  ['s3://state/tenants/.%2e', 'must not have a part . or ..'],
+  ['s3://state/tenants%2f..%2Fother', 'must not have a part . or ..'],
+  ['s3://state/tenants/.\t./other', 'tabs or line breaks'],
+  ['s3://state/./db', 'must not have a part . or ..'],
+  ['s3://%ff/db', 'percent-encoding'],
   ['minio://state/db', 'expected s3://bucket/prefix'],
   ['state', 'not a URL'],
 ])('%s is refused with words that help', (url, words) => {
@@ -42,4 +50,11 @@ test('a refused URL never shows its secret', () => {
     expect(message).not.toBe('');
     expect(message).not.toContain('secret');
   }
+});
+
+test('dots in names, and in parameters, are dots', () => {
+  expect(parseS3Url('s3://state/a..b/...?endpoint=http://localhost:1/../x')).toMatchObject({
+    prefix: 'a..b/...',
+    endpoint: 'http://localhost:1/../x',
+  });
 });

@@ -20,7 +20,7 @@ export function parseS3Url(url: string | URL): S3StoreOptions {
   const region = parameters.get('region');
   const endpoint = parameters.get('endpoint');
   return {
-    bucket: decodeURIComponent(host),
+    bucket: host,
     ...(path === '' ? {} : { prefix: path }),
     ...(region ? { region } : {}),
     ...(endpoint ? { endpoint } : {}),

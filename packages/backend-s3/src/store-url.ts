@@ -1,7 +1,7 @@
 /** What the URLs of all S3-like stores have in common; see API.md for their shapes. */
 
 export interface StoreUrl {
-  /** Empty if there is none. */
+  /** Decoded; empty if there is none. */
   readonly host: string;
   /** Decoded, without slashes at its ends. */
   readonly path: string;
@@ -13,7 +13,7 @@ export interface StoreUrl {
  * @param scheme without the colon.
  * @param shape of such a URL, for messages.
  * @param known parameters; any other one is refused.
- * @throws TypeError for anything else than such a URL.
+ * @throws TypeError for anything else than such a URL, and for a path that leads elsewhere than it says (`..`).
  */
 export function readStoreUrl(
   text: string | URL,
@@ -27,6 +27,7 @@ export function readStoreUrl(
   } catch {
     throw new TypeError(`not a URL: expected ${shape}`);
   }
+  if (typeof text === 'string') expectStraightPath(text, scheme);
   // The text itself is never in these messages: it may hold a secret.
   if (url.username || url.password) {
     throw new TypeError(
@@ -49,7 +50,28 @@ export function readStoreUrl(
   } catch {
     throw new TypeError(`the path of the ${scheme}: URL is not valid percent-encoding`);
   }
-  return { host: url.host, path, parameters };
+  let host: string;
+  try {
+    host = decodeURIComponent(url.host);
+  } catch {
+    throw new TypeError(`the host of the ${scheme}: URL is not valid percent-encoding`);
+  }
+  return { host, path, parameters };
+}
+
+/**
+ * A URL's own parser goes up at `..` (RFC 3986 section 5.2.4), percent-encoded or not, and drops line breaks: what a
+ * tenant is called would choose another prefix, or another bucket. A `URL` that was made before has lost them already.
+ */
+function expectStraightPath(text: string, scheme: string): void {
+  if (/[\t\n\r]/.test(text)) throw new TypeError(`a ${scheme}: URL must not hold tabs or line breaks`);
+  const path = text.replace(/^[^:]*:/, '').replace(/[?#].*$/s, '');
+  const parts = path.replaceAll(/%2e/gi, '.').split(/[/\\]|%2f|%5c/i);
+  if (parts.includes('.') || parts.includes('..')) {
+    throw new TypeError(
+      `the path of a ${scheme}: URL must not have a part . or ..: it would lead out of the prefix`,
+    );
+  }
 }
 
 /** Reads a parameter that is `1` or `0`, `true` or `false`. */

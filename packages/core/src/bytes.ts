@@ -183,6 +183,11 @@ export class ByteReader {
     return bytes;
   }
 
+  /** The next `length` bytes in a buffer of their own. */
+  copy(length: number): Uint8Array {
+    return copyBytes(this.raw(length));
+  }
+
   /** A varint length, then that many bytes: a view, not a copy. */
   bytes(): Uint8Array {
     return this.raw(this.varint());
@@ -198,6 +203,11 @@ export class ByteReader {
 /** The same bytes, not copied, as a plain Uint8Array of this realm. */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The same bytes in a buffer of their own. Not `slice`: a Buffer's would be a view. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 /** Order of byte strings: unsigned, a prefix before what it begins. */

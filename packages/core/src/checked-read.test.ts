@@ -96,6 +96,8 @@ describe('a bounded get', () => {
     expect(await errorCode(getBounded(store, 'a', 3))).toBe('CORRUPT');
     expect(takes).toEqual([4, 2, 2, 3]);
 
+    store.get = (name) => get(name);
+    expect(await errorCode(getBounded(store, 'a', 3))).toBe('CORRUPT');
     store.get = () => Promise.reject(new StoreError('TOO_LARGE', 'endless'));
     await expect(getBounded(store, 'a', 4)).rejects.toThrow('a is corrupt: expected at most 4 bytes');
     store.get = () => Promise.reject(new StoreError('DENIED', 'no'));

@@ -1,6 +1,6 @@
 import { KeyringError, type KeyringErrorCode, nobleProvider, OBJECT_KIND } from '@holdfast/crypto';
 import { expect, test } from 'vitest';
-import { type Envelope, openCipher, type Sealing } from './envelope.js';
+import { type Envelope, newCipher, openCipher, type Sealing } from './envelope.js';
 
 const envelope: Envelope = {
   kind: OBJECT_KIND.record,
@@ -12,18 +12,25 @@ const envelope: Envelope = {
   commitment: new Uint8Array(32),
 };
 
-function open(code: KeyringErrorCode): Promise<unknown> {
-  const sealing: Sealing = {
+function sealingWith(epochKey: Sealing['epochKey']): Sealing {
+  return {
     provider: nobleProvider,
     suite: 1,
     databaseId: envelope.databaseId,
     currentEpoch: 1,
-    epochKey: async (epoch) => {
-      throw new KeyringError(code, `no key of epoch ${epoch}`);
-    },
+    epochKey,
     random: (length) => new Uint8Array(length),
   };
-  return openCipher(sealing, envelope, envelope.objectId, 'log/x');
+}
+
+function failing(code: KeyringErrorCode): Sealing {
+  return sealingWith(async (epoch) => {
+    throw new KeyringError(code, `no key of epoch ${epoch}`);
+  });
+}
+
+function open(code: KeyringErrorCode): Promise<unknown> {
+  return openCipher(failing(code), envelope, envelope.objectId, 'log/x');
 }
 
 test('an epoch that the keyring has not makes the object corrupt', async () => {
@@ -40,4 +47,25 @@ test('a key provider that does not answer makes it unavailable, not corrupt', as
     code: 'UNAVAILABLE',
     retryable: true,
   });
+});
+
+test('sealing says what opening says where there is no key', async () => {
+  const sealing = newCipher(
+    failing('UNAVAILABLE'),
+    OBJECT_KIND.segment,
+    envelope.objectId,
+    new Uint8Array(32),
+  );
+  await expect(sealing).rejects.toMatchObject({ name: 'HoldfastError', code: 'UNAVAILABLE' });
+});
+
+test('the signal of a read reaches whoever waits for its key', async () => {
+  const { signal } = new AbortController();
+  const seen: unknown[] = [];
+  const sealing = sealingWith(async (_, waiting) => {
+    seen.push(waiting);
+    throw new KeyringError('UNAVAILABLE', 'away');
+  });
+  await expect(openCipher(sealing, envelope, envelope.objectId, 'log/x', { signal })).rejects.toThrow('away');
+  expect(seen).toEqual([signal]);
 });

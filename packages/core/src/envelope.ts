@@ -50,8 +50,12 @@ export interface Sealing {
   readonly suite: SuiteId;
   readonly databaseId: Uint8Array;
   readonly currentEpoch: number;
-  /** The 32-byte key of an epoch; zero bytes for suite 0. @throws KeyringError where there is none. */
-  epochKey(epoch: number): Promise<Uint8Array>;
+  /**
+   * The 32-byte key of an epoch; zero bytes for suite 0.
+   * @param signal ends the waiting for a key provider.
+   * @throws KeyringError where there is none.
+   */
+  epochKey(epoch: number, signal?: AbortSignal): Promise<Uint8Array>;
   random(length: number): Uint8Array;
 }
 
@@ -93,7 +97,7 @@ export async function newCipher(
   parent?: Uint8Array,
 ): Promise<{ cipher: ObjectCipher; envelope: Envelope }> {
   const { provider, suite, databaseId, currentEpoch: epoch } = sealing;
-  const epochKey = await sealing.epochKey(epoch);
+  const epochKey = await epochKeyFor(sealing, epoch, 'a new object', undefined);
   const salt = await hedgedSalt(provider, epochKey, sealing.random(32), objectId, plaintextHash);
   const cipher = await createObjectCipher(
     provider,
@@ -108,13 +112,16 @@ export async function newCipher(
   };
 }
 
-/** The cipher of an object that exists. Its envelope must be this database's and name `objectId`. */
+/**
+ * The cipher of an object that exists. Its envelope must be this database's and name `objectId`.
+ * @param o `parent`: of a record, its parent's hash; `signal` ends the waiting for the epoch's key.
+ */
 export async function openCipher(
   sealing: Sealing,
   envelope: Envelope,
   objectId: Uint8Array,
   object: string,
-  parent?: Uint8Array,
+  o: { readonly parent?: Uint8Array; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ObjectCipher> {
   if (envelope.suite !== sealing.suite)
     throw corrupt(object, `expected suite ${sealing.suite}, found ${envelope.suite}`);
@@ -123,8 +130,8 @@ export async function openCipher(
   if (!equalBytes(envelope.objectId, objectId))
     throw corrupt(object, 'it is another object of this database');
   const { kind, databaseId, salt } = envelope;
-  const epochKey = await epochKeyFor(sealing, envelope.epoch, object);
-  const context = { kind, databaseId, objectId, parent };
+  const epochKey = await epochKeyFor(sealing, envelope.epoch, object, o.signal);
+  const context = { kind, databaseId, objectId, parent: o.parent };
   const cipher = await createObjectCipher(sealing.provider, sealing.suite, epochKey, context, salt);
   if (!equalBytes(cipher.commitment, envelope.commitment))
     throw corrupt(object, `its key commitment is not that of epoch ${envelope.epoch}'s key`);
@@ -132,9 +139,14 @@ export async function openCipher(
 }
 
 /** An object's epoch is clear, so it may be anything: one that the keyring has not is the object's fault. */
-async function epochKeyFor(sealing: Sealing, epoch: number, object: string): Promise<Uint8Array> {
+async function epochKeyFor(
+  sealing: Sealing,
+  epoch: number,
+  object: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   try {
-    return await sealing.epochKey(epoch);
+    return await sealing.epochKey(epoch, signal);
   } catch (error) {
     if (!(error instanceof KeyringError)) throw error;
     if (error.code === 'CORRUPT') throw corrupt(object, error.message, error);

@@ -1,9 +1,11 @@
+export { isUint8Array } from '@holdfast/crypto';
 export { BlockCache } from './block-cache.js';
 export {
   ByteReader,
   ByteWriter,
   compareBytes,
   concatBytes,
+  copyBytes,
   equalBytes,
   plainBytes,
   toHex,
@@ -32,6 +34,7 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './merkle.js';
+export { MISS } from './miss.js';
 export {
   LOG_PREFIX,
   MAX_VERSION,

@@ -1,4 +1,5 @@
 /** Ranges of keys, and the half-open ranges of bytes that they stand for. */
+import { isUint8Array } from '@holdfast/crypto';
 import { compareBytes } from './bytes.js';
 import { describe, encodeKey, type Key } from './key.js';
 
@@ -25,7 +26,7 @@ export function keyBounds(range: KeyRange | undefined): { begin: Uint8Array; end
   let begin: Uint8Array = new Uint8Array(0);
   let end: Uint8Array | undefined;
   if (range === undefined) return { begin, end };
-  if (range === null || typeof range !== 'object' || Array.isArray(range) || range instanceof Uint8Array)
+  if (range === null || typeof range !== 'object' || Array.isArray(range) || isUint8Array(range))
     throw new TypeError(
       `expected a range such as { prefix: key }, found ${Array.isArray(range) ? 'an array' : describe(range)}`,
     );

@@ -16,6 +16,7 @@
  * - 1 and 1n are the same key. All integers sort before all doubles: 10 comes before 0.5. -0 is a double, 0 is not.
  * - A key's children (the tuples that begin with it and are longer) lie together, right after it.
  */
+import { isUint8Array } from '@holdfast/crypto';
 import { HoldfastError } from './errors.js';
 import {
   BIG_NEGATIVE,
@@ -65,7 +66,7 @@ export function encodeKey(key: Key): Uint8Array {
   let length: number;
   if (typeof key === 'string') length = writeString(out, 0, key, -1);
   else if (Array.isArray(key)) length = writeParts(out, 0, key as readonly KeyPart[], 0);
-  else if (key instanceof Uint8Array) length = writeBytes(out, 0, key);
+  else if (isUint8Array(key)) length = writeBytes(out, 0, key);
   else
     throw new TypeError(
       `expected a key that is an array, a string or a Uint8Array, found ${describe(key)}; write [part, …]`,
@@ -94,7 +95,7 @@ function writeParts(out: Uint8Array, start: number, parts: readonly KeyPart[], d
       if (depth > 0) out[at++] = 0xff;
     } else if (typeof part === 'boolean') out[at++] = part ? TRUE : FALSE;
     else if (typeof part === 'bigint') at = writeBigint(out, at, part, depth);
-    else if (part instanceof Uint8Array) at = writeBytes(out, at, part);
+    else if (isUint8Array(part)) at = writeBytes(out, at, part);
     else if (Array.isArray(part)) {
       if (depth === MAX_KEY_DEPTH)
         throw new HoldfastError(

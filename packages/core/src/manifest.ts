@@ -6,7 +6,7 @@
  * - A page is sealed once. Inline in a record or alone under `man/`, its bytes and its hash are the same.
  * - Only the first page may be inline; the others are objects that were durable before a record named them (I3).
  */
-import { ByteReader, ByteWriter, equalBytes, toHex } from './bytes.js';
+import { ByteReader, ByteWriter, copyBytes, equalBytes, toHex } from './bytes.js';
 import { readChecked } from './checked-read.js';
 import { ENVELOPE_BYTES, type Sealing } from './envelope.js';
 import { corrupt } from './errors.js';
@@ -80,6 +80,7 @@ export class Manifest {
    * @param fetchPage reads a page's object, of `bytes` bytes; undefined: there is none. What it yields need not be
    * checked. It is asked once more where that is not the page that the section names.
    * @param known manifests at hand: a page that one of them has is neither fetched nor decoded again.
+   * @param signal ends the waiting for the key of a page's epoch.
    * @throws HoldfastError CORRUPT, UNSUPPORTED_FORMAT, or what `fetchPage` throws.
    */
   static async load(
@@ -89,6 +90,7 @@ export class Manifest {
     object: string,
     fetchPage: (name: string, bytes: number) => Promise<Uint8Array | undefined>,
     known: readonly Manifest[] = [],
+    signal?: AbortSignal,
   ): Promise<Manifest> {
     const { sha256 } = sealing.provider;
     const { refs, nextRun } = readManifestSection(sha256, section, root, object);
@@ -97,16 +99,16 @@ export class Manifest {
     const pages = await Promise.all(
       refs.map(async (ref): Promise<Page> => {
         // Copies: they outlive the record that the section is a view of.
-        const hash = ref.hash.slice();
-        const inline = ref.inline?.slice();
-        const id = inline ? inline.subarray(24, 48) : ref.id!.slice();
+        const hash = copyBytes(ref.hash);
+        const inline = ref.inline && copyBytes(ref.inline);
+        const id = inline ? inline.subarray(24, 48) : copyBytes(ref.id!);
         const page = { id, hash, bytes: ref.bytes, inline };
         const same = knownPages.get(toHex(hash));
         if (same && same.bytes === ref.bytes && equalBytes(same.id, id))
           return { ...page, entries: same.entries };
         const name = inline ? `${object} (inline manifest page)` : objectName(PAGE_PREFIX, id);
         const bytes = inline ?? (await fetchNamed(sha256, page, name, object, fetchPage));
-        return { ...page, entries: await decodePage(sealing, bytes, name) };
+        return { ...page, entries: await decodePage(sealing, bytes, name, signal) };
       }),
     );
     return new Manifest(sha256, pages, nextRun);

@@ -6,6 +6,7 @@ import { MAX_KEY_BYTES } from './key.js';
 import { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, readPageClear } from './page.js';
 import { placeSegment, type SegmentEntry } from './segment-entry.js';
 import { errorCode, key, seededRandom, storeSegment, testId, testSealing } from './segment-fixture.js';
+import { META_BYTES_MAX } from './segment-table.js';
 
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((b) => Uint8Array.from(b));
 const anyKey = fc.uint8Array({ maxLength: 20 }).map((b) => Uint8Array.from(b));
@@ -119,6 +120,7 @@ describe('a manifest page', () => {
       { firstKey: key('b'), lastKey: key('a') },
       { metaBytes: good.bytes + 1 },
       { metaBytes: 3 },
+      { bytes: 2 ** 40, metaBytes: META_BYTES_MAX + 1 },
     ];
     for (const lie of lies) {
       const page = await encodePage(sealing, testId(sealing), [{ ...good, ...lie }]);
@@ -134,7 +136,7 @@ describe('a manifest page', () => {
       ...entries[0]!,
       ...{
         bytes: most,
-        metaBytes: most,
+        metaBytes: META_BYTES_MAX,
         epoch: most,
         level: most,
         run: most,
@@ -147,7 +149,8 @@ describe('a manifest page', () => {
     const full = new Array<SegmentEntry>(PAGE_ENTRIES_MAX).fill(entry);
     const page = await encodePage(sealing, testId(sealing), full);
     expect(PAGE_BYTES_MAX - page.length).toBeGreaterThanOrEqual(0);
-    expect(PAGE_BYTES_MAX - page.length).toBeLessThan(16);
+    // The numbers of a true entry are shorter than the longest varint.
+    expect(PAGE_BYTES_MAX - page.length).toBeLessThan(16 * PAGE_ENTRIES_MAX);
     expect((await decodePage(sealing, page, 'page')).length).toBe(PAGE_ENTRIES_MAX);
   });
 

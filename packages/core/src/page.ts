@@ -9,7 +9,7 @@
  *   takes it.
  */
 import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
-import { ByteReader, ByteWriter, compareBytes } from './bytes.js';
+import { ByteReader, ByteWriter, compareBytes, copyBytes } from './bytes.js';
 import {
   ENVELOPE_BYTES,
   newCipher,
@@ -23,7 +23,7 @@ import { MAX_KEY_BYTES } from './key.js';
 import { HASH_BYTES } from './merkle.js';
 import { OBJECT_ID_BYTES, type ObjectId } from './names.js';
 import type { ClearSegmentEntry, SegmentEntry } from './segment-entry.js';
-import { FOOTER_BYTES } from './segment-table.js';
+import { FOOTER_BYTES, META_BYTES_MAX } from './segment-table.js';
 
 /** Segments that one page lists, at most. */
 export const PAGE_ENTRIES_MAX = 256;
@@ -71,14 +71,16 @@ export async function encodePage(
 /**
  * Opens a page and checks its entries, each against itself.
  * @param object how errors name the page.
+ * @param signal ends the waiting for its epoch's key.
  */
 export async function decodePage(
   sealing: Sealing,
   bytes: Uint8Array,
   object: string,
+  signal?: AbortSignal,
 ): Promise<SegmentEntry[]> {
   const { envelope, entries: clear, aad, sealed } = readClear(bytes, object);
-  const cipher = await openCipher(sealing, envelope, envelope.objectId, object);
+  const cipher = await openCipher(sealing, envelope, envelope.objectId, object, { signal });
   const plaintext = await cipher.open(0, true, sealed, aad);
   if (!plaintext) throw corrupt(object, 'its details fail authentication');
   const reader = new ByteReader(plaintext, `${object} (details)`);
@@ -93,8 +95,8 @@ export async function decodePage(
       maxVersion: reader.varint(),
       entries: reader.varint(),
       tombstones: reader.varint(),
-      firstKey: reader.bytes().slice(),
-      lastKey: reader.bytes().slice(),
+      firstKey: copyBytes(reader.bytes()),
+      lastKey: copyBytes(reader.bytes()),
     };
     if (
       entry.minVersion > entry.maxVersion ||
@@ -143,15 +145,16 @@ function readClear(
   const entries: ClearSegmentEntry[] = [];
   for (let i = 0; i < count; i++) {
     const entry: ClearSegmentEntry = {
-      id: reader.raw(OBJECT_ID_BYTES).slice(),
+      id: reader.copy(OBJECT_ID_BYTES),
       bytes: reader.varint(),
       metaBytes: reader.varint(),
-      root: reader.raw(32).slice(),
+      root: reader.copy(HASH_BYTES),
       epoch: reader.varint(),
     };
-    if (entry.metaBytes < FOOTER_BYTES || entry.metaBytes > entry.bytes)
+    const metaBytesMax = Math.min(entry.bytes, META_BYTES_MAX);
+    if (entry.metaBytes < FOOTER_BYTES || entry.metaBytes > metaBytesMax)
       throw reader.corrupt(
-        `expected meta bytes from ${FOOTER_BYTES} to ${entry.bytes}, found ${entry.metaBytes}`,
+        `expected meta bytes from ${FOOTER_BYTES} to ${metaBytesMax}, found ${entry.metaBytes}`,
       );
     entries.push(entry);
   }

@@ -124,6 +124,24 @@ describe('a record', () => {
     );
   });
 
+  test('is not kept in memory by what a state keeps of it', async () => {
+    const s = sealing(1);
+    const body: RecordBody = {
+      ...emptyBody,
+      stores: [new Uint8Array(8).fill(3)],
+      carry: { refs: [{ version: 5, hash: hashOf(5), bytes: 700 }], entries: [] },
+    };
+    const clear = clearOf(7, { keyring: new Uint8Array(90).fill(4) });
+    const { bytes } = await encodeRecord(s, clear, body, COMMIT_ID);
+    const opened = await read(s, bytes, 7);
+    bytes.fill(0);
+    expect(opened).toMatchObject({ parent: clear.parent, keyring: clear.keyring, commitId: COMMIT_ID });
+    const { writerId, stores, carry } = opened.body;
+    const kept = [opened.hash, opened.parent, opened.keyring, opened.manifestRoot, opened.commitId];
+    kept.push(...opened.history.hashes, writerId, ...stores, ...carry.refs.map((ref) => ref.hash));
+    for (const each of kept) expect(each.buffer.byteLength).toBe(each.length);
+  });
+
   test('names no holder that is longer than records are', async () => {
     const s = sealing(0);
     const holder = { version: 1, hash: hashOf(1), bytes: RECORD_BYTES_MAX + 1 };

@@ -6,10 +6,12 @@
  * - What an auditor without keys needs (parent, history, floor, manifest) is clear and authenticated;
  *   what says anything about keys or values is sealed (I9).
  * - Decoding trusts nothing: a byte that is not as written is `CORRUPT`.
+ * - What a state keeps of a record (hashes, keyring, references) is a copy. What it need not keep (`sealedBody`,
+ *   `clearBytes`, `manifestSection`, and the keys and values of the body) are views of all of it.
  * - A record is at most `RECORD_BYTES_MAX` long: no writer makes a longer one, no reader takes it.
  */
 import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
-import { ByteReader, ByteWriter, equalBytes } from './bytes.js';
+import { ByteReader, ByteWriter, copyBytes, equalBytes } from './bytes.js';
 import type { Entry } from './entry.js';
 import {
   ENVELOPE_BYTES,
@@ -180,13 +182,13 @@ export function decodeRecordHeader(
   const end = bytes.length - HASH_BYTES;
   const reader = new ByteReader(bytes, object, 0, end);
   const envelope = readEnvelope(reader, OBJECT_KIND.record, object);
-  const hash = bytes.subarray(end);
+  const hash = copyBytes(bytes.subarray(end));
   if (!equalBytes(sha256(bytes.subarray(0, end)), hash))
     throw corrupt(object, 'expected its last 32 bytes to be the SHA-256 of the rest');
   const id = new ByteReader(envelope.objectId, object);
   const found = id.u64();
   if (found !== version) throw corrupt(object, `expected version ${version}, found ${found}`);
-  const parent = reader.raw(HASH_BYTES);
+  const parent = reader.copy(HASH_BYTES);
   const flushedThrough = reader.u64();
   const floor = reader.u64();
   if (flushedThrough >= version)
@@ -195,16 +197,16 @@ export function decodeRecordHeader(
     throw reader.corrupt(`expected a floor from 1 to ${version}, found ${floor}`);
   const hashes: Uint8Array[] = [];
   for (let i = 0, count = compactRangeLength(version - 1); i < count; i++)
-    hashes.push(reader.raw(HASH_BYTES));
-  const keyring = reader.bytes();
-  const manifestRoot = reader.raw(HASH_BYTES);
+    hashes.push(reader.copy(HASH_BYTES));
+  const keyring = copyBytes(reader.bytes());
+  const manifestRoot = reader.copy(HASH_BYTES);
   const manifestSection = reader.bytes();
   const clearBytes = bytes.subarray(0, reader.offset);
   const sealedBody = reader.raw(reader.u32());
   reader.end();
   return {
     version,
-    commitId: id.raw(COMMIT_ID_BYTES),
+    commitId: id.copy(COMMIT_ID_BYTES),
     envelope,
     parent,
     flushedThrough,
@@ -220,11 +222,15 @@ export function decodeRecordHeader(
   };
 }
 
-/** Opens the sealed part. */
-export async function openRecord(sealing: Sealing, header: RecordHeader): Promise<LogRecord> {
+/** Opens the sealed part. @param signal ends the waiting for its epoch's key. */
+export async function openRecord(
+  sealing: Sealing,
+  header: RecordHeader,
+  signal?: AbortSignal,
+): Promise<LogRecord> {
   const object = recordName(header.version);
-  const { objectId } = header.envelope;
-  const cipher = await openCipher(sealing, header.envelope, objectId, object, header.parent);
+  const { envelope, parent } = header;
+  const cipher = await openCipher(sealing, envelope, envelope.objectId, object, { parent, signal });
   const plaintext = await cipher.open(0, true, header.sealedBody, header.clearBytes);
   if (plaintext === undefined) throw corrupt(object, 'its sealed body fails authentication');
   return { ...header, body: decodeBody(plaintext, object, header) };
@@ -287,10 +293,10 @@ function readKeyValue(reader: ByteReader): Write {
 
 function decodeBody(plaintext: Uint8Array, object: string, header: RecordHeader): RecordBody {
   const reader = new ByteReader(plaintext, `${object} (opened)`);
-  const writerId = reader.raw(16);
+  const writerId = reader.copy(16);
   const timeMs = reader.varint();
   const stores: Uint8Array[] = [];
-  for (let left = reader.count(8); left > 0; left--) stores.push(reader.raw(8));
+  for (let left = reader.count(8); left > 0; left--) stores.push(reader.copy(8));
   const transactions: LoggedTransaction[] = [];
   for (let left = reader.count(3); left > 0; left--) {
     const readVersion = reader.varint();
@@ -304,7 +310,7 @@ function decodeBody(plaintext: Uint8Array, object: string, header: RecordHeader)
   const refs: CarryRef[] = [];
   let from = header.flushedThrough;
   for (let left = reader.count(2 + HASH_BYTES); left > 0; left--) {
-    const ref = { version: reader.varint(), hash: reader.raw(HASH_BYTES), bytes: reader.varint() };
+    const ref = { version: reader.varint(), hash: reader.copy(HASH_BYTES), bytes: reader.varint() };
     if (ref.version <= from || ref.version >= header.version)
       throw reader.corrupt(`expected a holder in (${from}, ${header.version}), found ${ref.version}`);
     if (ref.bytes > RECORD_BYTES_MAX)

@@ -132,4 +132,12 @@ describe('a segment builder', () => {
     await builder.finish();
     expect(drawn).toBe(1);
   });
+
+  test('closes no block and no segment that readers would refuse', async () => {
+    const sealing = testSealing();
+    const builder = new SegmentBuilder(sealing, testId(sealing), { blockBytes: 2 ** 21 });
+    const value = new Uint8Array(60_000);
+    for (let i = 0; i < 20; i++) builder.add({ key: key(`k${i + 10}`), version: 1, order: 0, value });
+    await expect(builder.finish()).rejects.toThrow(RangeError);
+  });
 });

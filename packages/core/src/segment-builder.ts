@@ -9,6 +9,7 @@
  */
 import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
 import { BlockBuilder } from './block-builder.js';
+import { copyBytes } from './bytes.js';
 import { type Entry, VALUE_PIECE_BYTES } from './entry.js';
 import { newCipher, type Sealing } from './envelope.js';
 import { FilterBuilder } from './filter.js';
@@ -17,10 +18,12 @@ import type { ObjectId } from './names.js';
 import type { SegmentDescriptor } from './segment-entry.js';
 import { encodeMeta } from './segment-meta.js';
 import {
+  CHUNK_BYTES_MAX,
   type ChunkRow,
   encodeFooter,
   encodeTable,
   FOOTER_BYTES,
+  META_BYTES_MAX,
   segmentRoot,
   TABLE_ROW_BYTES,
 } from './segment-table.js';
@@ -87,7 +90,7 @@ export class SegmentBuilder {
         `Expected a version and an order from 0 to 2^53-1, found ${version} and ${order}.`,
       );
     const shared = this.#follow(key);
-    this.#blockFirstKey ??= key.slice();
+    this.#blockFirstKey ??= copyBytes(key);
     this.#firstKey ??= this.#blockFirstKey;
     this.#filter.add(key);
     this.#entries++;
@@ -136,6 +139,10 @@ export class SegmentBuilder {
 
   /** Gives the next chunk number to a block or a piece. */
   #close(plaintext: Uint8Array): void {
+    if (plaintext.length + CHUNK_OVERHEAD_BYTES > CHUNK_BYTES_MAX)
+      throw new RangeError(
+        `Expected a block of at most ${CHUNK_BYTES_MAX} bytes sealed, found ${plaintext.length} before: close it earlier.`,
+      );
     this.#chunks.push(plaintext);
     this.#hashes.push(this.#sealing.provider.sha256(plaintext));
     this.#bytes += plaintext.length + CHUNK_OVERHEAD_BYTES + TABLE_ROW_BYTES;
@@ -186,6 +193,10 @@ export class SegmentBuilder {
     const dataBytes = chunks.reduce((sum, { length }) => sum + length + CHUNK_OVERHEAD_BYTES, 0);
     const sealedMetaBytes = meta.length + CHUNK_OVERHEAD_BYTES;
     const metaBytes = chunks.length * TABLE_ROW_BYTES + sealedMetaBytes + FOOTER_BYTES;
+    if (metaBytes > META_BYTES_MAX)
+      throw new RangeError(
+        `Expected at most ${META_BYTES_MAX} bytes of table and meta chunk, found ${metaBytes}: finish it earlier.`,
+      );
     const bytes = new Uint8Array(dataBytes + metaBytes);
     let at = 0;
     const append = (part: Uint8Array): void => {

@@ -31,6 +31,7 @@ import {
 import { encodeMeta } from './segment-meta.js';
 import { SegmentReader } from './segment-reader.js';
 import { encodeTable, FOOTER_BYTES, segmentRoot } from './segment-table.js';
+import { MAX_VALUE_BYTES } from './value.js';
 
 /** Answers as the reader does, or the code of its HoldfastError; anything else thrown fails the test. */
 async function answerOrCode<T>(call: Promise<T>): Promise<T | { code: string }> {
@@ -514,6 +515,26 @@ describe('a faulty holder of the keys', () => {
       expect(store.gets - gets).toBeLessThanOrEqual(4);
       for (const range of store.ranges.slice(gets)) expect(range).toEqual(end);
     }
+  });
+
+  test('a chunk or a value that is longer than any is refused before it is fetched', async () => {
+    const segment = await storeSegment([{ key: key('a'), version: 1, order: 0, value: key('x') }]);
+    const { meta } = await takeApart(segment);
+    const wide = await forge(segment, { chunks: [new Uint8Array(2 ** 20 - 15)], meta });
+    await expect(wide.reader.get(key('a'))).rejects.toThrow('expected a sealed chunk of 16 to 1048576 bytes');
+
+    const pieces = (MAX_VALUE_BYTES >>> 16) + 1;
+    const block = new BlockBuilder(64);
+    block.addLarge(key('a'), 0, 1, 0, MAX_VALUE_BYTES + 1, 0);
+    const sizes = Array.from({ length: pieces }, (_, i) => (i === pieces - 1 ? 1 : 2 ** 16));
+    const forged = await forge(segment, {
+      chunks: [...sizes.map((size) => new Uint8Array(size)), block.finish()],
+      meta: { ...meta, blocks: [{ chunk: pieces, firstKey: key('a') }] },
+    });
+    const { gets } = forged.store;
+    await expect(forged.reader.get(key('a'))).rejects.toThrow('it names a value of 16777217 bytes');
+    // The end and the block; no piece.
+    expect(forged.store.gets - gets).toBe(2);
   });
 
   const lies: [string, (parts: Parts, entries: Entry[]) => Parts][] = [

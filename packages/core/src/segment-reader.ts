@@ -5,6 +5,7 @@ import type { CallOptions } from '@holdfast/object-store';
 import { BlockCursor } from './block.js';
 import { KIND_LARGE, KIND_TOMBSTONE } from './block-builder.js';
 import type { Entry } from './entry.js';
+import { MISS } from './miss.js';
 import { type CursorOptions, SegmentCursor } from './segment-cursor.js';
 import type { SegmentEntry } from './segment-entry.js';
 import type { VerifyOptions } from './segment-object.js';
@@ -52,6 +53,29 @@ export class SegmentReader {
       value = await source.value(meta, i, cursor.valueLength, cursor.valueAt, o);
     else if (cursor.kind !== KIND_TOMBSTONE) value = cursor.inlineValue;
     return { key, version, order, value };
+  }
+
+  /** As `get`, from what is cached; MISS where something would have to be fetched. */
+  peek(key: Uint8Array): Entry | undefined | typeof MISS {
+    if (!inKeyRange(this.entry, key)) return undefined;
+    const source = this.#source;
+    const meta = source.cachedMeta;
+    if (!meta) return MISS;
+    if (!meta.mayContain(key)) return undefined;
+    const i = meta.findBlock(key, true);
+    if (i < 0) return undefined;
+    const block = source.cachedBlock(meta, i);
+    if (!block) return MISS;
+    const cursor = new BlockCursor(block);
+    if (!cursor.seek(key) || cursor.compareKey(key) !== 0) return undefined;
+    const version = source.version(cursor);
+    const order = source.order(cursor);
+    if (cursor.kind === KIND_TOMBSTONE) return { key, version, order, value: undefined };
+    const value =
+      cursor.kind === KIND_LARGE
+        ? source.cachedValue(cursor.valueAt, cursor.valueLength)
+        : cursor.inlineValue;
+    return value ? { key, version, order, value } : MISS;
   }
 
   /** Walks `[begin, end)`. Nothing is read before its `start`. */

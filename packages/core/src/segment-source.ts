@@ -10,13 +10,14 @@
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
 import { Block, BlockCursor } from './block.js';
 import type { BlockCache } from './block-cache.js';
-import { compareBytes } from './bytes.js';
+import { compareBytes, copyBytes } from './bytes.js';
 import { VALUE_PIECE_BYTES } from './entry.js';
 import { openCipher, type Sealing } from './envelope.js';
 import { corrupt } from './errors.js';
 import type { SegmentEntry } from './segment-entry.js';
 import { SegmentMeta } from './segment-meta.js';
 import { SegmentObject, type VerifyOptions } from './segment-object.js';
+import { MAX_VALUE_BYTES } from './value.js';
 
 /** Of the cache's size, what one large value may take. */
 const CACHED_VALUE_SHARE = 1 / 16;
@@ -68,7 +69,7 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
   async fetchMeta(o: VerifyOptions | undefined): Promise<SegmentMeta> {
     const { entry, name } = this;
     const { table, sealedMeta, envelope } = await this.fetchEnd(o);
-    const cipher = await openCipher(this.#sealing, envelope, entry.id, name);
+    const cipher = await openCipher(this.#sealing, envelope, entry.id, name, { signal: o?.signal });
     const plaintext = await cipher.open(table.chunks, true, sealedMeta, table.bytes);
     if (!plaintext)
       throw corrupt(name, `at offset ${entry.bytes - entry.metaBytes}, its meta chunk fails authentication`);
@@ -160,7 +161,8 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     const pieces = Math.ceil(length / VALUE_PIECE_BYTES);
     const after = i === 0 ? 0 : meta.blockChunk(i - 1) + 1;
     const end = first + pieces;
-    let fits = length > VALUE_PIECE_BYTES && first >= after && end <= meta.blockChunk(i);
+    let fits =
+      length > VALUE_PIECE_BYTES && length <= MAX_VALUE_BYTES && first >= after && end <= meta.blockChunk(i);
     for (let chunk = first; fits && chunk < end; chunk++) {
       const piece = Math.min(VALUE_PIECE_BYTES, length - (chunk - first) * VALUE_PIECE_BYTES);
       fits = meta.table.chunkBytes(chunk) === piece + meta.cipher.overheadBytes;
@@ -171,6 +173,12 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
         `it names a value of ${length} bytes from chunk ${first}, where there are no such pieces`,
       );
     return end;
+  }
+
+  /** A large value of this length that begins with chunk `first`, if it is cached: it was checked then. */
+  cachedValue(first: number, length: number): Uint8Array | undefined {
+    const value = this.cache.get<Uint8Array>(this.#chunkKey(first));
+    return value?.length === length ? value : undefined;
   }
 
   /** A large value, put together from its pieces. */
@@ -218,7 +226,7 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
 
 /** The bytes in a buffer of their own. */
 function ownBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : copyBytes(bytes);
 }
 
 /** Whether `key` lies between the segment's first and last key. */

@@ -5,6 +5,8 @@
  * Invariants:
  * - A `ChunkTable` was checked against the Merkle root that the manifest names, and its sizes add up to the
  *   object's. What a chunk holds is known only once it is compared with its leaf.
+ * - No end is longer than `META_BYTES_MAX` and no chunk longer than `CHUNK_BYTES_MAX`: no builder makes longer ones, so
+ *   an auditor, who can't know whether a writer had the keys, takes no more into memory either.
  * - Nothing is allocated by a number of chunks that the bytes at hand could not describe.
  */
 import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
@@ -18,6 +20,11 @@ import type { ClearSegmentEntry } from './segment-entry.js';
 export const TABLE_ROW_BYTES: number = 4 + HASH_BYTES;
 /** Chunk count (u32), sealed bytes of the meta chunk (u32), envelope. */
 export const FOOTER_BYTES: number = 8 + ENVELOPE_BYTES;
+
+/** The most bytes of a sealed chunk: 1 MiB. A block of 32 KiB with the longest key and inline value is far below. */
+export const CHUNK_BYTES_MAX: number = 1024 * 1024;
+/** The most bytes that follow a segment's chunks: 64 MiB, which is a filter of 50 million keys. */
+export const META_BYTES_MAX: number = 64 * 1024 * 1024;
 
 /** What the table says of one chunk. */
 export interface ChunkRow {
@@ -66,8 +73,10 @@ export class ChunkTable {
     this.chunkAt = new Float64Array(this.chunks + 1);
     for (let i = 0; i < this.chunks; i++) {
       const chunkBytes = reader.u32();
-      if (chunkBytes < CHUNK_OVERHEAD_BYTES)
-        throw reader.corrupt(`expected a sealed chunk, found ${chunkBytes} bytes`);
+      if (chunkBytes < CHUNK_OVERHEAD_BYTES || chunkBytes > CHUNK_BYTES_MAX)
+        throw reader.corrupt(
+          `expected a sealed chunk of ${CHUNK_OVERHEAD_BYTES} to ${CHUNK_BYTES_MAX} bytes, found ${chunkBytes}`,
+        );
       this.chunkAt[i + 1] = this.chunkAt[i]! + chunkBytes;
       reader.raw(HASH_BYTES);
     }

@@ -4,29 +4,16 @@
  *
  * Invariants:
  * - The value itself is never changed: a container with something to replace inside is copied.
+ * - What another realm's own classes made is kept as what ours made is, and is given to msgpackr as ours.
  * - Time and memory are bounded by the size limit even for a small graph with exponentially many paths.
  */
+import { isUint8Array } from '@holdfast/crypto';
 import { HoldfastError } from './errors.js';
-import { errorClass, NEGATIVE_ZERO, TAG, Tagged } from './value-tag.js';
+import { classOfPrototype, ownView } from './realm.js';
+import { isErrorClass, NEGATIVE_ZERO, TAG, Tagged } from './value-tag.js';
 
 /** What leads from a container to what is in it: an index or a key. */
 type Step = unknown;
-
-const TYPED_ARRAYS: ReadonlySet<unknown> = new Set(
-  [
-    Int8Array,
-    Uint8ClampedArray,
-    Int16Array,
-    Uint16Array,
-    Int32Array,
-    Uint32Array,
-    Float32Array,
-    Float64Array,
-    BigInt64Array,
-    BigUint64Array,
-    DataView,
-  ].map((c) => c.prototype),
-);
 
 /** msgpackr writes bytes as binary where they are of its own buffers' class: the same on every platform, then. */
 const asBinary: (bytes: Uint8Array) => Uint8Array =
@@ -86,7 +73,7 @@ class Admission {
     if (this.#bytes > this.#bytesMax)
       throw new HoldfastError(
         'LIMIT_EXCEEDED',
-        `the value takes over ${this.#bytesMax} bytes encoded, which is the most allowed; use setStream for large data`,
+        `the value takes over ${this.#bytesMax} bytes encoded, which is the most allowed; split it over several keys`,
       );
   }
 
@@ -101,38 +88,43 @@ class Admission {
   }
 
   #object(value: object, depth: number): unknown {
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (ArrayBuffer.isView(value)) return this.#view(value, prototype, depth);
-    if (prototype === Date.prototype) return value;
-    if (prototype === ArrayBuffer.prototype) {
-      this.#spend((value as ArrayBuffer).byteLength);
-      return value;
-    }
-    if (prototype === RegExp.prototype) {
-      const { source, flags } = value as RegExp;
-      return new Tagged([TAG.regexp, this.#text(source, depth), flags]);
+    if (ArrayBuffer.isView(value)) return this.#view(value, depth);
+    const prototype = Object.getPrototypeOf(value) as object | null;
+    const name = prototype === null ? undefined : classOfPrototype(prototype);
+    const isOurs = (own: object): boolean => prototype === own;
+    switch (name) {
+      case 'Date':
+        return isOurs(Date.prototype) ? value : new Date((value as Date).getTime());
+      case 'ArrayBuffer':
+        this.#spend((value as ArrayBuffer).byteLength);
+        return isOurs(ArrayBuffer.prototype) ? value : new Uint8Array(value as ArrayBuffer).slice().buffer;
+      case 'RegExp': {
+        const { source, flags } = value as RegExp;
+        return new Tagged([TAG.regexp, this.#text(source, depth), flags]);
+      }
     }
     if (depth === this.#depthMax) throw this.#tooDeep(value);
     this.#ancestors[depth] = value;
-    if (Array.isArray(value) && prototype === Array.prototype) return this.#array(value, depth);
-    if (prototype === Map.prototype) return this.#map(value as Map<unknown, unknown>, depth);
-    if (prototype === Set.prototype) return this.#set(value as Set<unknown>, depth);
+    if (name === 'Array' && Array.isArray(value))
+      return this.#array(isOurs(Array.prototype) ? value : Array.from(value as unknown[]), depth);
+    if (name === 'Map') return this.#map(value as Map<unknown, unknown>, depth);
+    if (name === 'Set') return this.#set(value as Set<unknown>, isOurs(Set.prototype), depth);
     // Plain objects of another realm have another Object.prototype: it, too, is a root.
     if (!Array.isArray(value) && (prototype === null || Object.getPrototypeOf(prototype) === null))
       return this.#record(value as Record<string, unknown>, depth);
-    if (value instanceof Error) return this.#error(value, depth);
-    const name = (prototype as { constructor?: { name?: unknown } } | null)?.constructor?.name;
+    if (isError(value)) return this.#error(value, name, depth);
     throw this.#refuse(
       depth,
-      `an instance of ${String(name)}, whose class would be lost; expected plain data`,
+      `an instance of ${className(prototype)}, whose class would be lost; expected plain data`,
     );
   }
 
-  #view(value: ArrayBufferView, prototype: unknown, depth: number): unknown {
+  #view(value: ArrayBufferView, depth: number): unknown {
     this.#spend(value.byteLength);
     // A subclass (Node's Buffer) comes back as what it is underneath.
-    if (value instanceof Uint8Array) return asBinary(value);
-    if (TYPED_ARRAYS.has(prototype)) return value;
+    if (isUint8Array(value)) return asBinary(value);
+    const view = ownView(value);
+    if (view !== undefined) return view;
     throw this.#refuse(
       depth,
       'a typed array of a kind that MessagePack has no type for; expected its ArrayBuffer',
@@ -162,10 +154,10 @@ class Admission {
     return new Tagged(content);
   }
 
-  #set(set: ReadonlySet<unknown>, depth: number): unknown {
+  #set(set: ReadonlySet<unknown>, isOurs: boolean, depth: number): unknown {
     const items = [...set];
     const admitted = this.#array(items, depth);
-    return admitted === items ? set : new Set(admitted as unknown[]);
+    return admitted === items && isOurs ? set : new Set(admitted as unknown[]);
   }
 
   #record(record: Record<string, unknown>, depth: number): unknown {
@@ -193,12 +185,12 @@ class Admission {
     return tagged === undefined ? (copy ?? record) : new Tagged(tagged);
   }
 
-  #error(error: Error, depth: number): Tagged {
-    const name = errorClass(error);
-    if (name === undefined)
+  /** @param name of its own class; undefined where that is not one of the language's. */
+  #error(error: Error, name: string | undefined, depth: number): Tagged {
+    if (name === undefined || !isErrorClass(name))
       throw this.#refuse(
         depth,
-        `an error of the class ${error.constructor?.name}; expected one of the language's own, or plain data`,
+        `an error of the class ${className(Object.getPrototypeOf(error))}; expected one of the language's own, or plain data`,
       );
     const own = Object.keys(error).filter((key) => key !== 'cause' && key !== 'name' && key !== 'message');
     if (own.length > 0)
@@ -243,13 +235,27 @@ class Admission {
       const step = this.#steps[d];
       const container = this.#ancestors[d];
       if (Array.isArray(container)) path += `[${String(step)}]`;
-      else if (container instanceof Set) path += `.values()[${String(step)}]`;
-      else if (container instanceof Map) path += `.get(${describeKey(step)})`;
+      else if (kindOf(container) === 'Set') path += `.values()[${String(step)}]`;
+      else if (kindOf(container) === 'Map') path += `.get(${describeKey(step)})`;
       else if (/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(String(step))) path += `.${String(step)}`;
       else path += `[${JSON.stringify(step)}]`;
     }
     return path;
   }
+}
+
+/** Which of the language's own kinds an object is, a subclass's instance too. */
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+function isError(value: object): value is Error {
+  return value instanceof Error || kindOf(value) === 'Error';
+}
+
+/** For messages. */
+function className(prototype: object | null): string {
+  return String((prototype as { constructor?: { name?: unknown } } | null)?.constructor?.name);
 }
 
 function describeKey(key: unknown): string {

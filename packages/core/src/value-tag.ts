@@ -35,11 +35,8 @@ const ERRORS: ReadonlyMap<string, ErrorConstructor> = new Map(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((c) => [c.name, c]),
 );
 
-/** The name of the error's own class; undefined where that is not one of those kept. */
-export function errorClass(error: Error): string | undefined {
-  const prototype: unknown = Object.getPrototypeOf(error);
-  for (const [name, kind] of ERRORS) if (kind.prototype === prototype) return name;
-  return undefined;
+export function isErrorClass(name: string): boolean {
+  return ERRORS.has(name);
 }
 
 /** The inverse of tagging. Throws whatever it likes for content that was not written by `encodeValue`. */

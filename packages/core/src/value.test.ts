@@ -155,6 +155,45 @@ describe('a value', () => {
     );
   });
 
+  test('has bytes that no other value has', () => {
+    const text = new TextEncoder();
+    const near: unknown[] = [
+      ...['', 'a', '-a', '\ufeffa', '-\ufeffa', '\ufffd', '1', 'null', '\u0000'],
+      ...['', 'a', '-a', '\ufeffa', '\ufffd', '1'].map((each) => text.encode(each)),
+      ...[0, -0, 1, 1.5, Number.NaN, 2 ** 53, 0n, 1n, 2n ** 53n, 2n ** 64n, true, false, null],
+      ...[
+        [],
+        {},
+        new Map(),
+        new Set(),
+        new ArrayBuffer(0),
+        new DataView(new ArrayBuffer(0)),
+        new Date(0),
+        /a/,
+      ],
+      ...[[undefined], [null], [0], [[]], { a: undefined }, { a: null }, { ['__proto__']: null }],
+      ...[new Map([['a', null]]), new Map([[1, 2]]), [1, 2], new Set([1, 2]), new Set([2, 1]), [2, 1]],
+      ...[new Int8Array(1), new Uint8ClampedArray(1), new Uint8Array(1), new ArrayBuffer(1), [2, 1, 2]],
+      ...[new Error('a'), new TypeError('a'), new Error('a', { cause: undefined }), new Error('')],
+      ...[
+        { a: 1, b: 2 },
+        { b: 2, a: 1 },
+        new Date(1),
+        new Date(Number.NaN),
+        /a/i,
+        { source: 'a', flags: '' },
+      ],
+    ];
+    const found = new Map<string, unknown>();
+    for (const each of near) {
+      const hex = toHex(encodeValue(each));
+      expect([each, found.get(hex)]).toEqual([each, undefined]);
+      found.set(hex, each);
+    }
+    for (const lone of ['\ud800', '\udc00', 'a\udfff\ud800'])
+      expect(() => encodeValue(lone)).toThrow('a lone surrogate');
+  });
+
   test('is not changed by being encoded', () => {
     fc.assert(
       fc.property(value, (input) => {
@@ -356,6 +395,12 @@ describe('limits', () => {
 });
 
 describe('decoding hostile bytes', () => {
+  test('takes no more of them than a value has', () => {
+    const longest = new Uint8Array(MAX_VALUE_BYTES);
+    expect((decodeValue(longest) as Uint8Array).length).toBe(MAX_VALUE_BYTES - 1);
+    expect(() => decodeValue(new Uint8Array(MAX_VALUE_BYTES + 1))).toThrow('expected at most 16777216 bytes');
+  });
+
   test('gives CORRUPT or a value, and nothing else', () => {
     const mutated = fc.tuple(value, fc.nat(), fc.nat(255), fc.nat(2)).map(([input, at, byte, how]) => {
       const encoded = encodeValue(input);

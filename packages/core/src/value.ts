@@ -17,7 +17,7 @@
  * - Hostile bytes meet `checkMessage` before msgpackr, so lengths are real, nesting is bounded, and no extension
  *   runs but those of the table.
  */
-
+import { isUint8Array } from '@holdfast/crypto';
 import { corrupt, HoldfastError } from './errors.js';
 import { addExtension, Packr, RESET_BUFFER_MODE } from './msgpackr.js';
 import { admitValue } from './value-admit.js';
@@ -81,7 +81,7 @@ const packr = new Packr({
  * @throws HoldfastError LIMIT_EXCEEDED over MAX_VALUE_BYTES or MAX_VALUE_DEPTH.
  */
 export function encodeValue(value: unknown): Uint8Array {
-  const raw = value instanceof Uint8Array;
+  const raw = isUint8Array(value);
   let body: Uint8Array;
   if (raw) body = value;
   else if (value === undefined)
@@ -98,7 +98,7 @@ export function encodeValue(value: unknown): Uint8Array {
   if (length > MAX_VALUE_BYTES)
     throw new HoldfastError(
       'LIMIT_EXCEEDED',
-      `the value takes ${length} bytes encoded, at most ${MAX_VALUE_BYTES} are allowed; use setStream for large data`,
+      `the value takes ${length} bytes encoded, at most ${MAX_VALUE_BYTES} are allowed; split it over several keys`,
     );
   const bytes = new Uint8Array(length);
   bytes[0] = raw ? RAW : MESSAGE;
@@ -111,6 +111,8 @@ export function encodeValue(value: unknown): Uint8Array {
  * @throws HoldfastError CORRUPT for bytes that are no value.
  */
 export function decodeValue(bytes: Uint8Array, object = 'a value'): unknown {
+  if (bytes.length > MAX_VALUE_BYTES)
+    throw corrupt(object, `expected at most ${MAX_VALUE_BYTES} bytes, found ${bytes.length}`);
   const kind = bytes[0];
   // Not `slice`: a Buffer's would be a view.
   if (kind === RAW) return new Uint8Array(bytes.subarray(1));

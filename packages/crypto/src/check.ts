@@ -2,10 +2,11 @@
  * Guards for the lengths that the primitives demand, so that all providers refuse the same misuse alike.
  * Messages name lengths, never contents: the bytes may be a key.
  */
+import { isUint8Array } from './bytes-of-any-realm.js';
 
 /** @throws TypeError where `value` is not a Uint8Array of `length` bytes. */
 export function checkBytes(what: string, value: Uint8Array, length: number): void {
-  if (!(value instanceof Uint8Array)) {
+  if (!isUint8Array(value)) {
     throw new TypeError(`${what}: expected a Uint8Array of ${length} bytes, found ${typeof value}`);
   }
   if (value.length !== length) {

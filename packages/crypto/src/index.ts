@@ -1,3 +1,4 @@
+export { isUint8Array, typedArrayClass } from './bytes-of-any-realm.js';
 export { constantTimeEqual } from './constant-time.js';
 export { defaultProvider } from './default-provider.js';
 export { hedgedSalt } from './hedged-salt.js';
@@ -14,5 +15,5 @@ export {
   type SuiteId,
 } from './object-cipher.js';
 export type { AesGcm, CryptoProvider } from './provider.js';
-export type { KeyProvider, RootKey } from './root-key.js';
+export { type KeyProvider, type RootKey, rootKeyOf } from './root-key.js';
 export { webCryptoProvider } from './webcrypto-provider.js';

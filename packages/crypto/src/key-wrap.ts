@@ -5,12 +5,13 @@
  * epochs do not unwrap.
  */
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { isUint8Array } from './bytes-of-any-realm.js';
 import { checkBytes } from './check.js';
 import { constantTimeEqual } from './constant-time.js';
 import { KeyringError } from './keyring-error.js';
 import { ROOT_KIND, type RootKind, WRAPPED_BYTES_MAX } from './keyring-format.js';
 import type { CryptoProvider } from './provider.js';
-import type { KeyProvider, RootKey } from './root-key.js';
+import { type KeyProvider, ROOT_KEY_BYTES, type RootKey, rootKeyOf } from './root-key.js';
 
 export interface KeyWrap {
   readonly kind: RootKind;
@@ -23,32 +24,26 @@ export interface KeyWrap {
 
 export interface KeyWrapOptions {
   readonly provider: CryptoProvider;
-  readonly root: RootKey;
+  readonly root: RootKey | string;
   readonly databaseId: Uint8Array;
   readonly random: (length: number) => Uint8Array;
 }
 
-const KEY_BYTES = 32;
+const KEY_BYTES = ROOT_KEY_BYTES;
 const NONCE_BYTES = 12;
 const BINDING_BYTES = 16;
 const COMMITMENT_DOMAIN = utf8ToBytes('holdfast/1 root commitment');
 const WRAP_DOMAIN = utf8ToBytes('holdfast/1 wrap');
 const BINDING_DOMAIN = utf8ToBytes('holdfast/1 epoch key');
 
-/** @throws TypeError where the root key is neither 32 bytes nor a key provider. */
+/**
+ * Takes the root key and the database id when it is called.
+ * @throws TypeError where the root key is neither 32 bytes, as such or in hex, nor a key provider.
+ */
 export async function createKeyWrap(options: KeyWrapOptions): Promise<KeyWrap> {
-  const { root } = options;
   checkBytes('database id', options.databaseId, 16);
-  if (root instanceof Uint8Array) {
-    checkBytes('root key', root, KEY_BYTES);
-    return createRawWrap(root, options);
-  }
-  if (typeof root?.wrap !== 'function' || typeof root.unwrap !== 'function') {
-    throw new TypeError(
-      `root key: expected 32 bytes or an object with wrap and unwrap, found ${typeof root}`,
-    );
-  }
-  return createProviderWrap(root, options);
+  const root = rootKeyOf(options.root);
+  return isUint8Array(root) ? createRawWrap(root, options) : createProviderWrap(root, options);
 }
 
 /** AES-256-GCM under HKDF(root, database id, "holdfast/1 wrap"): nonce 12 || sealed key 32 || tag 16. */
@@ -94,8 +89,8 @@ function createProviderWrap(root: KeyProvider, options: KeyWrapOptions): KeyWrap
     async wrap(epoch, epochKey) {
       const secret = concatBytes(epochKey, binding(epoch, epochKey));
       const wrapped = await ask('wrap', epoch, () => root.wrap(secret));
-      if (!(wrapped instanceof Uint8Array) || wrapped.length === 0 || wrapped.length > WRAPPED_BYTES_MAX) {
-        const found = wrapped instanceof Uint8Array ? `${wrapped.length} bytes` : typeof wrapped;
+      if (!isUint8Array(wrapped) || wrapped.length === 0 || wrapped.length > WRAPPED_BYTES_MAX) {
+        const found = isUint8Array(wrapped) ? `${wrapped.length} bytes` : typeof wrapped;
         throw new TypeError(
           `key provider: expected wrap to yield 1 to ${WRAPPED_BYTES_MAX} bytes, found ${found}`,
         );
@@ -106,8 +101,8 @@ function createProviderWrap(root: KeyProvider, options: KeyWrapOptions): KeyWrap
       // A copy: the ring's own bytes stay out of a stranger's hands.
       const secret = await ask('unwrap', epoch, () => root.unwrap(wrapped.slice()));
       const expected = KEY_BYTES + BINDING_BYTES;
-      if (!(secret instanceof Uint8Array) || secret.length !== expected) {
-        const found = secret instanceof Uint8Array ? `${secret.length} bytes` : typeof secret;
+      if (!isUint8Array(secret) || secret.length !== expected) {
+        const found = isUint8Array(secret) ? `${secret.length} bytes` : typeof secret;
         throw corrupt(epoch, `expected the key provider to unwrap ${expected} bytes, found ${found}`);
       }
       const epochKey = new Uint8Array(secret.subarray(0, KEY_BYTES));

@@ -235,8 +235,8 @@ describe('a raw root key', () => {
       await expect(createKeyring(options)).rejects.toThrow(new TypeError(message));
       await expect(openKeyring(options, new Uint8Array(100))).rejects.toThrow(new TypeError(message));
     }
-    const hex = 'a1'.repeat(32) as unknown as RootKey;
-    const error = await createKeyring(withRoot(hex)).catch((caught: unknown) => caught);
+    const hex = { ...withRoot(ROOT), root: 'a1'.repeat(31) };
+    const error = await createKeyring(hex).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TypeError);
     expect(String(error)).not.toContain('a1a1');
   });
@@ -340,4 +340,18 @@ test('a random source that gives too few bytes is refused', async () => {
 test('a database id of another length is refused', async () => {
   const options = withRoot(ROOT, 1, new Uint8Array(8));
   await expect(createKeyring(options)).rejects.toThrow(/^database id: expected 16 bytes, found 8$/);
+});
+
+test('an error of another copy of this package is known for what it is', async () => {
+  const file = './keyring-error.ts?another-copy';
+  const other = (await import(/* @vite-ignore */ file)) as { KeyringError: typeof KeyringError };
+  expect(other.KeyringError).not.toBe(KeyringError);
+  const theirs = new other.KeyringError('CORRUPT', 'bent');
+  expect(theirs instanceof KeyringError).toBe(true);
+  expect(new KeyringError('CORRUPT', 'bent') instanceof other.KeyringError).toBe(true);
+  class Special extends KeyringError {}
+  expect(theirs instanceof Special).toBe(false);
+  expect(new Special('CORRUPT', 'bent') instanceof KeyringError).toBe(true);
+  for (const none of [new Error('bent'), { code: 'CORRUPT' }, 'CORRUPT', null, undefined])
+    expect((none as unknown) instanceof KeyringError).toBe(false);
 });

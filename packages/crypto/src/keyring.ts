@@ -8,6 +8,7 @@
  *
  * A ring does not know whether it is the newest: the record that carries it does.
  */
+import { abortable } from './abortable.js';
 import { checkBytes } from './check.js';
 import { constantTimeEqual } from './constant-time.js';
 import { createKeyWrap, type KeyWrap } from './key-wrap.js';
@@ -29,10 +30,11 @@ export interface Keyring {
   /**
    * Unwraps on first use and remembers: the same 32 bytes every time, not to be changed.
    * Throws KeyringError CORRUPT for an epoch that is not here.
+   * @param signal ends the waiting for a key provider, with its reason; the next call asks the provider anew.
    */
-  epochKey(epoch: number): Promise<Uint8Array>;
-  /** A ring with one more epoch, which becomes the current one. */
-  rotate(): Promise<Keyring>;
+  epochKey(epoch: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** A ring with one more epoch, which becomes the current one. @param signal as of `epochKey`. */
+  rotate(signal?: AbortSignal): Promise<Keyring>;
   /**
    * A ring without these epochs: with the last ring that held it, an epoch's key is gone. Throws a TypeError
    * for the current epoch; ignores those that are not here.
@@ -42,26 +44,36 @@ export interface Keyring {
 
 export interface KeyringOptions {
   readonly provider: CryptoProvider;
-  readonly root: RootKey;
+  /** 32 bytes, the same as 64 hex digits, or a key provider: taken at the call, as all of this. */
+  readonly root: RootKey | string;
   /** 16 bytes: bound into every wrapped key. */
   readonly databaseId: Uint8Array;
   readonly random: (length: number) => Uint8Array;
+  /** Ends the making or opening of the ring, with its reason, and nothing after that. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A new ring with epoch 1. Throws a TypeError for a root key or a database id of the wrong length. */
 export async function createKeyring(options: KeyringOptions): Promise<Keyring> {
+  const { random, signal } = options;
+  signal?.throwIfAborted();
   const wrap = await createKeyWrap(options);
-  return addEpoch({ wrap, random: options.random, opened: new WeakMap() }, new Map(), 1);
+  return addEpoch({ wrap, random, opened: new WeakMap() }, new Map(), 1, signal);
 }
 
 /**
- * Decodes a ring and unwraps its current epoch, so that a wrong root key shows at once (WRONG_KEY).
+ * Decodes a ring and unwraps its current epoch, so that a wrong root key shows at once (WRONG_KEY). Nothing is
+ * remembered outside the ring: one whose record does not authenticate afterwards is dropped without a trace.
  * Throws KeyringError CORRUPT for bytes that are no ring of this database, UNAVAILABLE where the key provider
  * fails.
  */
 export async function openKeyring(options: KeyringOptions, bytes: Uint8Array): Promise<Keyring> {
+  const { random, signal } = options;
+  signal?.throwIfAborted();
+  // Its bytes are taken with the rest, before anything is waited for.
+  const encoded = new Uint8Array(bytes);
   const wrap = await createKeyWrap(options);
-  const { kind, rootCommitment, wrapped } = decodeKeyring(bytes);
+  const { kind, rootCommitment, wrapped } = decodeKeyring(encoded);
   if (kind !== wrap.kind) {
     throw new KeyringError(
       'WRONG_KEY',
@@ -76,8 +88,8 @@ export async function openKeyring(options: KeyringOptions, bytes: Uint8Array): P
       'keyring: made with another root key or for another database; give the root key that created it',
     );
   }
-  const ring = makeRing({ wrap, random: options.random, opened: new WeakMap() }, wrapped);
-  await ring.epochKey(ring.currentEpoch);
+  const ring = makeRing({ wrap, random, opened: new WeakMap() }, wrapped);
+  await ring.epochKey(ring.currentEpoch, signal);
   return ring;
 }
 
@@ -100,7 +112,7 @@ function makeRing(owner: RingOwner, wrapped: WrappedKeys): Keyring {
     currentEpoch,
     epochs,
 
-    async epochKey(epoch) {
+    async epochKey(epoch, signal) {
       const found = wrapped.get(epoch);
       if (!found) {
         throw new KeyringError(
@@ -108,17 +120,27 @@ function makeRing(owner: RingOwner, wrapped: WrappedKeys): Keyring {
           `keyring: expected epoch ${epoch}, found ${epochs.length} epochs from ${epochs[0]} to ${currentEpoch}`,
         );
       }
-      const remembered = opened.get(found);
-      if (remembered) return remembered;
-      const opening = wrap.unwrap(epoch, found);
-      opened.set(found, opening);
-      // A failure is not remembered: the key provider may be back for the next call.
-      opening.catch(() => opened.delete(found));
-      return opening;
+      signal?.throwIfAborted();
+      let opening = opened.get(found);
+      if (opening === undefined) {
+        opening = wrap.unwrap(epoch, found);
+        opened.set(found, opening);
+      }
+      const forget = (): void => {
+        if (opened.get(found) === opening) opened.delete(found);
+      };
+      try {
+        return await abortable(opening, signal);
+      } catch (error) {
+        // Not remembered, neither a failure nor a question without an answer: the key provider may be back for the
+        // next call.
+        forget();
+        throw error;
+      }
     },
 
-    async rotate() {
-      return addEpoch(owner, wrapped, currentEpoch + 1);
+    async rotate(signal) {
+      return addEpoch(owner, wrapped, currentEpoch + 1, signal);
     },
 
     without(unwanted) {
@@ -134,7 +156,13 @@ function makeRing(owner: RingOwner, wrapped: WrappedKeys): Keyring {
   };
 }
 
-async function addEpoch(owner: RingOwner, wrapped: WrappedKeys, epoch: number): Promise<Keyring> {
+async function addEpoch(
+  owner: RingOwner,
+  wrapped: WrappedKeys,
+  epoch: number,
+  signal: AbortSignal | undefined,
+): Promise<Keyring> {
+  signal?.throwIfAborted();
   if (epoch > EPOCH_MAX || wrapped.size >= EPOCH_COUNT_MAX) {
     throw new TypeError(
       `keyring: no room for epoch ${epoch} beside ${wrapped.size} others (at most ${EPOCH_COUNT_MAX} epochs, ` +
@@ -145,7 +173,7 @@ async function addEpoch(owner: RingOwner, wrapped: WrappedKeys, epoch: number): 
   checkBytes('random', random, 32);
   // A copy: the source may hand out views of a buffer that it fills again.
   const key = new Uint8Array(random);
-  const wrappedKey = await owner.wrap.wrap(epoch, key);
+  const wrappedKey = await abortable(owner.wrap.wrap(epoch, key), signal);
   owner.opened.set(wrappedKey, Promise.resolve(key));
   return makeRing(owner, new Map(wrapped).set(epoch, wrappedKey));
 }

@@ -21,10 +21,16 @@ export type {
   DatabaseEvent,
   Difference,
   Entry,
+  Listing,
   ListOptions,
   LogEntry,
+  LogOptions,
   Namespace,
+  NamespaceChange,
+  NamespaceDifference,
+  NamespaceEntry,
   NamespaceOptions,
+  NamespaceSnapshot,
   NamespaceTransaction,
   Outcome,
   Range,
@@ -33,6 +39,7 @@ export type {
   Salvage,
   SessionRequest,
   Snapshot,
+  SnapshotOptions,
   StandardSchema,
   Stats,
   Transaction,
@@ -41,9 +48,11 @@ export type {
   VerifyProgress,
   VerifyReport,
   Versionstamp,
+  WatchOptions,
   WriteOptions,
   WriteResult,
 } from '@holdfast/mvcc';
+export { MISS } from '@holdfast/mvcc';
 export {
   type Clock,
   type CostEstimate,
@@ -59,6 +68,11 @@ export {
   Traffic,
   type TrafficCounts,
 } from '@holdfast/object-store';
-export { type LocationFactory, type LocationOptions, registerLocation } from './location-registry.js';
+export {
+  type LocationFactory,
+  type LocationOptions,
+  registeredSchemes,
+  registerLocation,
+} from './location-registry.js';
 export { type Location, resolveLocation } from './locations.js';
 export { findReadable, type OpenOptions, open, type SalvageOptions } from './open.js';

@@ -11,6 +11,7 @@ import {
   type Database,
   type OpenOptions as DatabaseOptions,
   findReadable as findReadableIn,
+  normaliseOptions,
   openDatabase,
   type Salvage,
   type SalvageOptions as StoreSalvageOptions,
@@ -28,10 +29,10 @@ export type OpenOptions = DatabaseOptions & LocationOptions;
  */
 export async function open(location: Location, options: OpenOptions): Promise<Database> {
   const { credentials, ...rest } = copied('open', options);
-  const store = await storeAt(location, { credentials, signal: rest.signal });
+  const taken = normaliseOptions(rest);
+  const store = await storeAt(location, { credentials, signal: taken.signal });
   try {
-    // Whatever else is among the options is the engine's to know or to refuse.
-    return await openDatabase(store, rest);
+    return await openDatabase(store, taken);
   } catch (error) {
     if (store !== location) await store.close?.().catch(() => {});
     throw error;

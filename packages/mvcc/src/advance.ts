@@ -209,7 +209,16 @@ export async function loadManifest(
     );
   };
   const { sealing } = context;
-  const manifest = await Manifest.load(sealing, manifestSection, manifestRoot, object, fetchPage, known);
+  const { signal } = options;
+  const manifest = await Manifest.load(
+    sealing,
+    manifestSection,
+    manifestRoot,
+    object,
+    fetchPage,
+    known,
+    signal,
+  );
   // It would hide what is written until then.
   const early = manifest.entries.find(({ maxVersion }) => maxVersion > record.version);
   if (early)

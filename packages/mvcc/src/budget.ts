@@ -1,6 +1,7 @@
 /** What one transaction may spend on the network, and the account of what it did spend. */
 import { HoldfastError } from '@holdfast/core';
 import { type Meter, type RequestClass, Traffic } from '@holdfast/object-store';
+import { checkKnown } from './call-options.js';
 
 export interface Budget {
   /** Requests at most, all attempts of the body and the commit itself together. */
@@ -16,10 +17,11 @@ export class BudgetMeter implements Meter {
   readonly #spent = new Traffic();
 
   constructor(budget: Budget, also: Meter | undefined) {
+    checkKnown('transact: budget', budget, ['requests', 'bytes']);
     for (const [name, value] of Object.entries(budget))
       if (value !== undefined && !(typeof value === 'number' && value >= 0))
         throw new RangeError(`budget.${name}: expected a number from 0, found ${String(value)}.`);
-    this.#budget = budget;
+    this.#budget = { ...budget };
     this.#also = also;
   }
 

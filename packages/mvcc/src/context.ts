@@ -54,13 +54,17 @@ function quietly(call: () => unknown, onFailure: (error: unknown) => void): void
   }
 }
 
-/** A store whose reads fail in the engine's words, for those who know none of them. */
+/**
+ * A store whose reads fail in the engine's words, for those who know none of them. What is too large is damage, not a
+ * store that fails: who has asked knows what was expected.
+ */
 export function readingInWords(store: ObjectStore): ObjectStore {
   return {
     capabilities: store.capabilities,
     identity: store.identity,
     get: (key, options) =>
       store.get(key, options).catch((error: unknown) => {
+        if (error instanceof StoreError && error.code === 'TOO_LARGE') throw error;
         throw fromStoreError(error, `reading ${key}`);
       }),
     put: (key, bytes, options) => store.put(key, bytes, options),

@@ -66,7 +66,7 @@ export async function continues(
   const odd = oddOneOut(context, known.history, headers, end);
   if (odd !== undefined) {
     // Whoever can write a bucket can make a header whose hash is right.
-    for (const header of headers) await log.open(header);
+    for (const header of headers) await log.open(header, options);
     throw fork(context, known, odd, 'its history is another one');
   }
   for (const header of headers) {

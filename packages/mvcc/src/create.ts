@@ -19,17 +19,19 @@ import {
 } from '@holdfast/core';
 import { type CryptoProvider, createKeyring, defaultProvider } from '@holdfast/crypto';
 import {
+  isProbeObject,
   type ListedObject,
   type ObjectStore,
   probe,
   StoreError,
   systemClock,
   systemRandom,
+  unsafeInWords,
 } from '@holdfast/object-store';
 import { callStore, fromStoreError } from './context.js';
 import { DatabaseSealing } from './database-sealing.js';
 import { newestRecord } from './log.js';
-import type { OpenOptions } from './open.js';
+import type { NormalisedOptions } from './options.js';
 
 /** What came of it. Whatever it is, the next listing of the log tells whose database there is. */
 export interface Creation {
@@ -39,7 +41,7 @@ export interface Creation {
 }
 
 /** Makes record 1. Losing the race to another creator is not an error: its database is then opened. */
-export async function create(store: ObjectStore, options: OpenOptions): Promise<Creation> {
+export async function create(store: ObjectStore, options: NormalisedOptions): Promise<Creation> {
   const {
     signal,
     random = systemRandom,
@@ -62,7 +64,7 @@ export async function create(store: ObjectStore, options: OpenOptions): Promise<
   const databaseId = random(16);
   const root = options.key;
   const keyring =
-    root === 'plaintext' ? undefined : await createKeyring({ provider, root, databaseId, random });
+    root === 'plaintext' ? undefined : await createKeyring({ provider, root, databaseId, random, signal });
   const suite = keyring ? 1 : 0;
   const sealing = new DatabaseSealing({ provider, suite, databaseId, random, root, keyring });
   const manifest = Manifest.empty(provider.sha256);
@@ -100,7 +102,7 @@ export async function create(store: ObjectStore, options: OpenOptions): Promise<
 }
 
 /** The first object that a prefix without a database should not have; undefined: there is none. */
-function foreignObject(store: ObjectStore, options: OpenOptions): Promise<string | undefined> {
+function foreignObject(store: ObjectStore, options: NormalisedOptions): Promise<string | undefined> {
   return callStore('looking for other objects', async () => {
     let passed = 0;
     for await (const object of store.list('', { signal: options.signal }))
@@ -109,14 +111,13 @@ function foreignObject(store: ObjectStore, options: OpenOptions): Promise<string
   });
 }
 
-const PROBE_PREFIX = 'probe/';
 /** More of it is somebody's. */
 const LITTER_MAX = 100_000;
 const LITTER_NAMES: ReadonlySet<string> = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini', '.localized']);
 
 /** What consoles, file managers and our probes leave behind, wherever. */
 function isLitter({ key, size }: ListedObject): boolean {
-  if (key.startsWith(PROBE_PREFIX)) return true;
+  if (isProbeObject(key)) return true;
   const name = key.slice(key.lastIndexOf('/') + 1);
   // The marker of a folder: the folder's own name, and no bytes. The prefix itself is one.
   if (name === '') return size === 0;
@@ -136,16 +137,16 @@ function refusal(key: string): HoldfastError {
 }
 
 /** @throws HoldfastError STORE_UNSAFE, with what the store did. */
-export async function probeStore(store: ObjectStore, options: OpenOptions): Promise<void> {
+export async function probeStore(store: ObjectStore, options: NormalisedOptions): Promise<void> {
   const { signal } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const report = await callStore('probing it', () => probe(store, { clock, random, signal, swaps: false }));
-  if (report.safe) return;
-  const failed = report.checks.filter((check) => !check.ok);
+  const unsafe = unsafeInWords(report);
+  if (unsafe === undefined) return;
   throw new HoldfastError(
     'STORE_UNSAFE',
-    `This object store can't hold a database by itself: ${failed.map((c) => `${c.name}: expected ${c.expected}, found ${c.found}`).join('; ')}. Two writers could both be told that they won. Nothing was written; use a store that honours conditional writes, or a sequencer.`,
+    `This object store can't hold a database by itself. ${unsafe} Nothing was written.`,
   );
 }
 

@@ -53,12 +53,12 @@ export class DatabaseSealing implements Sealing {
     return this.#keyring?.bytes ?? new Uint8Array(0);
   }
 
-  epochKey(epoch: number): Promise<Uint8Array> {
-    return this.#keyring ? this.#keyring.epochKey(epoch) : Promise.resolve(NO_KEY);
+  epochKey(epoch: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#keyring ? this.#keyring.epochKey(epoch, signal) : Promise.resolve(NO_KEY);
   }
 
   /** The keyring that a record brings, if it is another than ours. Not ours yet: the record may be anybody's. */
-  async keyringOf(header: RecordHeader): Promise<Keyring | undefined> {
+  async keyringOf(header: RecordHeader, signal?: AbortSignal): Promise<Keyring | undefined> {
     const ours = this.#keyring;
     if (ours === undefined || this.#root === 'plaintext' || equalBytes(header.keyring, ours.bytes))
       return undefined;
@@ -67,7 +67,7 @@ export class DatabaseSealing implements Sealing {
     if (!equalBytes(header.envelope.databaseId, databaseId))
       throw corrupt(object, 'it belongs to another database');
     try {
-      return await openRecordKeyring({ provider, databaseId, random, root: this.#root }, header);
+      return await openRecordKeyring({ provider, databaseId, random, root: this.#root, signal }, header);
     } catch (error) {
       // Our key has opened this database: it is this record's keyring that is wrong.
       if (error instanceof HoldfastError && error.code === 'WRONG_KEY')

@@ -1,81 +1,60 @@
 /**
  * One open database: what users hold. The parts do the work; this says who does what.
  */
-import { encodeValue, HoldfastError, type Key, type KeyRange, type KeyTuple } from '@holdfast/core';
-import {
-  type CallOptions,
-  type Meter,
-  metered,
-  type ObjectStore,
-  Traffic,
-  withRetry,
-} from '@holdfast/object-store';
+import { HoldfastError, type Key, type KeyRange, type KeyTuple } from '@holdfast/core';
+import { type CallOptions, metered, type ObjectStore, Traffic, withRetry } from '@holdfast/object-store';
 import { AtomicOperation } from './atomic.js';
+import { CALL_OPTIONS, READ_OPTIONS, takeOptions } from './call-options.js';
 import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './checkpoints.js';
+import type { NamespaceOptions } from './codec.js';
 import { Committer } from './committer.js';
 import type { Context } from './context.js';
 import { probeStore, storeFingerprint } from './create.js';
 import {
   type Entry,
-  entryOf,
   type ListOptions,
+  ownRange,
   type Range,
   type ReadOptions,
   type StoredAndBytes,
-  userBounds,
-  userKey,
 } from './entry-reader.js';
 import { Flusher, isFlushDue } from './flusher.js';
-import { type Change, History, type LogEntry } from './history.js';
+import { isBreak } from './fork.js';
+import { type Change, History, type LogEntry, type LogOptions, type WatchOptions } from './history.js';
+import { ENTRIES, KEYS, type Listing, steps, withNext } from './listing.js';
 import type { Log } from './log.js';
-import { Namespace, type NamespaceOptions } from './namespace.js';
-import { checkOptions, type OpenOptions, openParts } from './open.js';
+import { Namespace, type NamespaceHost } from './namespace.js';
+import {
+  deleting,
+  deletingRange,
+  mutating,
+  type OneWrite,
+  setting,
+  type WriteOptions,
+  type WriteResult,
+} from './one-write.js';
+import { openParts } from './open.js';
+import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './options.js';
+import { Reads } from './reads.js';
 import { RecordBuilder } from './record-builder.js';
 import { requestEntry } from './request-entry.js';
 import { type Outcome, outcomeOf, type RequestId } from './requests.js';
-import { Snapshot } from './snapshot.js';
+import { Snapshot, type SnapshotOptions } from './snapshot.js';
+import { type Stats, statsOf } from './stats.js';
 import { StoreGate } from './store-gate.js';
 import type { TailEntry } from './tail.js';
 import type { Tip } from './tip.js';
-import { type Committed, runTransaction, type TransactOptions } from './transact.js';
+import {
+  type Committed,
+  runTransaction,
+  type TransactCall,
+  type TransactOptions,
+  takeCall,
+} from './transact.js';
 import type { Transaction, TransactionAttempt } from './transaction.js';
 import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
-import { formatVersionstamp, type Versionstamp } from './versionstamp.js';
+import { formatVersionstamp } from './versionstamp.js';
 import type { View } from './view.js';
-
-export interface WriteOptions extends CallOptions {
-  /** Makes a repeated call act once. Another key or value under the same id is refused. */
-  readonly requestId?: RequestId | undefined;
-}
-
-/** Where a write stands in the history. */
-export interface WriteResult {
-  readonly version: number;
-  readonly versionstamp: Versionstamp;
-}
-
-export interface Stats {
-  readonly version: number;
-  /** Records that this process wrote, and transactions in them. */
-  readonly commits: number;
-  readonly transactions: number;
-  readonly conflicts: number;
-  /** Lost races for a slot that were tried again on the newer state. */
-  readonly rebases: number;
-  /** Transactions that lost to one of their own group and were run again in time for the same record. */
-  readonly reruns: number;
-  readonly flushes: number;
-  readonly flushedThrough: number;
-  readonly floor: number;
-  /** What the newest record carries of the tail, inline and in holders. */
-  readonly tailBytes: number;
-  readonly tailHolders: number;
-  readonly segments: number;
-  readonly segmentBytes: number;
-  /** Live and deleted entries in segments; a key may have several. */
-  readonly segmentEntries: number;
-  readonly cacheBytes: number;
-}
 
 const COMMIT_TIMEOUT_MS = 60_000;
 /** For one request: a whole segment has to fit through a slow line. */
@@ -84,8 +63,8 @@ const WATCH_POLL_MS = 1_000;
 
 /** Opens the database in `store`, or makes it. */
 export async function openDatabase(store: ObjectStore, options: OpenOptions): Promise<Database> {
-  checkOptions(options);
-  const { clock, random } = options;
+  const taken = normaliseOptions(options);
+  const { clock, random } = taken;
   const traffic = new Traffic();
   const gate = new StoreGate(store);
   const wrapped = withRetry(metered(gate.store, { meter: traffic }), {
@@ -94,7 +73,7 @@ export async function openDatabase(store: ObjectStore, options: OpenOptions): Pr
     meter: traffic,
     attemptMs: ATTEMPT_MS,
   });
-  return new Database({ ...(await openParts(wrapped, options)), gate, traffic }, options);
+  return new Database({ ...(await openParts(wrapped, taken)), gate, traffic }, taken);
 }
 
 export class Database implements AsyncDisposable {
@@ -104,6 +83,7 @@ export class Database implements AsyncDisposable {
   readonly #committer: Committer;
   readonly #flusher: Flusher;
   readonly #history: History;
+  readonly #reads: Reads;
   readonly #readOnly: boolean;
   readonly #maintenance: 'auto' | 'manual';
   readonly #gate: StoreGate;
@@ -115,7 +95,7 @@ export class Database implements AsyncDisposable {
   /** Made by `openDatabase()`. */
   constructor(
     parts: { context: Context; log: Log; tip: Tip; gate: StoreGate; traffic: Traffic },
-    options: OpenOptions,
+    options: NormalisedOptions,
   ) {
     const { context, log, tip } = parts;
     this.#context = context;
@@ -144,6 +124,10 @@ export class Database implements AsyncDisposable {
       this.#committer.beforeFirst = ({ signal }) => probeStore(context.store, { ...options, signal });
     this.#flusher = new Flusher(context, tip, this.#committer);
     this.#history = new History(context, log, tip);
+    this.#reads = new Reads(context.lifetime, {
+      read: (at, taken) => this.#read(at, taken),
+      fresh: (taken) => this.#fresh(taken),
+    });
   }
 
   /** The newest version that this process knows. */
@@ -153,25 +137,24 @@ export class Database implements AsyncDisposable {
 
   /** 16 random bytes, the same for as long as the database lives. */
   get id(): Uint8Array {
-    return this.#context.sealing.databaseId;
+    return this.#context.sealing.databaseId.slice();
   }
 
-  async get<V = unknown>(key: Key, options: ReadOptions = {}): Promise<V | undefined> {
-    return (await this.getEntry<V>(key, options))?.value;
+  get<V = unknown>(key: Key, options?: ReadOptions): Promise<V | undefined> {
+    return this.#reads.get(key, options) as Promise<V | undefined>;
   }
 
-  async getEntry<V = unknown>(key: Key, options: ReadOptions = {}): Promise<Entry<V> | undefined> {
-    const at = userKey(key);
-    return entryOf(at.bytes, await this.#read(at, options)) as Entry<V> | undefined;
+  getEntry<V = unknown>(key: Key, options?: ReadOptions): Promise<Entry<V> | undefined> {
+    return this.#reads.getEntry(key, options) as Promise<Entry<V> | undefined>;
   }
 
-  async getMany<V = unknown>(keys: readonly Key[], options: ReadOptions = {}): Promise<(V | undefined)[]> {
-    const snapshot = new Snapshot(await this.#fresh(options), options);
-    return snapshot.getMany<V>(keys);
+  /** Of one version. */
+  getMany<V = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(V | undefined)[]> {
+    return this.#reads.getMany(keys, options) as Promise<(V | undefined)[]>;
   }
 
-  async has(key: Key, options: ReadOptions = {}): Promise<boolean> {
-    return (await this.#read(userKey(key), options))?.value !== undefined;
+  has(key: Key, options?: ReadOptions): Promise<boolean> {
+    return this.#reads.has(key, options);
   }
 
   /** The probe goes out with the read: strength costs a request, not a round trip. */
@@ -197,81 +180,79 @@ export class Database implements AsyncDisposable {
     return maxStalenessMs > 0 && this.#tip.ageMs() <= maxStalenessMs;
   }
 
-  async *list<V = unknown>(
+  /** The first entry of the range, or the last with `reverse`. */
+  first<V = unknown>(
     range?: Range,
-    options: ReadOptions & ListOptions = {},
-  ): AsyncGenerator<Entry<V>, void, undefined> {
-    yield* new Snapshot(await this.#fresh(options), options).list<V>(range, options);
+    options?: ReadOptions & Omit<ListOptions, 'limit'>,
+  ): Promise<Entry<V> | undefined> {
+    return this.#reads.first(range, options) as Promise<Entry<V> | undefined>;
   }
 
-  async *keys(
-    range?: Range,
-    options: ReadOptions & ListOptions = {},
-  ): AsyncGenerator<KeyTuple, void, undefined> {
-    yield* new Snapshot(await this.#fresh(options), options).keys(range, options);
+  /** In key order, of one version. */
+  list<V = unknown>(range?: Range, options?: ReadOptions & ListOptions): Listing<Entry<V>> {
+    return this.#reads.listing('list', range, options, ENTRIES) as Listing<Entry<V>>;
   }
 
-  async count(range?: Range, options: ReadOptions & ListOptions = {}): Promise<number> {
-    return new Snapshot(await this.#fresh(options), options).count(range, options);
+  keys(range?: Range, options?: ReadOptions & ListOptions): Listing<KeyTuple> {
+    return this.#reads.listing('keys', range, options, KEYS);
   }
 
-  set(key: Key, value: unknown, options: WriteOptions = {}): Promise<WriteResult> {
-    const input = () => ['set', userKey(key).bytes, value === undefined ? null : encodeValue(value)];
-    return this.#write((tx) => tx.set(key, value), options, input);
+  count(range?: Range, options?: ReadOptions & ListOptions): Promise<number> {
+    return this.#reads.count(range, options);
   }
 
-  delete(key: Key, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#write(
-      (tx) => tx.delete(key),
-      options,
-      () => ['delete', userKey(key).bytes],
-    );
+  set(key: Key, value: unknown, options?: WriteOptions): Promise<WriteResult> {
+    const { sha256 } = this.#context.sealing.provider;
+    return this.#write('set', () => setting(sha256, key, value), options);
   }
 
-  deleteRange(range: KeyRange, options: WriteOptions = {}): Promise<WriteResult> {
-    const input = () => {
-      const { begin, end } = userBounds(range);
-      return ['deleteRange', begin, end];
-    };
-    return this.#write(
-      async (tx) => {
-        await tx.deleteRange(range);
-      },
-      options,
-      input,
-    );
+  delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('delete', () => deleting(key), options);
   }
 
-  /** @param input what the write is, for a request id to stand for. */
-  async #write(
-    body: (tx: Transaction) => Promise<void> | void,
-    options: WriteOptions,
-    input: () => unknown,
-  ): Promise<WriteResult> {
-    this.#checkWritable();
-    const request = options.requestId === undefined ? {} : { input: input() };
-    const { stamp } = await this.#transact(body, { ...options, ...request });
-    if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
-    // Nothing was there to delete: the state is as of now.
-    const { version } = this.#tip.view;
-    return { version, versionstamp: formatVersionstamp({ version, order: 0 }) };
+  /** Deletes every key in the range. */
+  deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('deleteRange', () => deletingRange(range), options);
+  }
+
+  /** Adds to a number (or bigint), from nothing if the key is not there. Never conflicts with other adds. */
+  add(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('add', () => mutating('add', key, n), options);
+  }
+
+  /** Sets the key to the larger of what is there and `n`. Never conflicts. */
+  max(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('max', () => mutating('max', key, n), options);
+  }
+
+  min(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('min', () => mutating('min', key, n), options);
+  }
+
+  /** @param make encodes what is written, at once. */
+  #write(call: string, make: () => OneWrite, options: WriteOptions | undefined): Promise<WriteResult> {
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      const { apply, input } = make();
+      const { stamp } = await this.#transact(apply, takeCall(this.#context, call, options, input));
+      if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
+      // Nothing was there to delete: the state is as of now.
+      const { version } = this.#tip.view;
+      return { version, versionstamp: formatVersionstamp({ version, order: 0 }) };
+    });
   }
 
   /** Runs `body` until it commits; resolves to its value once that is durable. */
-  async transact<T>(body: (tx: Transaction) => Promise<T> | T, options: TransactOptions = {}): Promise<T> {
-    return (await this.#transact(body, options)).result;
+  transact<T>(body: (tx: Transaction) => Promise<T> | T, options?: TransactOptions): Promise<T> {
+    return this.#context.lifetime.run(async () => {
+      const call = takeCall(this.#context, 'transact', options);
+      return (await this.#transact(body, call)).result;
+    });
   }
 
-  #transact<T>(
+  async #transact<T>(
     body: (tx: TransactionAttempt) => Promise<T> | T,
-    options: TransactOptions,
-  ): Promise<Committed<T>> {
-    return this.#context.lifetime.run(() => this.#transactBegun(body, options));
-  }
-
-  async #transactBegun<T>(
-    body: (tx: TransactionAttempt) => Promise<T> | T,
-    options: TransactOptions,
+    call: TransactCall,
   ): Promise<Committed<T>> {
     const parts = {
       context: this.#context,
@@ -279,115 +260,131 @@ export class Database implements AsyncDisposable {
       committer: this.#committer,
       checkWritable: () => this.#refuseReadOnly(),
     };
-    const committed = await runTransaction(parts, body, options);
+    const committed = await runTransaction(parts, body, call);
     if (committed.stamp && this.#maintenance === 'auto') this.#flusher.consider();
     return committed;
   }
 
   /** Checks and writes that take effect together or not at all, in the manner of Deno KV. */
   atomic(): AtomicOperation {
-    this.#checkOpen();
-    return new AtomicOperation(async (body) => {
-      this.#checkWritable();
-      return this.#transact(body, {});
-    });
+    this.#context.lifetime.check();
+    return new AtomicOperation((body, options) =>
+      this.#context.lifetime.run(async () => {
+        this.#refuseReadOnly();
+        return this.#transact(body, takeCall(this.#context, 'commit', options));
+      }),
+    );
   }
 
   /** What became of a request. `close` settles an open one for good, with one commit. */
-  async outcome(
-    requestId: RequestId,
-    options: { close?: boolean | undefined; signal?: AbortSignal | undefined } = {},
-  ): Promise<Outcome> {
-    const entry = requestEntry(requestId);
-    const { close = false, signal } = options;
-    const known = outcomeOf(entry, await this.#read(entry.at, { signal }));
-    if (!close || known.status !== 'open') return known;
-    this.#checkWritable();
-    const { result } = await this.#transact(
-      async (tx) => {
-        const found = await tx.readStored(entry.at);
-        const now = outcomeOf(entry, found);
-        if (now.status !== 'open') return now;
-        tx.setStored(entry.at.stored, entry.closed(found));
-        return { status: 'closed' } as const;
-      },
-      { signal },
-    );
-    return result;
+  outcome(requestId: RequestId, options?: CallOptions & { close?: boolean | undefined }): Promise<Outcome> {
+    return this.#context.lifetime.run(async () => {
+      const { close = false, ...calls } = takeOptions('outcome', options, ['close', ...CALL_OPTIONS]);
+      const entry = requestEntry(requestId);
+      const known = outcomeOf(entry, await this.#read(entry.at, calls));
+      if (!close || known.status !== 'open') return known;
+      this.#refuseReadOnly();
+      const { result } = await this.#transact(
+        async (tx) => {
+          const found = await tx.readStored(entry.at);
+          const now = outcomeOf(entry, found);
+          if (now.status !== 'open') return now;
+          tx.setStored(entry.at.stored, entry.closed(found));
+          return { status: 'closed' } as const;
+        },
+        takeCall(this.#context, 'outcome', calls),
+      );
+      return result;
+    });
   }
 
-  /** A read view: of the newest version known here (no request), or of any retained one. */
-  async snapshot(
-    options: {
-      at?: number | Date | undefined;
-      signal?: AbortSignal | undefined;
-      meter?: Meter | undefined;
-    } = {},
-  ): Promise<Snapshot> {
-    this.#checkOpen();
-    const { at } = options;
-    if (at === undefined) return new Snapshot(this.#tip.view, options);
-    if (typeof at !== 'number' && !(at instanceof Date))
-      throw new TypeError(`snapshot: expected at to be a version or a Date, found ${typeof at}.`);
-    const version = at instanceof Date ? await this.#history.versionAt(at, options) : at;
-    return new Snapshot(await this.#history.viewAt(version, options), options);
+  /** A read view of the newest version there is, or of any retained one. Reads of it ask for nothing newer. */
+  snapshot(options?: SnapshotOptions): Promise<Snapshot> {
+    return this.#context.lifetime.run(async () => {
+      const { at, ...taken } = takeOptions('snapshot', options, ['at', ...READ_OPTIONS]);
+      const { lifetime } = this.#context;
+      const calls = { signal: taken.signal, meter: taken.meter };
+      if (at === undefined) return new Snapshot(await this.#fresh(taken), lifetime, calls);
+      if (typeof at !== 'number' && !(at instanceof Date))
+        throw new TypeError(`snapshot: expected at to be a version or a Date, found ${typeof at}.`);
+      const version = at instanceof Date ? await this.#history.versionAt(new Date(at), calls) : at;
+      return new Snapshot(await this.#history.viewAt(version, calls), lifetime, calls);
+    });
   }
 
   /** A view of the keys under `prefix`, with codecs of its own for keys and values. */
-  namespace<V = unknown>(
-    prefix: Key,
-    options: NamespaceOptions<V> = {},
-  ): Namespace<V, WriteOptions, WriteResult> {
-    this.#checkOpen();
-    return new Namespace(this, prefix, options);
+  namespace<V = unknown, In = V>(prefix: Key, options?: NamespaceOptions<V, In>): Namespace<V, In> {
+    this.#context.lifetime.check();
+    // Its bodies are given the attempt itself.
+    return new Namespace<V, In>(this as unknown as NamespaceHost, prefix, options);
   }
 
-  /** Every change to the range, in order, after version `from` (default: now). Ends when `signal` is aborted. */
-  watch<V = unknown>(
-    range?: KeyRange,
-    options: {
-      from?: number | undefined;
-      signal?: AbortSignal | undefined;
-      pollMs?: number | undefined;
-    } = {},
-  ): AsyncGenerator<Change<V>, void, undefined> {
-    this.#checkOpen();
-    const { pollMs = WATCH_POLL_MS } = options;
-    return this.#history.watch(range, { ...options, pollMs }) as AsyncGenerator<Change<V>, void, undefined>;
+  /**
+   * Every change to the range, in order, after version `from` (default: now). Ends when `signal` is aborted, and with
+   * the database.
+   */
+  watch<V = unknown>(range?: KeyRange, options?: WatchOptions): AsyncGenerator<Change<V>, void, undefined> {
+    const { lifetime } = this.#context;
+    const { ending } = lifetime;
+    const watch = steps(() => {
+      lifetime.check();
+      const { pollMs = WATCH_POLL_MS, ...taken } = takeOptions('watch', options, [
+        'from',
+        'pollMs',
+        'signal',
+      ]);
+      return this.#history.watch(ownRange(range), { ...taken, pollMs });
+    });
+    // It ends by itself when the database does; of a broken history it tells no more.
+    const next = (): Promise<IteratorResult<Change, void>> =>
+      ending.aborted && isBreak(ending.reason) ? Promise.reject(ending.reason) : watch.next();
+    return withNext(watch, next) as AsyncGenerator<Change<V>, void, undefined>;
   }
 
   /** The records, newest first, or between two versions. */
-  log(
-    options: { from?: number | undefined; to?: number | undefined; signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<LogEntry, void, undefined> {
-    this.#checkOpen();
-    return this.#history.log(options);
+  log(options?: LogOptions): AsyncGenerator<LogEntry, void, undefined> {
+    const entries = steps(() =>
+      this.#history.log(takeOptions('log', options, ['from', 'to', ...CALL_OPTIONS])),
+    );
+    return this.#context.lifetime.iterate(entries);
   }
 
   /** Names the newest version, and keeps it from GC until the name is dropped. */
-  async checkpoint(name: string, options: CallOptions = {}): Promise<Checkpoint> {
-    this.#checkWritable();
-    const at = checkpointKey(name);
-    const view = await this.#tip.refresh(options.signal);
-    const timeMs = this.#context.clock.now();
-    await this.#transact((tx) => tx.setStored(at.stored, encodeCheckpoint(view.version, timeMs)), options);
-    return { name, version: view.version, time: new Date(timeMs) };
+  checkpoint(name: string, options?: CallOptions): Promise<Checkpoint> {
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      const call = takeCall(this.#context, 'checkpoint', takeOptions('checkpoint', options, CALL_OPTIONS));
+      const at = checkpointKey(name);
+      const view = await this.#tip.refresh(call.signal);
+      const timeMs = this.#context.clock.now();
+      await this.#transact((tx) => tx.setStored(at.stored, encodeCheckpoint(view.version, timeMs)), call);
+      return { name, version: view.version, time: new Date(timeMs) };
+    });
   }
 
-  async checkpoints(options: ReadOptions = {}): Promise<Checkpoint[]> {
-    return listCheckpoints(await this.#fresh(options), options.signal);
+  checkpoints(options?: ReadOptions): Promise<Checkpoint[]> {
+    return this.#reads.run('checkpoints', options, async (taken) =>
+      listCheckpoints(await this.#fresh(taken), taken.signal),
+    );
   }
 
   /** Resolves to whether there was one of this name. */
-  async dropCheckpoint(name: string, options: CallOptions = {}): Promise<boolean> {
-    this.#checkWritable();
-    const at = checkpointKey(name);
-    const { result } = await this.#transact(async (tx) => {
-      if ((await tx.readStored(at))?.value === undefined) return false;
-      tx.setStored(at.stored, undefined);
-      return true;
-    }, options);
-    return result;
+  dropCheckpoint(name: string, options?: CallOptions): Promise<boolean> {
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      const call = takeCall(
+        this.#context,
+        'dropCheckpoint',
+        takeOptions('dropCheckpoint', options, CALL_OPTIONS),
+      );
+      const at = checkpointKey(name);
+      const { result } = await this.#transact(async (tx) => {
+        if ((await tx.readStored(at))?.value === undefined) return false;
+        tx.setStored(at.stored, undefined);
+        return true;
+      }, call);
+      return result;
+    });
   }
 
   /**
@@ -410,26 +407,16 @@ export class Database implements AsyncDisposable {
   }
 
   /** Fetches and checks every object again. */
-  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    this.#checkOpen();
-    return verify(this.#context, this.#log, await this.#tip.refresh(options.signal), options);
+  verify(options?: VerifyOptions): Promise<VerifyReport> {
+    return this.#context.lifetime.run(async () => {
+      const taken = takeOptions('verify', options, ['deep', 'onProgress', ...CALL_OPTIONS]);
+      return verify(this.#context, this.#log, await this.#tip.refresh(taken.signal), taken);
+    });
   }
 
   stats(): Stats {
-    const { version, flushedThrough, floor, tailBytes, refs, manifest } = this.#tip.view;
-    return {
-      version,
-      ...this.#committer.stats,
-      flushes: this.#flusher.flushes,
-      flushedThrough,
-      floor,
-      tailBytes,
-      tailHolders: refs.length,
-      segments: manifest.entries.length,
-      segmentBytes: manifest.entries.reduce((sum, segment) => sum + segment.bytes, 0),
-      segmentEntries: manifest.entries.reduce((sum, segment) => sum + segment.entries, 0),
-      cacheBytes: this.#context.cache.bytes,
-    };
+    const { stats } = this.#committer;
+    return statsOf(this.#tip.view, stats, this.#flusher.flushes, this.#context.cache.bytes);
   }
 
   /** Requests and bytes of this process since it opened the database. */
@@ -483,15 +470,6 @@ export class Database implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #checkOpen(): void {
-    this.#context.lifetime.check();
-  }
-
-  #checkWritable(): void {
-    this.#checkOpen();
-    this.#refuseReadOnly();
   }
 
   #refuseReadOnly(): void {

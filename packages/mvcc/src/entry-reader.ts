@@ -3,13 +3,13 @@ import {
   decodeKey,
   decodeValue,
   encodeKey,
+  encodeValue,
   type Key,
   type KeyRange,
   type KeyTuple,
   keyBounds,
 } from '@holdfast/core';
 import type { Meter } from '@holdfast/object-store';
-import type { ScanCursor } from './merge-cursor.js';
 import { type Bounds, boundsInSpace, inSpace, type StoredKey, toStoredKey, USER_SPACE } from './space.js';
 import type { TailEntry } from './tail.js';
 import { formatVersionstamp, OWN_VERSION, type Versionstamp } from './versionstamp.js';
@@ -44,6 +44,9 @@ export interface ListOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `ListOptions` and `ReadOptions` know, for those who refuse what they don't. */
+export const LIST_OPTIONS = ['reverse', 'limit', 'signal'] as const;
+
 export interface StoredAndBytes {
   readonly stored: StoredKey;
   readonly bytes: Uint8Array;
@@ -54,10 +57,19 @@ export function userKey(key: Key): StoredAndBytes {
   return { stored: toStoredKey(bytes), bytes };
 }
 
-/** Keys to get, or a message that says what they must be. */
-export function checkKeys(keys: readonly Key[]): readonly Key[] {
-  if (Array.isArray(keys)) return keys;
+/** Many keys, encoded at once: the caller may use its array again. */
+export function userKeys(keys: readonly Key[]): StoredAndBytes[] {
+  if (Array.isArray(keys)) return keys.map(userKey);
   throw new TypeError(`getMany: expected an array of keys, found ${keys === null ? 'null' : typeof keys}.`);
+}
+
+/** @throws TypeError for undefined, which is absence. */
+export function userValue(value: unknown): Uint8Array {
+  if (value === undefined)
+    throw new TypeError(
+      'set: expected a value, found undefined. Use delete() to remove a key, or store null.',
+    );
+  return encodeValue(value);
 }
 
 /** The bounds of a range where order and limit have no meaning: given, they are refused rather than ignored. */
@@ -65,6 +77,16 @@ export function userBounds(range: KeyRange): Bounds {
   if (range === undefined)
     throw new TypeError('expected a range such as { prefix: key }, found undefined; {} stands for all keys');
   return boundsInSpace(USER_SPACE, keyBounds(range));
+}
+
+/** The range as it is now: its keys are copies. */
+export function ownRange(range: KeyRange | undefined): KeyRange {
+  if (range === undefined) return {};
+  keyBounds(range);
+  const bounds = Object.entries(range) as [keyof KeyRange, Key | undefined][];
+  return Object.fromEntries(
+    bounds.map(([field, key]) => [field, key === undefined ? key : decodeKey(encodeKey(key))]),
+  );
 }
 
 export interface ParsedRange {
@@ -90,6 +112,16 @@ export function userRange(range: Range | undefined, options: ListOptions = {}): 
   return { bounds, reverse: options.reverse ?? reverse ?? false, limit: most };
 }
 
+/** A range for its first key only. */
+export function firstRange(
+  range: Range | undefined,
+  options: { reverse?: boolean | undefined },
+): ParsedRange {
+  if (range?.limit !== undefined)
+    throw new TypeError('first: expected a range without limit, found one; use list() for several entries.');
+  return userRange(range, { reverse: options.reverse, limit: 1 });
+}
+
 export function toEntry(
   key: Uint8Array,
   { version, order }: { version: number; order: number },
@@ -107,57 +139,4 @@ export function toEntry(
 export function entryOf(key: Uint8Array, found: TailEntry | undefined): Entry | undefined {
   if (found?.value === undefined) return undefined;
   return toEntry(key, found, decodeValue(found.value));
-}
-
-/** What a scan yields: entries, or with `keysOnly` the keys. */
-export async function* liveEntries(
-  cursor: ScanCursor,
-  limit: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Entry, void, undefined> {
-  if (limit === 0) return;
-  let left = limit;
-  for (await cursor.start(); !cursor.done; ) {
-    signal?.throwIfAborted();
-    if (!cursor.tombstone) {
-      const value = cursor.value();
-      yield toEntry(cursor.key, cursor, decodeValue(value instanceof Uint8Array ? value : await value));
-      if (--left === 0) return;
-    }
-    const pending = cursor.next();
-    if (pending) await pending;
-  }
-}
-
-export async function* liveKeys(
-  cursor: ScanCursor,
-  limit: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<KeyTuple, void, undefined> {
-  if (limit === 0) return;
-  let left = limit;
-  for (await cursor.start(); !cursor.done; ) {
-    signal?.throwIfAborted();
-    if (!cursor.tombstone) {
-      yield decodeKey(cursor.key.subarray(1));
-      if (--left === 0) return;
-    }
-    const pending = cursor.next();
-    if (pending) await pending;
-  }
-}
-
-export async function countLive(
-  cursor: ScanCursor,
-  limit: number,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  let count = 0;
-  for (await cursor.start(); !cursor.done && count < limit; ) {
-    if (!cursor.tombstone) count++;
-    if (count % 4096 === 0) signal?.throwIfAborted();
-    const pending = cursor.next();
-    if (pending) await pending;
-  }
-  return count;
 }

@@ -150,6 +150,62 @@ describe('a longer history that does not continue the known one', () => {
   });
 });
 
+describe('a slot that was found taken, and then jumped over', () => {
+  /** A process whose next PUT meets what happens meanwhile, and that then finds the tip by listing. */
+  async function sleepyWriter(store: MemoryStore, meanwhile: (put: () => Promise<unknown>) => Promise<void>) {
+    const clock = new ManualClock();
+    let due = false;
+    class Sleepy extends MemoryStore {
+      override get(...args: Parameters<MemoryStore['get']>) {
+        return store.get(...args);
+      }
+      override list(...args: Parameters<MemoryStore['list']>) {
+        return store.list(...args);
+      }
+      override async put(...args: Parameters<MemoryStore['put']>) {
+        if (due) {
+          due = false;
+          await meanwhile(() => store.put(...args));
+          clock.setWall(clock.now() + 13 * HOUR);
+        }
+        return store.put(...args);
+      }
+    }
+    const db = await open(new Sleepy(), { clock });
+    due = true;
+    return db;
+  }
+
+  test('is lost where the history holds another record there, and won where it holds ours', async () => {
+    for (const isOurs of [false, true]) {
+      const store = new MemoryStore();
+      await write(store, 'both', 3);
+      const db = await sleepyWriter(store, async (put) => {
+        if (isOurs) await put();
+        await write(store, 'true', 40);
+      });
+      const { version } = await db.set(['mine'], 1);
+      expect(version).toBe(isOurs ? 5 : 45);
+      expect((await stateOf(await open(store))).filter((key) => key === 'mine')).toHaveLength(1);
+    }
+  });
+
+  test('is FORK where the slot shows a record of another history, ours even', async () => {
+    for (const isOurs of [false, true]) {
+      const { store, forged } = await twoHistories(3, 40);
+      const db = await sleepyWriter(store, async (put) => {
+        await write(store, 'true', 40);
+        if (isOurs) await store.delete([recordName(5)]);
+        if (isOurs) await put();
+        else await show(store, forged, 5, 5);
+      });
+      const failed = (await db.set(['mine'], 1).catch((e: unknown) => e)) as HoldfastError;
+      expect(failed).toMatchObject({ code: 'FORK', maybeCommitted: true });
+      expect(failed.evidence).toBeInstanceOf(Uint8Array);
+    }
+  });
+});
+
 describe('two calls that are shown two histories at once', () => {
   test('do not both stand', async () => {
     const { store, forged } = await twoHistories(2, 1);

@@ -57,6 +57,22 @@ export interface LogEntry {
   readonly manifestRoot: Uint8Array;
 }
 
+export interface WatchOptions {
+  /** Begins after this version; default: after the newest. */
+  readonly from?: number | undefined;
+  /** Ends the watch, without an error. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long to wait before the store is asked for others' writes, milliseconds. Default 1000. */
+  readonly pollMs?: number | undefined;
+}
+
+export interface LogOptions extends CallOptions {
+  /** Default: the newest version. */
+  readonly from?: number | undefined;
+  /** Default: the oldest retained. */
+  readonly to?: number | undefined;
+}
+
 /** How many records a walk through the log reads at once. A power of two: its windows then share their proofs. */
 const WINDOW = 16;
 

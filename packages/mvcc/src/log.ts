@@ -43,7 +43,7 @@ export class Log {
   /** Reads and opens record `version`; undefined: there is none. */
   async read(version: number, options: CallOptions = {}): Promise<LogRecord | undefined> {
     const header = await this.readHeader(version, options);
-    return header && (await this.open(header));
+    return header && (await this.open(header, options));
   }
 
   /** Reads record `version` and checks its hash, without a key. */
@@ -71,10 +71,10 @@ export class Log {
   }
 
   /** Opens a record with the keyring that it carries, and keeps that only if the record is authentic. */
-  async open(header: RecordHeader): Promise<LogRecord> {
+  async open(header: RecordHeader, { signal }: CallOptions = {}): Promise<LogRecord> {
     const { sealing } = this.#context;
-    const keyring = await sealing.keyringOf(header);
-    const record = await openRecord(sealing.with(keyring), header);
+    const keyring = await sealing.keyringOf(header, signal);
+    const record = await openRecord(sealing.with(keyring), header, signal);
     sealing.adopt(keyring);
     return record;
   }
@@ -110,7 +110,7 @@ export class Log {
   async #readOneOf(width: number, version: number, options: CallOptions): Promise<LogRecord | undefined> {
     if (width <= 2) return this.read(version, options);
     const header = await this.readHeader(version, options, GALLOP_BYTES_MAX);
-    return header && (await this.open(header));
+    return header && (await this.open(header, options));
   }
 
   /** What could not be read beside others may only have been too long for that. */

@@ -1,142 +1,256 @@
-/** A database seen through a key prefix, with codecs of its own. */
-import { encodeKey, type Key, type KeyPart, type KeyTuple } from '@holdfast/core';
-import type { Entry, ListOptions, Range, ReadOptions } from './entry-reader.js';
-import type { Transaction } from './transaction.js';
-
-/** Translates between what a user handles and what is stored. */
-export interface Codec<T, S> {
-  encode(value: T): S;
-  decode(stored: S): T;
-}
-
-/** A validator in the shape of Standard Schema v1 (standardschema.dev): Zod, Valibot, ArkType and others. */
-export interface StandardSchema<T> {
-  readonly '~standard': {
-    readonly version: 1;
-    validate(
-      value: unknown,
-    ):
-      | { readonly value: T; readonly issues?: undefined }
-      | { readonly issues: readonly { readonly message: string }[] }
-      | Promise<
-          | { readonly value: T; readonly issues?: undefined }
-          | { readonly issues: readonly { readonly message: string }[] }
-        >;
-  };
-}
-
-export interface NamespaceOptions<V> {
-  /** Between this namespace's keys and key parts; default: keys as everywhere. */
-  readonly key?: Codec<Key, readonly KeyPart[]> | undefined;
-  readonly value?: Codec<V, unknown> | StandardSchema<V> | undefined;
-}
+/** A database seen through a key prefix, with codecs of its own: every read and write, relative to the prefix. */
+import type { Key, KeyRange, MISS } from '@holdfast/core';
+import type { AtomicOperation } from './atomic.js';
+import { takeOptions } from './call-options.js';
+import { NamespaceForm, type NamespaceOptions } from './codec.js';
+import type { ListOptions, Range, ReadOptions } from './entry-reader.js';
+import type { Change, WatchOptions } from './history.js';
+import { atCall, type Guard, mapSteps } from './listing.js';
+import { NamespaceReads, type ReadHost } from './namespace-reads.js';
+import type { WriteOptions, WriteResult } from './one-write.js';
+import type { Difference, Snapshot, SnapshotOptions } from './snapshot.js';
+import { TRANSACT_OPTIONS, type TransactOptions } from './transact.js';
+import type { Transaction, TransactionAttempt } from './transaction.js';
 
 /** What a namespace needs of its database. */
-export interface NamespaceHost<WriteOptions = unknown, WriteResult = unknown> {
-  get(key: Key, options?: ReadOptions): Promise<unknown>;
-  has(key: Key, options?: ReadOptions): Promise<boolean>;
+export interface NamespaceHost extends ReadHost<ReadOptions, ReadOptions & ListOptions> {
   set(key: Key, value: unknown, options?: WriteOptions): Promise<WriteResult>;
   delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
-  list(range?: Range, options?: ReadOptions & ListOptions): AsyncIterable<Entry>;
-  count(range?: Range, options?: ReadOptions): Promise<number>;
-  transact<T>(body: (tx: Transaction) => Promise<T> | T): Promise<T>;
+  deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult>;
+  add(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
+  max(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
+  min(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
+  atomic(): AtomicOperation;
+  transact<T>(body: (tx: TransactionAttempt) => Promise<T> | T, options?: TransactOptions): Promise<T>;
+  snapshot(options?: SnapshotOptions): Promise<Snapshot>;
+  watch(range?: KeyRange, options?: WatchOptions): AsyncGenerator<Change, void, undefined>;
 }
 
-export class Namespace<V = unknown, WriteOptions = unknown, WriteResult = unknown> {
-  readonly #db: NamespaceHost<WriteOptions, WriteResult>;
-  readonly #prefix: readonly KeyPart[];
-  readonly #options: NamespaceOptions<V>;
+export class Namespace<V = unknown, In = V> extends NamespaceReads<
+  V,
+  ReadOptions,
+  ReadOptions & ListOptions
+> {
+  readonly #db: NamespaceHost;
 
   /** Made by `Database.namespace()`. */
-  constructor(db: NamespaceHost<WriteOptions, WriteResult>, prefix: Key, options: NamespaceOptions<V>) {
+  constructor(db: NamespaceHost, prefix: Key, options?: NamespaceOptions<V, In>) {
+    super(db, new NamespaceForm<V>(prefix, options as NamespaceOptions<V, never>));
     this.#db = db;
-    this.#prefix = asTuple(prefix);
-    this.#options = options;
   }
 
   /** The whole key of one of this namespace's. */
   keyOf(key: Key): Key {
-    return [...this.#prefix, ...(this.#options.key?.encode(key) ?? asTuple(key))];
+    return this.form.keyOf(key);
   }
 
-  #shorten(key: KeyTuple): Key {
-    const rest = key.slice(this.#prefix.length);
-    return this.#options.key ? this.#options.key.decode(rest) : rest;
+  /** An asynchronous schema has the value to itself until it has validated it: don't change it before that. */
+  async set(key: Key, value: In, options?: WriteOptions): Promise<WriteResult> {
+    const taken = takeOptions('set', options, ['requestId', 'signal', 'meter']);
+    const whole = this.form.keyOf(key);
+    const encoded = this.form.encode(value);
+    // A promise as a value is none: the database says so.
+    return this.#db.set(whole, encoded !== value && isPromise(encoded) ? await encoded : encoded, taken);
   }
 
-  async encodeValue(value: V): Promise<unknown> {
-    const codec = this.#options.value;
-    if (codec === undefined) return value;
-    if ('encode' in codec) return codec.encode(value);
-    const checked = await codec['~standard'].validate(value);
-    if (checked.issues)
-      throw new TypeError(
-        `The value does not fit this namespace's schema: ${checked.issues.map((i) => i.message).join('; ')}.`,
-      );
-    return checked.value;
+  async delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.delete(this.form.keyOf(key), options);
   }
 
-  #decodeValue(stored: unknown): V {
-    const codec = this.#options.value;
-    return codec && 'decode' in codec ? codec.decode(stored) : (stored as V);
+  async deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.deleteRange(rangeToDelete(this.form, range), options);
   }
 
-  async get(key: Key, options?: ReadOptions): Promise<V | undefined> {
-    const stored = await this.#db.get(this.keyOf(key), options);
-    return stored === undefined ? undefined : this.#decodeValue(stored);
+  async add(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.add(this.form.keyOf(key), n, options);
   }
 
-  has(key: Key, options?: ReadOptions): Promise<boolean> {
-    return this.#db.has(this.keyOf(key), options);
+  async max(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.max(this.form.keyOf(key), n, options);
   }
 
-  async set(key: Key, value: V, options?: WriteOptions): Promise<WriteResult> {
-    return this.#db.set(this.keyOf(key), await this.encodeValue(value), options);
+  async min(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.min(this.form.keyOf(key), n, options);
   }
 
-  delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
-    return this.#db.delete(this.keyOf(key), options);
+  atomic(): AtomicOperation<In> {
+    const { keyOf, encodeNow } = this.form;
+    return this.#db.atomic().in<In>({ key: keyOf, value: encodeNow });
   }
 
-  /** This namespace's entries in key order, keys without the prefix. */
-  async *list(
-    options: ReadOptions & ListOptions = {},
-  ): AsyncGenerator<Omit<Entry<V>, 'key'> & { key: Key }, void, undefined> {
-    for await (const entry of this.#db.list({ prefix: this.#prefix }, options))
-      yield { ...entry, key: this.#shorten(entry.key), value: this.#decodeValue(entry.value) };
+  /** A transaction in this namespace's keys and values; its `tx` is the whole one. */
+  async transact<T>(
+    body: (tx: NamespaceTransaction<V, In>) => Promise<T> | T,
+    options?: TransactOptions,
+  ): Promise<T> {
+    const taken = takeOptions('transact', options, TRANSACT_OPTIONS);
+    if (typeof body !== 'function') return this.#db.transact(body, taken);
+    return this.#db.transact((tx) => body(new NamespaceTransaction<V, In>(tx, this.form)), taken);
   }
 
-  count(options?: ReadOptions): Promise<number> {
-    return this.#db.count({ prefix: this.#prefix }, options);
+  async snapshot(options?: SnapshotOptions): Promise<NamespaceSnapshot<V>> {
+    return new NamespaceSnapshot(await this.#db.snapshot(options), this.form);
   }
 
-  /** A transaction over the whole database whose short-hands speak this namespace's keys and values. */
-  transact<T>(body: (tx: NamespaceTransaction<V>) => Promise<T> | T): Promise<T> {
-    return this.#db.transact((tx) =>
-      body({
-        tx,
-        get: async (key) => {
-          const stored = await tx.get(this.keyOf(key));
-          return stored === undefined ? undefined : this.#decodeValue(stored);
-        },
-        set: async (key, value) => tx.set(this.keyOf(key), await this.encodeValue(value)),
-        delete: (key) => tx.delete(this.keyOf(key)),
-      }),
-    );
+  watch(range?: KeyRange, options?: WatchOptions): AsyncGenerator<NamespaceChange<V>, void, undefined> {
+    const open = atCall(() => this.#db.watch(rangeOfKeys(this.form, range), options));
+    return mapSteps(open, (change) => translated(this.form, change));
+  }
+
+  /** A namespace in this one, with codecs of its own: this one's don't apply to it. */
+  namespace<W = unknown, WIn = W>(prefix: Key, options?: NamespaceOptions<W, WIn>): Namespace<W, WIn> {
+    return new Namespace(this.#db, this.form.boundOf(prefix), options);
   }
 }
 
-export interface NamespaceTransaction<V> {
+/** A change with the namespace's own key and values. */
+export type NamespaceChange<V> = Omit<Change<V>, 'key'> & { readonly key: Key };
+export type NamespaceDifference<V> = Omit<Difference<V>, 'key'> & { readonly key: Key };
+
+export class NamespaceSnapshot<V = unknown> extends NamespaceReads<V, undefined, ListOptions> {
+  readonly #snapshot: Snapshot;
+
+  /** Made by `Namespace.snapshot()`. */
+  constructor(snapshot: Snapshot, form: NamespaceForm<V>) {
+    super(snapshot, form);
+    this.#snapshot = snapshot;
+  }
+
+  /** The snapshot itself, for keys outside the namespace. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  get version(): number {
+    return this.#snapshot.version;
+  }
+
+  get time(): Date {
+    return this.#snapshot.time;
+  }
+
+  /** The value if memory can tell, as `Snapshot.peek`. */
+  peek(key: Key): V | undefined | typeof MISS {
+    const found = this.#snapshot.peek(this.form.keyOf(key));
+    return typeof found === 'symbol' || found === undefined
+      ? (found as typeof MISS | undefined)
+      : this.form.decode(found);
+  }
+
+  diff(
+    other: NamespaceSnapshot<V> | Snapshot,
+    range?: KeyRange,
+  ): AsyncGenerator<NamespaceDifference<V>, void, undefined> {
+    const whole = other instanceof NamespaceSnapshot ? other.snapshot : other;
+    const open = atCall(() => this.#snapshot.diff(whole, rangeOfKeys(this.form, range)));
+    return mapSteps(open, (difference) => translated(this.form, difference));
+  }
+}
+
+/**
+ * A transaction in a namespace's keys and values. Its methods may be taken out of it:
+ * `transact(async ({ get, set }) => …)`.
+ */
+export class NamespaceTransaction<V = unknown, In = V> extends NamespaceReads<V, undefined, ListOptions> {
+  readonly #attempt: TransactionAttempt;
+
+  /** Made by `Namespace.transact()`. */
+  constructor(attempt: TransactionAttempt, form: NamespaceForm<V>) {
+    super(attempt, form);
+    this.#attempt = attempt;
+    bindMethods(this);
+  }
+
+  protected override run<T>(read: () => Promise<T>): Promise<T> {
+    return this.#attempt.track(read);
+  }
+
+  protected override get guard(): Guard {
+    return (steps) => this.#attempt.trackWalk(steps);
+  }
+
   /** The transaction itself, for keys outside the namespace. */
-  readonly tx: Transaction;
-  get(key: Key): Promise<V | undefined>;
-  set(key: Key, value: V): Promise<void>;
-  delete(key: Key): void;
+  get tx(): Transaction {
+    return this.#attempt;
+  }
+
+  get readVersion(): number {
+    return this.#attempt.readVersion;
+  }
+
+  get now(): Date {
+    return this.#attempt.now;
+  }
+
+  snapshotGet(key: Key): Promise<V | undefined> {
+    return this.run(async () => {
+      const stored = await this.#attempt.snapshotGet(this.form.keyOf(key));
+      return stored === undefined ? undefined : this.form.decode(stored);
+    });
+  }
+
+  /** @throws TypeError for what doesn't fit the schema, and where that is asynchronous. */
+  set(key: Key, value: In): void {
+    this.#attempt.set(this.form.keyOf(key), this.form.encodeNow(value));
+  }
+
+  delete(key: Key): void {
+    this.#attempt.delete(this.form.keyOf(key));
+  }
+
+  deleteRange(range: KeyRange): void {
+    this.#attempt.deleteRange(rangeToDelete(this.form, range));
+  }
+
+  add(key: Key, n: number | bigint): void {
+    this.#attempt.add(this.form.keyOf(key), n);
+  }
+
+  max(key: Key, n: number | bigint): void {
+    this.#attempt.max(this.form.keyOf(key), n);
+  }
+
+  min(key: Key, n: number | bigint): void {
+    this.#attempt.min(this.form.keyOf(key), n);
+  }
 }
 
-function asTuple(key: Key): readonly KeyPart[] {
-  if (typeof key === 'string' || key instanceof Uint8Array) return [key];
-  // Says what a key must be, where this is none.
-  if (!Array.isArray(key)) encodeKey(key);
-  return key;
+function bindMethods(target: object): void {
+  for (
+    let prototype: object = Object.getPrototypeOf(target);
+    prototype !== Object.prototype;
+    prototype = Object.getPrototypeOf(prototype)
+  )
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      if (typeof value !== 'function' || name === 'constructor' || Object.hasOwn(target, name)) continue;
+      Object.defineProperty(target, name, { value: value.bind(target) });
+    }
+}
+
+/** Deletion asks for a range: to leave it out by a slip must not delete everything. */
+function rangeToDelete(form: NamespaceForm, range: KeyRange): KeyRange {
+  if (range === undefined)
+    throw new TypeError('expected a range such as { prefix: key }, found undefined; {} stands for all keys');
+  return form.rangeOf(range as Range);
+}
+
+function rangeOfKeys(form: NamespaceForm, range: KeyRange | undefined): KeyRange {
+  return form.rangeOf(range as Range | undefined);
+}
+
+function translated<V, C extends Change | Difference>(
+  form: NamespaceForm<V>,
+  change: C,
+): Omit<C, 'key' | 'value' | 'previous'> & { key: Key; value: V | undefined; previous: V | undefined } {
+  const { key, value, previous } = change;
+  return {
+    ...change,
+    key: form.shorten(key),
+    value: form.decode(value),
+    previous: form.decode(previous),
+  };
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return value instanceof Promise;
 }

@@ -22,63 +22,17 @@ import {
   toHex,
 } from '@holdfast/core';
 import { type CryptoProvider, defaultProvider } from '@holdfast/crypto';
-import {
-  type Clock,
-  type ObjectStore,
-  type RandomBytes,
-  systemClock,
-  systemRandom,
-} from '@holdfast/object-store';
+import { type ObjectStore, systemClock, systemRandom } from '@holdfast/object-store';
 import { jump } from './advance.js';
-import { type Context, callStore, type DatabaseEvent, readingInWords, tell } from './context.js';
+import { type Context, callStore, readingInWords, tell } from './context.js';
 import { type Creation, create } from './create.js';
-import { type DatabaseKey, DatabaseSealing } from './database-sealing.js';
+import { DatabaseSealing } from './database-sealing.js';
 import { Lifetime } from './lifetime.js';
 import { Log, missingRecord, newestRecord } from './log.js';
+import type { NormalisedOptions } from './options.js';
 import { openRecordKeyring } from './record-keyring.js';
 import { instant, Tip } from './tip.js';
-import { refuseUnbacked, type UnbackedOptions } from './unbacked.js';
 import type { View } from './view.js';
-
-export interface OpenOptions extends UnbackedOptions {
-  /** 32 bytes, a `KeyProvider`, or `'plaintext'`: the explicit way to have none. */
-  readonly key: DatabaseKey;
-  /** Make the database if the prefix is empty. Default true. */
-  readonly create?: boolean | undefined;
-  /** Refuse every write, and create nothing. Default false. */
-  readonly readOnly?: boolean | undefined;
-  /**
-   * The database's id (`db.id`), 16 bytes. Another database here is then FORK, and an empty prefix ROLLBACK: nothing is
-   * created. Without it an emptied prefix looks like a new one.
-   */
-  readonly id?: Uint8Array | undefined;
-  /**
-   * With `readOnly`: the version to open, instead of the newest. Nothing newer is looked at, so that a database whose
-   * newest records are damaged can be read as it was before them. Nothing says then that it is as new as it could be.
-   */
-  readonly at?: number | undefined;
-  /**
-   * Whether to check that the store honours conditional writes, before the first write through one that this
-   * database has not used yet (`auto`), before the first write of every open (`always`), or never (`skip`).
-   */
-  readonly probe?: 'auto' | 'always' | 'skip' | undefined;
-  /** Hard bound of the block cache, bytes. Default 64 MiB. */
-  readonly cacheBytes?: number | undefined;
-  /** `auto`: flush in this process; `manual`: leave it to `flush()`. */
-  readonly maintenance?: 'auto' | 'manual' | undefined;
-  /** How long collected log slots stay empty before they are reused, milliseconds. Default 24 h. */
-  readonly graceMs?: number | undefined;
-  /** How long a commit is tried before its outcome is given up on, milliseconds. Default 60 s. */
-  readonly commitTimeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly clock?: Clock | undefined;
-  readonly random?: RandomBytes | undefined;
-  readonly crypto?: CryptoProvider | undefined;
-  /** Told of what happens. It decides nothing: what it throws changes no answer. */
-  readonly onEvent?: ((event: DatabaseEvent) => void) | undefined;
-  /** Told of what `onEvent` throws, or rejects with. */
-  readonly onError?: ((error: unknown) => void) | undefined;
-}
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;
@@ -92,7 +46,7 @@ export interface Opened {
   readonly tip: Tip;
 }
 
-export async function openParts(store: ObjectStore, options: OpenOptions): Promise<Opened> {
+export async function openParts(store: ObjectStore, options: NormalisedOptions): Promise<Opened> {
   const clock = options.clock ?? systemClock;
   const { signal, id, at } = options;
   let created: Creation | undefined;
@@ -116,8 +70,8 @@ export async function openParts(store: ObjectStore, options: OpenOptions): Promi
       ),
     );
     if (header === undefined) {
-      problem = missingRecord(newest, at === undefined ? 'The listing of the log' : 'at');
-      if (at !== undefined) throw problem;
+      if (at !== undefined) throw noVersion(at);
+      problem = missingRecord(newest, 'The listing of the log');
       continue;
     }
     const { databaseId } = header.envelope;
@@ -135,7 +89,8 @@ export async function openParts(store: ObjectStore, options: OpenOptions): Promi
       lifetime: new Lifetime(),
     };
     const log = new Log(context);
-    const view: View = await jump(context, log, await openRecord(sealing, header), undefined, { signal });
+    const record = await openRecord(sealing, header, signal);
+    const view: View = await jump(context, log, record, undefined, { signal });
     const graceMs = options.graceMs ?? DEFAULT_GRACE_MS;
     const tip = new Tip(context, log, view, asked, { graceMs, pinned: at !== undefined });
     // Asleep since the listing: what was read may be a late PUT into a collected slot.
@@ -175,6 +130,13 @@ function emptied(id: Uint8Array): HoldfastError {
   );
 }
 
+function noVersion(at: number): HoldfastError {
+  return new HoldfastError(
+    'NOT_FOUND',
+    `There is no ${recordName(at)}: expected the record of version ${at}, which \`at\` asks for. It was never written, or is lost; findReadable() says which version can be read.`,
+  );
+}
+
 function anotherDatabase(version: number, id: Uint8Array, found: Uint8Array): HoldfastError {
   return new HoldfastError(
     'FORK',
@@ -185,11 +147,10 @@ function anotherDatabase(version: number, id: Uint8Array, found: Uint8Array): Ho
 async function sealingOf(
   header: RecordHeader,
   provider: CryptoProvider,
-  options: OpenOptions,
+  options: NormalisedOptions,
 ): Promise<DatabaseSealing> {
   const { suite, databaseId } = header.envelope;
-  const random = options.random ?? systemRandom;
-  const root = options.key;
+  const { key: root, signal, random = systemRandom } = options;
   if ((suite === 0) !== (root === 'plaintext'))
     throw new HoldfastError(
       'WRONG_KEY',
@@ -200,43 +161,6 @@ async function sealingOf(
   const keyring =
     root === 'plaintext'
       ? undefined
-      : await openRecordKeyring({ provider, root, databaseId, random }, header);
+      : await openRecordKeyring({ provider, root, databaseId, random, signal }, header);
   return new DatabaseSealing({ provider, suite, databaseId, random, root, keyring });
-}
-
-/** @throws TypeError or RangeError, before anything is asked of the store. */
-export function checkOptions(options: OpenOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(
-      `open: expected options with a key, such as { key: 32 bytes }, found ${options === null ? 'null' : typeof options}.`,
-    );
-  const { key, at, cacheBytes, graceMs, commitTimeoutMs, probe, maintenance } = options;
-  const isProvider =
-    typeof key === 'object' && key !== null && !(key instanceof Uint8Array) && isKeyProvider(key);
-  if (!(key instanceof Uint8Array ? key.length === 32 : key === 'plaintext' || isProvider))
-    throw new TypeError(
-      `key: expected 32 bytes, a KeyProvider ({ wrap, unwrap }) or 'plaintext', found ${key instanceof Uint8Array ? `${key.length} bytes` : key === undefined ? 'nothing' : typeof key}.`,
-    );
-  for (const [name, value] of Object.entries({ cacheBytes, graceMs, commitTimeoutMs }))
-    if (value !== undefined && !(typeof value === 'number' && value >= 0))
-      throw new RangeError(`${name}: expected a number from 0, found ${String(value)}.`);
-  if (cacheBytes !== undefined && !Number.isSafeInteger(cacheBytes))
-    throw new RangeError(`cacheBytes: expected a whole number of bytes, found ${cacheBytes}.`);
-  if (at !== undefined && !(Number.isSafeInteger(at) && at >= 1))
-    throw new RangeError(`at: expected a version from 1, found ${String(at)}.`);
-  if (at !== undefined && options.readOnly !== true)
-    throw new TypeError('at: expected readOnly: true beside it, because an older version takes no writes.');
-  checkChoice('probe', probe, ['auto', 'always', 'skip']);
-  checkChoice('maintenance', maintenance, ['auto', 'manual']);
-  refuseUnbacked('open', options);
-}
-
-function isKeyProvider(key: Partial<Record<'wrap' | 'unwrap', unknown>>): boolean {
-  return typeof key.wrap === 'function' && typeof key.unwrap === 'function';
-}
-
-function checkChoice(name: string, found: string | undefined, choices: readonly string[]): void {
-  if (found === undefined || choices.includes(found)) return;
-  const expected = choices.map((choice) => `'${choice}'`).join(', ');
-  throw new TypeError(`${name}: expected one of ${expected}, found ${JSON.stringify(found)}.`);
 }

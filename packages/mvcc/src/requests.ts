@@ -63,15 +63,38 @@ export interface RequestEntry {
   closed(found: TailEntry | undefined): Uint8Array;
 }
 
-/** What the caller says the request is, so that one id can't stand for two different inputs. */
+/**
+ * What the caller says the request is, so that one id can't stand for two different inputs: a hash over typed parts,
+ * so that a text is not its bytes, an empty digest is not none, and one that is given does not hide an input. Empty:
+ * nothing was said, and the id alone is what the request is.
+ * @param write what a call that is one write does.
+ * @throws TypeError for an input that can't be encoded.
+ */
 export function requestDigest(
   sha256: Sealing['provider']['sha256'],
-  options: { digest?: string | Uint8Array | undefined; input?: unknown },
+  {
+    digest,
+    input,
+    write,
+  }: {
+    digest?: string | Uint8Array | undefined;
+    input?: unknown;
+    write?: readonly unknown[] | undefined;
+  },
 ): Uint8Array {
-  const { digest, input } = options;
-  if (digest instanceof Uint8Array) return digest;
-  if (typeof digest === 'string') return new TextEncoder().encode(digest);
-  return input === undefined ? new Uint8Array(0) : sha256(encodeValue(input));
+  if (digest === undefined && input === undefined && write === undefined) return new Uint8Array(0);
+  // Each in an array of its own: null is an input like any other.
+  const typed = typeof digest === 'string' ? ['text', codeUnits(digest)] : digest;
+  const parts = [typed, input, write].map((part) => (part === undefined ? [] : [part]));
+  return sha256(encodeValue(parts));
+}
+
+/** A text as it is, lone surrogates too: UTF-8 has one replacement for all of them. */
+function codeUnits(text: string): Uint8Array {
+  const bytes = new Uint8Array(2 * text.length);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < text.length; i++) view.setUint16(2 * i, text.charCodeAt(i));
+  return bytes;
 }
 
 export function outcomeOf(entry: RequestEntry, found: TailEntry | undefined): Outcome {

@@ -37,6 +37,13 @@ describe('the newest version that can be read whole', () => {
     expect(await db.get('n')).toBe(4);
   });
 
+  test('is found in bounded memory where a name stands for a version far away', async () => {
+    await store.put(recordName(2 ** 50), new Uint8Array(3));
+    const { readable, damaged } = await findReadable(store, { key });
+    expect(readable).toBe(7);
+    expect(damaged).toMatchObject([{ version: 2 ** 50 }, { version: 2 ** 50 - 1 }]);
+  });
+
   test('lies before a damaged segment, which is read once', async () => {
     const name = [...store.objects().keys()].find((found) => found.startsWith('seg/'))!;
     const { bytes } = (await store.get(name))!;

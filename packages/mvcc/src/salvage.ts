@@ -11,7 +11,8 @@
 import { HoldfastError, LOG_PREFIX, objectName, parseRecordName, SEGMENT_PREFIX } from '@holdfast/core';
 import { type ObjectStore, withRetry } from '@holdfast/object-store';
 import { callStore } from './context.js';
-import { checkOptions, type OpenOptions, openParts } from './open.js';
+import { openParts } from './open.js';
+import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './options.js';
 
 export interface Damage {
   readonly version: number;
@@ -23,7 +24,7 @@ export interface Salvage {
   readonly newest: number | undefined;
   /** The newest version that can be read whole; undefined: none. `open(location, { readOnly: true, at })` reads it. */
   readonly readable: number | undefined;
-  /** What is wrong with the versions after it, newest first. */
+  /** What is wrong with the versions after it, newest first; one entry for versions in a row that are missing. */
   readonly damaged: readonly Damage[];
 }
 
@@ -39,8 +40,8 @@ const WRONG_KEYS_MAX = 3;
 
 /** @throws HoldfastError NOT_FOUND where there is no log; UNAVAILABLE, STORE_REFUSED, WRONG_KEY as `open` does. */
 export async function findReadable(store: ObjectStore, options: SalvageOptions): Promise<Salvage> {
-  const { onProgress, ...openOptions } = options;
-  checkOptions(openOptions);
+  const { onProgress, ...given } = options;
+  const openOptions = normaliseOptions(given);
   const { signal, clock, random } = openOptions;
   const retrying = withRetry(store, { clock, random });
   const versions = await callStore('listing the log', () => listVersions(retrying, signal));
@@ -50,8 +51,8 @@ export async function findReadable(store: ObjectStore, options: SalvageOptions):
   const segments = new Map<string, unknown>();
   let wrongKeys = 0;
   for (const [i, version] of versions.entries()) {
-    for (let gone = (versions[i - 1] ?? version) - 1; gone > version; gone--)
-      damaged.push({ version: gone, problem: 'Its record is missing.' });
+    const gap = missingBetween(versions[i - 1], version);
+    if (gap) damaged.push(gap);
     onProgress?.({ version, damaged: damaged.length });
     try {
       await readWhole(retrying, { ...openOptions, readOnly: true, at: version }, segments);
@@ -67,8 +68,16 @@ export async function findReadable(store: ObjectStore, options: SalvageOptions):
   return { newest: versions[0], readable: undefined, damaged };
 }
 
+/** One entry for each gap, however wide: a single foreign name can stand for any version. */
+function missingBetween(newer: number | undefined, version: number): Damage | undefined {
+  const count = newer === undefined ? 0 : newer - version - 1;
+  if (count === 0) return undefined;
+  const more = count > 1 ? `, and so are those of the ${count - 1} versions before it` : '';
+  return { version: newer! - 1, problem: `Its record is missing${more}.` };
+}
+
 function isDamage({ code }: HoldfastError): boolean {
-  return ['CORRUPT', 'FORK', 'UNSUPPORTED_FORMAT', 'WRONG_KEY'].includes(code);
+  return ['CORRUPT', 'FORK', 'NOT_FOUND', 'UNSUPPORTED_FORMAT', 'WRONG_KEY'].includes(code);
 }
 
 /** The versions that have a record, newest first. */
@@ -84,7 +93,7 @@ async function listVersions(store: ObjectStore, signal: AbortSignal | undefined)
 /** @param segments what became of each that was read before: undefined, or its failure. */
 async function readWhole(
   store: ObjectStore,
-  options: OpenOptions,
+  options: NormalisedOptions,
   segments: Map<string, unknown>,
 ): Promise<void> {
   const { tip } = await openParts(store, options);

@@ -5,7 +5,7 @@
  *
  * Invariants:
  * - A number above `settled` is open exactly if it is not kept; at or below, it never takes effect again.
- * - `settled` never goes back.
+ * - `settled` never goes back, and never far ahead of what the session has used.
  * - Every committed number keeps the stamp of its own transaction. The one whose transaction wrote the entry
  *   could not know it, so there it is the entry's; whoever writes the entry next writes it down.
  */
@@ -15,7 +15,10 @@ import type { Known, RequestEntry, SessionRequest } from './requests.js';
 import type { TailEntry } from './tail.js';
 import type { Stamp } from './versionstamp.js';
 
-/** How far a number may be ahead of the last settled one. */
+/**
+ * How far a number may be ahead of the last settled one, and of the highest that the session has used: a slip (a
+ * clock for a number) must not settle, unheard, all that is to come before it.
+ */
 const AHEAD_MAX = 1024;
 /** Digests and results that one entry keeps: every request writes them again. */
 const KEPT_BYTES_MAX = 1024 * 1024;
@@ -84,6 +87,12 @@ export class SessionEntry implements RequestEntry {
     const session = this.#decode(found);
     const settled = Math.max(session.settled, this.#settled);
     const others = session.ended.filter(({ number }) => number > settled);
+    const used = session.ended.at(-1)?.number ?? session.settled;
+    if (this.#number - used > AHEAD_MAX)
+      throw new HoldfastError(
+        'LIMIT_EXCEEDED',
+        `${this.name}: expected a number at most ${AHEAD_MAX} above the highest that the session has used, ${used}. Nothing was changed. Count from 1, one after the other; gaps may be smaller than that.`,
+      );
     if (this.#number - settled > AHEAD_MAX)
       throw this.#beyond(`expected at most ${AHEAD_MAX} numbers above the last settled one, ${settled}`);
     // Closing one, and the lowest of them, is always possible: else a full session could not be emptied.

@@ -9,7 +9,7 @@
 import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
 import type { Context } from './context.js';
 import { backoffMs, type Deadline, orAborted } from './deadline.js';
-import { type Log, missingRecord } from './log.js';
+import type { Log } from './log.js';
 import { outcomeUnknown, type PublishOutcome } from './publish.js';
 import type { BuiltRecord } from './record-builder.js';
 import { type Instant, instant, type Tip } from './tip.js';
@@ -105,21 +105,14 @@ export class Settler {
   async #findAfterLoss({ built }: Sent, deadline: Deadline): Promise<Settled> {
     const { version, hash } = built.record;
     await orAborted(this.#tip.follow(true), deadline.next.signal);
-    const { view: tip, confirmedAt } = this.#tip;
+    const { view: tip } = this.#tip;
     if (tip.version < version)
       throw new HoldfastError(
         'CORRUPT',
         `The store says that ${recordName(version)} exists, and then that it doesn't: expected a store that reads its own writes.`,
       );
     if (tip.floor > version) throw belowFloor(version, tip.floor);
-    let seen = this.#tip.hashAt(version);
-    if (seen === undefined) {
-      seen = (await this.#log.readHeader(version, deadline.next))?.hash;
-      if (this.#tip.isStale(confirmedAt))
-        throw new HoldfastError('UNAVAILABLE', 'Reading the slot took longer than half the grace period.');
-    }
-    if (seen === undefined) throw missingRecord(version, `Record ${tip.version}`);
-    return equalBytes(seen, hash) ? 'committed' : 'lost';
+    return equalBytes(await this.#tip.hashOf(version, deadline.next), hash) ? 'committed' : 'lost';
   }
 }
 

@@ -19,6 +19,7 @@ import { equalBytes, HoldfastError, recordName, toHex } from '@holdfast/core';
 import type { CallOptions, Clock } from '@holdfast/object-store';
 import { advance, jump, type StateRecord } from './advance.js';
 import type { Context } from './context.js';
+import { continues, placeAfter } from './continuity.js';
 import { orAborted } from './deadline.js';
 import { fork, isBreak, type Place, rollback } from './fork.js';
 import { type Log, missingRecord } from './log.js';
@@ -103,9 +104,24 @@ export class Tip {
     return this.#view;
   }
 
-  /** The hash of a record of this chain, if it was seen lately. */
-  hashAt(version: number): Uint8Array | undefined {
-    return this.#hashes.get(version);
+  /**
+   * The hash of a retained record of this history, up to the tip. It is read, and shown to be of it, where the tip
+   * has jumped over it.
+   */
+  async hashOf(version: number, options: CallOptions = {}): Promise<Uint8Array> {
+    const kept = this.#hashes.get(version);
+    if (kept) return kept;
+    const { view: tip, confirmedAt } = this;
+    const header = await this.#log.readHeader(version, options);
+    const shown = header
+      ? await continues(this.#context, this.#log, placeAfter(this.#context, header), tip, options).catch(
+          (error: unknown) => ({ error }),
+        )
+      : { error: missingRecord(version, `Record ${tip.version}`) };
+    if (this.isStale(confirmedAt))
+      throw new HoldfastError('UNAVAILABLE', 'Reading the slot took longer than half the grace period.');
+    if (typeof shown === 'object') throw this.broken(shown.error);
+    return header!.hash;
   }
 
   /** When `view` was known to be the tip. */
@@ -310,8 +326,10 @@ export class Tip {
       const found = await this.#newest(known).catch((error: unknown) => ({ error }));
       // Asleep between the listing and the last answer: what was listed may have been collected, and what was
       // read in its place, or found missing, says nothing. Nor is it known how what was found relates to a state
-      // that another call has found meanwhile.
-      if (this.isStale(asked) || this.#view !== known) {
+      // that another call has found meanwhile, unless it is no newer.
+      const isPassed = this.#view !== known;
+      if (isPassed && !('error' in found) && found.version <= this.#view.version) return;
+      if (this.isStale(asked) || isPassed) {
         if (attempt < RELOCATIONS_MAX) continue;
         throw new HoldfastError(
           'UNAVAILABLE',
@@ -355,7 +373,7 @@ export class Tip {
     if (!equalBytes(databaseId, this.#context.sealing.databaseId))
       throw rollback(this.#context, known, `a record of another database (id ${toHex(databaseId)}) is there`);
     // Whoever can write a bucket can put a header there whose hash is right: that is a damaged record.
-    const record = await this.#log.open(held);
+    const record = await this.#log.open(held, options);
     throw fork(this.#context, known, record, 'this process has seen another record there');
   }
 }

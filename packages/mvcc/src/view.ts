@@ -13,6 +13,7 @@ import {
   compareBytes,
   type Entry,
   type Manifest,
+  MISS,
   type RecordDraft,
   type Sealing,
   type SegmentEntry,
@@ -201,6 +202,24 @@ export class View {
     let best = known;
     const found = await Promise.all(candidates.map((segment) => this.reader(segment).get(key, options)));
     for (const entry of found) if (entry && (!best || compareStamps(entry, best) > 0)) best = entry;
+    return best;
+  }
+
+  /** As `get`, from what is in memory; MISS where something would have to be fetched. */
+  peek(stored: StoredKey, key: Uint8Array): TailEntry | undefined | typeof MISS {
+    let best = this.tail.get(stored);
+    const floor = best?.version ?? 0;
+    for (const segment of this.manifest.entries) {
+      if (
+        segment.maxVersion < floor ||
+        compareBytes(key, segment.firstKey) < 0 ||
+        compareBytes(key, segment.lastKey) > 0
+      )
+        continue;
+      const found = this.reader(segment).peek(key);
+      if (found === MISS) return MISS;
+      if (found && (!best || compareStamps(found, best) > 0)) best = found;
+    }
     return best;
   }
 

@@ -62,3 +62,10 @@ test('bytes of another realm are taken as bytes', async () => {
   await store.put('key', foreign);
   expect((await store.get('key'))?.bytes).toEqual(Uint8Array.of(1, 2, 3));
 });
+
+test('what a store has said can act on no terminal and no log', () => {
+  const said = '\u001b[2J\u009b31m\r\n2026-01-01 all is well\u202e\u2028\ud800 ümlaut 日本語 🦀';
+  expect(new StoreError('DENIED', said).message).toBe(
+    '\\u{1b}[2J\\u{9b}31m\\u{d}\\u{a}2026-01-01 all is well\\u{202e}\\u{2028}\\u{d800} ümlaut 日本語 🦀',
+  );
+});

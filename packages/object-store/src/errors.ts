@@ -1,3 +1,5 @@
+import { printable } from './printable.js';
+
 /** What the caller of a store can tell apart. */
 export type StoreErrorCode =
   /** Not now: nothing happened, or it was a read. Try again. */
@@ -40,7 +42,8 @@ export class StoreError extends Error {
     message: string,
     options: { cause?: unknown; retryAfterMs?: number | undefined } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // It may quote the store, which is not to drive the terminal or the log that it is written to.
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'StoreError';
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;

@@ -2,6 +2,7 @@ export { cutRange, expectAtMost } from './byte-range.js';
 export { type Clock, type RandomBytes, systemClock } from './clock.js';
 export { StoreError, type StoreErrorCode } from './errors.js';
 export { compareKeys } from './key-order.js';
+export { ListingCheck } from './listing-check.js';
 export { allowManyListeners } from './many-listeners.js';
 export { MemoryStore } from './memory-store.js';
 export { type MeteredOptions, metered } from './metered.js';
@@ -20,7 +21,16 @@ export type {
 } from './object-store.js';
 export { onAbort } from './on-abort.js';
 export { type Prices, prices } from './prices.js';
-export { type ProbeCheck, type ProbeOptions, type ProbeReport, probe } from './probe.js';
+export { printable } from './printable.js';
+export { type ProbeOptions, probe } from './probe.js';
+export { isProbeObject } from './probe-objects.js';
+export {
+  type ProbeCheck,
+  type ProbeKind,
+  type ProbeLeftover,
+  type ProbeReport,
+  unsafeInWords,
+} from './probe-report.js';
 export { randomHex, systemRandom } from './random.js';
 export { type CostEstimate, estimateCost, Traffic, type TrafficCounts } from './traffic.js';
 export { type HedgeOptions, withHedge } from './with-hedge.js';

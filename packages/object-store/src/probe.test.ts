@@ -4,6 +4,8 @@ import { StoreError } from './errors.js';
 import { MemoryStore } from './memory-store.js';
 import type { ObjectStore, PutOptions } from './object-store.js';
 import { probe } from './probe.js';
+import { isProbeObject } from './probe-objects.js';
+import { unsafeInWords } from './probe-report.js';
 import { FaultyStore, ManualClock, RecordingStore, seededRandom } from './testing.js';
 
 /** A store in which one promise is broken. */
@@ -27,6 +29,11 @@ function checkThenWrite(inner: ObjectStore): ObjectStore['put'] {
     await new Promise((resolve) => setImmediate(resolve));
     return inner.put(key, bytes);
   };
+}
+
+function refusedListing(words: string): ObjectStore['list'] {
+  const error = new StoreError('INVALID', words);
+  return (prefix) => new FaultyStore(new MemoryStore()).failBefore('list', { error }).list(prefix);
 }
 
 const unsafe: Record<string, (inner: MemoryStore) => ObjectStore> = {
@@ -84,7 +91,9 @@ describe('probe', () => {
   test('writes under its prefix only, and costs a stated number of requests', async () => {
     const recording = new RecordingStore(new MemoryStore());
     await probe(recording, { prefix: 'db/' });
-    expect(recording.calls.every((call) => /^db\/probe\/[0-9a-f]{32}\//.test(call.key))).toBe(true);
+    const own = recording.calls.filter((call) => call.kind !== 'list');
+    expect(own.every((call) => isProbeObject(call.key.slice('db/'.length)))).toBe(true);
+    expect(recording.calls.every((call) => call.key.startsWith('db/probe/'))).toBe(true);
     expect(recording.calls.length).toBeLessThan(45);
   });
 
@@ -203,6 +212,104 @@ describe('probe', () => {
     aborting.abort(new Error('enough'));
     await outcome;
   });
+
+  const wrongListings: Record<string, ObjectStore['list']> = {
+    'shows nothing': async function* () {},
+    'gives names as they are encoded': async function* (prefix) {
+      for (const name of ['a%20b', 'c%2Fd']) yield { key: `${prefix}${name}`, size: 1 };
+    },
+    'gives names of elsewhere': async function* () {
+      yield { key: 'login.html', size: 1 };
+    },
+    'is no listing': refusedListing('expected a ListBucketResult, found another document'),
+    'does not end': async function* (prefix, { limit = Number.POSITIVE_INFINITY } = {}) {
+      for (let i = 0; i < limit; i++) yield { key: `${prefix}${String(i).padStart(9, '0')}`, size: 1 };
+    },
+  };
+  for (const [name, list] of Object.entries(wrongListings)) {
+    test(`a listing that ${name} is a fault of the listing, not of conditional writes`, async () => {
+      const inner = new MemoryStore();
+      const report = await probe(broken(inner, { list }));
+      expect(report.checks.filter((check) => !check.ok).map((check) => check.kind)).toEqual(['listing']);
+      const words = unsafeInWords(report)!;
+      expect(words).toContain('listing is wrong');
+      expect(words).toContain('Conditional writes are honoured');
+      expect(words).not.toContain('Two writers');
+      expect(words.length).toBeLessThan(1_000);
+      expect(inner.objects().size).toBe(0);
+    });
+  }
+
+  test('what is unsafe is said as what it is', async () => {
+    const said = async (name: string) => unsafeInWords(await probe(unsafe[name]!(new MemoryStore())));
+    expect(await said('ignores ifAbsent')).toContain('Two writers could both be told that they won');
+    expect(await said('reads old bytes')).toContain('does not read back what was written');
+    expect(await said('reads the wrong range')).not.toContain('Two writers');
+    expect(unsafeInWords(await probe(new MemoryStore()))).toBeUndefined();
+  });
+
+  test('what a store says is cut short, and acts on no terminal', async () => {
+    const noisy = broken(new MemoryStore(), { list: refusedListing(`\u001b[2J${'x'.repeat(10_000)}`) });
+    const found = (await probe(noisy)).checks.find((check) => !check.ok)!.found;
+    expect(found.length).toBeLessThan(600);
+    expect(found).not.toContain('\u001b');
+  });
+
+  test('an object that grows without end is read as that', async () => {
+    const memory = new MemoryStore();
+    const endless = broken(memory, {
+      get: async (key, o = {}) => {
+        if (o.maxBytes === undefined) throw new Error('asked for without a bound');
+        if (await memory.get(key, o)) throw new StoreError('TOO_LARGE', 'it goes on');
+        return undefined;
+      },
+    });
+    const report = await probe(endless);
+    expect(report.checks.find((check) => !check.ok)).toMatchObject({
+      kind: 'read',
+      found: 'more than 1024 bytes',
+    });
+  });
+
+  test('where deletes are refused the store is safe, and the report says what is left', async () => {
+    const inner = new MemoryStore();
+    const keeping = broken(inner, {
+      delete: async () => {
+        throw new StoreError('DENIED', '403 AccessDenied');
+      },
+    });
+    const report = await probe(keeping, { prefix: 'db/' });
+    expect(report.safe).toBe(true);
+    const left = [...inner.objects().keys()];
+    expect(report.leftover).toEqual({
+      prefix: expect.stringMatching(/^db\/probe\/[0-9a-f]{32}\/$/),
+      reason: '403 AccessDenied',
+    });
+    expect(left.length).toBeGreaterThan(3);
+    expect(left.every((key) => key.startsWith(report.leftover!.prefix))).toBe(true);
+    expect(left.every((key) => isProbeObject(key.slice('db/'.length)))).toBe(true);
+  });
+
+  test('a delete that hangs holds a probe up for a bounded time', async () => {
+    const clock = new ManualClock();
+    const faulty = new FaultyStore(new MemoryStore(), { clock }).hang('delete');
+    const report = await clock.runUntil(probe(faulty, { clock }));
+    expect(report.leftover?.reason).toContain('no answer within');
+  });
+
+  test('leftovers of a day ago are deleted; younger ones, those of the future and what is not ours are left', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore();
+    const at = (ms: number) =>
+      `probe/${(clock.now() + ms).toString(16).padStart(12, '0')}${'a'.repeat(20)}/race`;
+    const [old, young, future] = [at(-25 * 3_600_000), at(-23 * 3_600_000), at(3_600_000)];
+    const foreign = ['probe/data.csv', old.replace('race', 'theirs'), 'probing/x'];
+    for (const key of [old, young, future, ...foreign]) await store.put(key, Uint8Array.of(1));
+    expect([old, young, future].every(isProbeObject)).toBe(true);
+    expect(foreign.some(isProbeObject)).toBe(false);
+    expect((await clock.runUntil(probe(store, { clock }))).safe).toBe(true);
+    expect([...store.objects().keys()].sort()).toEqual([young, future, ...foreign].sort());
+  });
 });
 
 describe('conformance', () => {
@@ -288,6 +395,23 @@ describe('conformance', () => {
           if (found && found.size > (o?.maxBytes ?? Infinity)) throw new StoreError('TOO_LARGE', 'too large');
           return found;
         },
+      }),
+    ],
+    'hides what follows a name of others': [
+      'names that others have made hide none of ours',
+      (inner) => ({
+        async *list(prefix, o) {
+          for await (const object of inner.list(prefix, o)) {
+            yield object;
+            if (object.key.endsWith('/.DS_Store')) return;
+          }
+        },
+      }),
+    ],
+    'resolves dots': [
+      'a key with dots leads to no other object',
+      (inner) => ({
+        put: (key, bytes, o) => inner.put(new URL(key, 'http://store/').pathname.slice(1), bytes, o),
       }),
     ],
     'has no empty objects': [

@@ -46,6 +46,58 @@ describe('FaultyStore', () => {
     expect(await store.put('a', bytes, { ifAbsent: true })).toEqual({ occupied: true });
   });
 
+  test('cutBody gives half of what was asked for, once', async () => {
+    const store = new FaultyStore(new MemoryStore());
+    await store.put('a', Uint8Array.of(1, 2, 3, 4, 5, 6));
+    store.cutBody({ times: 2 });
+    expect(await store.get('a')).toMatchObject({ bytes: Uint8Array.of(1, 2, 3), size: 3 });
+    expect(await store.get('missing')).toBeUndefined();
+    expect((await store.get('a'))?.bytes).toHaveLength(6);
+  });
+
+  test('endlessBody is TOO_LARGE for who says how much it takes, and fails who does not', async () => {
+    const store = new FaultyStore(new MemoryStore()).endlessBody({ times: 3 });
+    await expect(store.get('a', { maxBytes: 10 })).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    await expect(store.get('a', { range: { offset: 0, length: 10 } })).rejects.toMatchObject({
+      code: 'TOO_LARGE',
+    });
+    await expect(store.get('a')).rejects.toThrow('no maxBytes');
+    expect(store.isUsedUp).toBe(true);
+    expect(await store.get('a')).toBeUndefined();
+  });
+
+  test('endlessListing goes on in order until it is ended', async () => {
+    const store = new FaultyStore(new MemoryStore());
+    await store.put('log/1', bytes);
+    const keys = async (limit: number, after?: string) => {
+      const found: string[] = [];
+      for await (const { key } of store.list('log/', { limit, after })) found.push(key);
+      return found;
+    };
+    store.endlessListing({ times: 2, when: (prefix) => prefix === 'log/' });
+    const first = await keys(3);
+    expect(first).toEqual(['log/000000000', 'log/000000001', 'log/000000002']);
+    expect(await keys(1, first[2])).toEqual(['log/000000003']);
+    expect(store.isUsedUp).toBe(true);
+    expect(await keys(3)).toEqual(['log/1']);
+    store.endlessListing({ name: (prefix, index) => `${prefix}${index % 2}` });
+    expect(await keys(4)).toEqual(['log/0', 'log/1', 'log/0', 'log/1']);
+    store.endlessListing();
+    await expect(keys(Number.POSITIVE_INFINITY)).rejects.toThrow('nobody ended');
+  });
+
+  test('a changed object is bounded as it is seen', async () => {
+    const store = new FaultyStore(new MemoryStore());
+    await store.put('a', bytes);
+    store.mutate(
+      () => true,
+      (whole) => new Uint8Array(whole.length * 2),
+    );
+    expect((await store.get('a', { maxBytes: 6 }))?.bytes).toHaveLength(6);
+    await expect(store.get('a', { maxBytes: 5 })).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    expect((await store.get('a', { maxBytes: 2, range: { offset: -2, length: 2 } }))?.bytes).toHaveLength(2);
+  });
+
   test('corruptByte changes that byte in whole reads and in ranges, and nothing else', async () => {
     const store = new FaultyStore(new MemoryStore());
     await store.put('a', Uint8Array.of(10, 20, 30, 40));

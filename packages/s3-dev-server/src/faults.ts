@@ -19,6 +19,18 @@ export type Fault =
       readonly code?: string;
       /** Sent as `Retry-After`. */
       readonly retryAfterSeconds?: number;
+      /** Sent as `Location`. */
+      readonly location?: string;
+    }
+  /** The request takes effect; the head of its answer is right, and its body goes on until the client hangs up. */
+  | {
+      readonly endlessBody: true;
+      /** Of an error instead, whose body does not end. */
+      readonly status?: number;
+      /** The `Content-Length` that is announced; none unless given, as with a chunked body. */
+      readonly announced?: number;
+      /** Milliseconds between bytes. 0, as fast as the client takes them, unless given. */
+      readonly dripMs?: number;
     }
   /** Waits before the answer; by default after the effect. Longer than the client's patience: a time-out. */
   | { readonly delayMs: number; readonly after?: 'effect' | 'nothing' };

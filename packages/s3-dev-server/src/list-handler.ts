@@ -33,10 +33,14 @@ function entriesOf(
 export const listObjectsV2: Handler = (context, request) => {
   const bucket = bucketOf(context, request);
   const { query } = request;
-  const { unorderedList } = context.quirks;
+  const { unorderedList, listing } = context.quirks;
+  if (listing === 'html') {
+    const body = '<!DOCTYPE html><html><head><title>Log in</title></head><body>Please log in.</body></html>';
+    return { status: 200, headers: { 'content-type': 'text/html' }, body };
+  }
   const prefix = query.get('prefix') ?? '';
   const startAfter = query.get('start-after') ?? '';
-  const token = query.get('continuation-token');
+  const token = listing === 'repeats' ? null : query.get('continuation-token');
   const encodingType = query.get('encoding-type');
   const maxKeys = Number(query.get('max-keys') ?? 1000);
   if (!Number.isInteger(maxKeys) || maxKeys < 0) {
@@ -51,26 +55,30 @@ export const listObjectsV2: Handler = (context, request) => {
   const pageSize = Math.min(maxKeys, 1000);
   const encode = encodingType === 'url' ? encodeName : (name: string) => name;
 
-  let entries = entriesOf(bucket, prefix, query.get('delimiter') ?? '');
+  let entries = entriesOf(bucket, listing === 'ignores-prefix' ? '' : prefix, query.get('delimiter') ?? '');
   const place = unorderedList ? sha256Hex : (name: string) => name;
   if (unorderedList) entries = entries.sort((a, b) => (place(a.name) < place(b.name) ? -1 : 1));
   const after = token === null ? startAfter : Buffer.from(token, 'base64url').toString();
   if (after !== '') entries = entries.filter(({ name }) => compareUtf8(place(name), after) > 0);
-  const page = entries.slice(0, pageSize);
-  const truncated = pageSize > 0 && entries.length > page.length;
+  const page = listing === 'empty' ? [] : entries.slice(0, pageSize);
+  const last = page.at(-1)?.name ?? '';
+  if (listing === 'reversed') page.reverse();
+  const truncated =
+    listing === 'empty' || listing === 'repeats' || (pageSize > 0 && entries.length > page.length);
+  // Of pages without objects each has another one.
+  const next = listing === 'empty' ? `page ${context.sequence}` : place(last);
 
   const contents = page.map(({ name, isPrefix }) => {
     if (isPrefix) return `<CommonPrefixes>${element('Prefix', encode(name))}</CommonPrefixes>`;
     const object = bucket.get(name)!;
     return `<Contents>${element('Key', encode(name))}${element('LastModified', new Date(object.modifiedMs).toISOString())}${element('ETag', object.etag)}${element('Size', object.bytes.length)}${element('StorageClass', 'STANDARD')}</Contents>`;
   });
-  const last = page.at(-1)?.name ?? '';
   const head = [
     element('Name', bucket.name),
     element('Prefix', encode(prefix)),
     startAfter === '' ? '' : element('StartAfter', encode(startAfter)),
     token === null ? '' : element('ContinuationToken', token),
-    truncated ? element('NextContinuationToken', Buffer.from(place(last)).toString('base64url')) : '',
+    truncated ? element('NextContinuationToken', Buffer.from(next).toString('base64url')) : '',
     element('KeyCount', page.length),
     element('MaxKeys', maxKeys),
     encodingType === null ? '' : element('EncodingType', encodingType),

@@ -17,6 +17,11 @@ export interface Quirks {
   readonly versioning: 'none' | 'enabled' | 'suspended';
   /** Lists in an arbitrary order, without `start-after`, prefixes ending in `/` only (S3 Express). */
   readonly unorderedList: boolean;
+  /**
+   * What is wrong with listings: `repeats` its first page (continuation tokens are ignored), keys are `reversed` in
+   * each page, pages are `empty` and never the last, the `prefix` is ignored, it is `html` (a login page).
+   */
+  readonly listing: 'right' | 'repeats' | 'reversed' | 'empty' | 'ignores-prefix' | 'html';
   /** Whether DeleteObjects exists. */
   readonly bulkDelete: 'honour' | 'refuse501';
   /** Whether chunked bodies may have trailers (OSS: no). */
@@ -37,6 +42,7 @@ export const plainS3: Quirks = {
   forbidOverwrite: 'none',
   versioning: 'none',
   unorderedList: false,
+  listing: 'right',
   bulkDelete: 'honour',
   trailers: 'honour',
   emptyErrorBodies: false,

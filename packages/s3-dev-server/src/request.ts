@@ -37,6 +37,8 @@ export interface LoggedRequest {
   /** As sent, lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly bytesIn: number;
+  /** Of the answer's body, as the connection took them. Only of one without end. */
+  bytesOut?: number;
   /** Of the answer; undefined as long as there is none, and for good if the connection was cut. */
   status?: number;
 }

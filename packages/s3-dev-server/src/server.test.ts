@@ -303,3 +303,68 @@ describe('faults', () => {
     expect((await put('bad', '1')).status).toBe(500);
   });
 });
+
+describe('answers without end', () => {
+  test.each([
+    ['as it is asked for', { endlessBody: true }, 200],
+    ['of an error', { endlessBody: true, status: 503 }, 503],
+    ['with a length that is announced', { endlessBody: true, announced: 2 ** 40 }, 200],
+    ['drop by drop', { endlessBody: true, dripMs: 1 }, 200],
+  ] as const)('a body goes on until the client hangs up, %s', async (_, fault, status) => {
+    server.bucket('state').put('key', new Uint8Array(3));
+    server.faults.next('GetObject', fault);
+    await expect(send('GET', '/state/key', { patienceMs: 300 })).rejects.toThrow();
+    const [logged] = server.requests;
+    expect(logged).toMatchObject({ operation: 'GetObject', status });
+    expect(logged!.bytesOut).toBeGreaterThan(3);
+  });
+
+  test('a HEAD has no body that could go on', async () => {
+    server.bucket('state').put('key', new Uint8Array(3));
+    server.faults.next('HeadObject', { endlessBody: true });
+    expect(await send('HEAD', '/state/key')).toMatchObject({ status: 200, body: '' });
+  });
+});
+
+describe('listings that are wrong', () => {
+  const list = (query: string) => send('GET', `/state?list-type=2&max-keys=2${query}`);
+  const names = (answer: Answer) => [...answer.body.matchAll(/<Key>(.*?)<\/Key>/g)].map((match) => match[1]);
+  const tokenOf = (answer: Answer) => /<NextContinuationToken>(.*?)</.exec(answer.body)?.[1];
+
+  beforeEach(() => {
+    for (const key of ['a/1', 'b/1', 'b/2', 'b/3']) server.bucket('state').put(key, new Uint8Array(1));
+  });
+
+  test('repeats: each page is the first one', async () => {
+    server.setQuirks({ listing: 'repeats' });
+    const first = await list('&prefix=b%2F');
+    const second = await list(`&prefix=b%2F&continuation-token=${tokenOf(first)}`);
+    expect([names(first), names(second)]).toEqual([
+      ['b/1', 'b/2'],
+      ['b/1', 'b/2'],
+    ]);
+    expect(tokenOf(second)).toBe(tokenOf(first));
+  });
+
+  test('reversed: a page goes backwards, and the next one goes on', async () => {
+    server.setQuirks({ listing: 'reversed' });
+    const first = await list('');
+    expect(names(first)).toEqual(['b/1', 'a/1']);
+    expect(names(await list(`&continuation-token=${tokenOf(first)}`))).toEqual(['b/3', 'b/2']);
+  });
+
+  test('empty: there is always another page, by another token', async () => {
+    server.setQuirks({ listing: 'empty' });
+    const first = await list('');
+    const second = await list(`&continuation-token=${tokenOf(first)}`);
+    expect([names(first), names(second)]).toEqual([[], []]);
+    expect(tokenOf(second)).not.toBe(tokenOf(first));
+  });
+
+  test('ignores-prefix, html', async () => {
+    server.setQuirks({ listing: 'ignores-prefix' });
+    expect(names(await list('&prefix=b%2F'))).toEqual(['a/1', 'b/1']);
+    server.setQuirks({ listing: 'html' });
+    expect(await list('')).toMatchObject({ status: 200, body: expect.stringContaining('log in') });
+  });
+});

@@ -9,6 +9,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answer, errorResponse } from './answer.js';
+import { sendEndlessBody } from './endless-body.js';
 import { type Fault, FaultSchedule } from './faults.js';
 import type { S3Response } from './handler.js';
 import { DevBucket } from './objects.js';
@@ -43,6 +44,8 @@ export interface S3DevServer extends AsyncDisposable {
   readonly credentials: Credentials;
   /** All that arrived, oldest first; `requests.length = 0` forgets. */
   readonly requests: LoggedRequest[];
+  /** How many connections have been made so far. */
+  readonly connections: number;
   /** What goes wrong next. */
   readonly faults: FaultSchedule;
   /** Changes the given quirks and leaves the others as they are. */
@@ -64,6 +67,7 @@ class DevServer implements S3DevServer {
   readonly region: string;
   readonly credentials: Credentials;
   readonly requests: LoggedRequest[] = [];
+  connections = 0;
   readonly faults = new FaultSchedule();
   readonly #server: Server;
   readonly #buckets = new Map<string, DevBucket>();
@@ -88,6 +92,7 @@ class DevServer implements S3DevServer {
     this.#server = createServer((incoming, outgoing) => {
       this.#serve(incoming, outgoing).catch(() => outgoing.destroy());
     });
+    this.#server.on('connection', () => this.connections++);
   }
 
   async listen(port: number): Promise<void> {
@@ -158,7 +163,9 @@ class DevServer implements S3DevServer {
     this.requests.push(logged);
 
     const fault = this.#quirks.fault?.(logged) ?? this.faults.take(logged);
-    const prevented = fault === 'reset-before' || (typeof fault === 'object' && fault.after === 'nothing');
+    const prevented =
+      fault === 'reset-before' ||
+      (typeof fault === 'object' && 'after' in fault && fault.after === 'nothing');
     await pause(this.#quirks.latencyMs, outgoing);
     let response: S3Response | undefined;
     if (!prevented) {
@@ -202,26 +209,33 @@ class DevServer implements S3DevServer {
         return;
       }
     }
-    if (typeof fault === 'object' && 'status' in fault) {
+    const endless = typeof fault === 'object' && 'endlessBody' in fault ? fault : undefined;
+    if (typeof fault === 'object' && 'status' in fault && fault.status !== undefined) {
       const error = new S3Error(
         fault.status,
-        fault.code ?? 'InternalError',
+        ('code' in fault ? fault.code : undefined) ?? 'InternalError',
         'A fault that a test asked for.',
       );
       const spoilt = errorResponse(error, requestId, logged.key, this.#quirks.emptyErrorBodies);
-      const retryAfter =
-        fault.retryAfterSeconds === undefined ? {} : { 'retry-after': String(fault.retryAfterSeconds) };
-      response = { ...spoilt, headers: { ...spoilt.headers, ...retryAfter } };
+      response = { ...spoilt, headers: { ...spoilt.headers, ...headersOfFault(fault) } };
     }
     const { status, headers = {}, body = '' } = response!;
     const bytes = Buffer.from(body as string);
+    const length = endless ? endless.announced : bytes.length;
     logged.status = status;
     outgoing.writeHead(status, {
       ...headers,
       'x-amz-request-id': requestId,
       server: 'holdfast-s3-dev-server',
-      ...(status === 204 || status === 304 ? {} : { 'content-length': String(bytes.length) }),
+      ...(status === 204 || status === 304 || length === undefined
+        ? {}
+        : { 'content-length': String(length) }),
     });
+    // Where HTTP has no body there is none to go on.
+    if (endless && logged.method !== 'HEAD' && status !== 204 && status !== 304) {
+      await sendEndlessBody(outgoing, logged, endless.dripMs ?? 0);
+      return;
+    }
     if (fault === 'slow-close') {
       // Of an answer without a body, the head itself is cut: half an answer, whatever it is.
       if (bytes.length > 0 && logged.method !== 'HEAD') {
@@ -237,6 +251,13 @@ class DevServer implements S3DevServer {
     if (logged.method === 'HEAD') outgoing.end();
     else outgoing.end(bytes);
   }
+}
+
+function headersOfFault(fault: Fault & object): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if ('retryAfterSeconds' in fault) headers['retry-after'] = String(fault.retryAfterSeconds);
+  if ('location' in fault) headers.location = String(fault.location);
+  return headers;
 }
 
 /** Waits, but not longer than the connection lives, and without keeping the process alive. */

@@ -11,6 +11,7 @@ interface Options {
   readonly jobs?: number;
   readonly seed?: number;
   readonly without?: string;
+  readonly except?: string;
   readonly trace?: true;
   readonly keepGoing?: true;
   readonly shrink: boolean;
@@ -25,6 +26,10 @@ const program = new Command('sim')
   .option('--jobs <n>', 'threads (default: one for each core)', whole)
   .option('--seed <seed>', 'one world only, told in full', whole)
   .option('--without <incidents>', 'of that world, leave out these incidents, separated by commas')
+  .option(
+    '--except <names>',
+    'worlds without these kinds of incidents and these roles, separated by commas; also: listener, markers',
+  )
   .option('--trace', 'print every event of that world')
   .option('--keep-going', 'run all seeds, whatever fails')
   .option('--no-shrink', 'tell a failure as it is, without looking for a smaller schedule')
@@ -38,12 +43,16 @@ function whole(text: string): number {
   return number;
 }
 
+function listed(text = ''): string[] {
+  return text.split(',').filter(Boolean);
+}
+
 program.parse();
 const options = program.opts<Options>();
 if (options.seed !== undefined) await tellOne(options.seed, options);
 else await runAll(options);
 
-async function runAll({ seeds, from, jobs, keepGoing, shrink: shrinks }: Options): Promise<void> {
+async function runAll({ seeds, from, jobs, except, keepGoing, shrink: shrinks }: Options): Promise<void> {
   const startedMs = performance.now();
   const tally = new Tally();
   const interrupt = new AbortController();
@@ -54,6 +63,7 @@ async function runAll({ seeds, from, jobs, keepGoing, shrink: shrinks }: Options
     seeds,
     jobs,
     signal: interrupt.signal,
+    except: listed(except),
     onReport(report) {
       tally.add(report);
       if (terminal)
@@ -71,23 +81,25 @@ async function runAll({ seeds, from, jobs, keepGoing, shrink: shrinks }: Options
   if (tally.failed.length > 0) {
     process.exitCode = 1;
     const first = tally.failed.reduce((least, each) => (each.seed < least.seed ? each : least));
-    if (shrinks) await tellShrunk(first.seed);
+    if (shrinks) await tellShrunk(first.seed, listed(except));
     else console.log(`Again: npm run sim -- --seed ${first.seed}`);
   }
   if (interrupt.signal.aborted) process.exitCode = 130;
 }
 
-async function tellShrunk(seed: number): Promise<void> {
-  const { report, without, runs } = await shrink(seed);
+async function tellShrunk(seed: number, except: readonly string[]): Promise<void> {
+  const { report, without, runs } = await shrink(seed, undefined, (left) =>
+    runSeed(seed, { without: left, except }),
+  );
   console.log(`\nSeed ${seed}, shrunk by ${runs} runs to ${report.faults.length} incidents:`);
   tell(report, EVENTS_SHOWN);
   const left = [...without].join(',');
-  console.log(`Again: npm run sim -- --seed ${seed}${left ? ` --without ${left}` : ''} --trace`);
+  const lacking = except.length > 0 ? ` --except ${except.join(',')}` : '';
+  console.log(`Again: npm run sim -- --seed ${seed}${lacking}${left ? ` --without ${left}` : ''} --trace`);
 }
 
-async function tellOne(seed: number, { without = '', trace }: Options): Promise<void> {
-  const left = new Set(without.split(',').filter(Boolean));
-  const report = await runSeed(seed, { without: left });
+async function tellOne(seed: number, { without, except, trace }: Options): Promise<void> {
+  const report = await runSeed(seed, { without: new Set(listed(without)), except: listed(except) });
   tell(report, trace ? Number.POSITIVE_INFINITY : failureOf(report) ? EVENTS_SHOWN : 0);
   const tally = new Tally();
   tally.add(report);

@@ -2,17 +2,27 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { SeedReport } from './run-seed.js';
+import type { SeedWork } from './seed-thread.js';
 
 export interface ManyOptions {
   readonly from: number;
   readonly seeds: number;
   readonly jobs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What no world has: see `reduced`. */
+  readonly except?: readonly string[] | undefined;
   /** Called for each seed, in no order. True ends the run. */
   readonly onReport: (report: SeedReport) => boolean | undefined;
 }
 
-export async function runMany({ from, seeds, jobs, signal, onReport }: ManyOptions): Promise<void> {
+export async function runMany({
+  from,
+  seeds,
+  jobs,
+  signal,
+  except = [],
+  onReport,
+}: ManyOptions): Promise<void> {
   let next = from;
   let stopped = false;
   const threads = Math.min(jobs ?? availableParallelism(), seeds);
@@ -21,7 +31,7 @@ export async function runMany({ from, seeds, jobs, signal, onReport }: ManyOptio
       const thread = new Worker(new URL('./seed-thread.js', import.meta.url));
       try {
         while (next < from + seeds && !stopped && !signal?.aborted) {
-          const report = await ask(thread, next++, signal);
+          const report = await ask(thread, { seed: next++, except }, signal);
           if (report === undefined) return;
           if (onReport(report)) stopped = true;
         }
@@ -33,7 +43,11 @@ export async function runMany({ from, seeds, jobs, signal, onReport }: ManyOptio
 }
 
 /** Undefined: the run was ended. */
-function ask(thread: Worker, seed: number, signal: AbortSignal | undefined): Promise<SeedReport | undefined> {
+function ask(
+  thread: Worker,
+  work: SeedWork,
+  signal: AbortSignal | undefined,
+): Promise<SeedReport | undefined> {
   return new Promise((resolve, reject) => {
     const stop = (): void => resolve(undefined);
     signal?.addEventListener('abort', stop, { once: true });
@@ -43,6 +57,6 @@ function ask(thread: Worker, seed: number, signal: AbortSignal | undefined): Pro
       thread.removeListener('error', reject);
       resolve(report);
     });
-    thread.postMessage(seed);
+    thread.postMessage(work);
   });
 }

@@ -1,15 +1,24 @@
 /** One world from its beginning to its verdict. */
+import { parseRecordName } from '@holdfast/core';
 import type { RequestId } from '@holdfast/mvcc';
 import { MemoryStore } from '@holdfast/object-store';
 import { Client } from './workload/client.js';
 import { judge, readAll, type Verdict } from './workload/judge.js';
-import { Ledger, type RequestName } from './workload/ledger.js';
-import type { Result } from './workload/programs.js';
+import { Ledger, type RequestName, resultOf } from './workload/ledger.js';
 import { Fleet, type Worker } from './world/fleet.js';
-import { type Incident, Incidents, WORLD_FAULTS, type WorldFault } from './world/incidents.js';
+import { litter, MARKERS } from './world/foreign.js';
+import {
+  type Incident,
+  Incidents,
+  LATER_WORLD_FAULTS,
+  WORLD_FAULTS,
+  type WorldFault,
+} from './world/incidents.js';
+import { Listeners } from './world/listeners.js';
 import { Random } from './world/random.js';
-import { type Scenario, scenarioOf } from './world/scenario.js';
+import { reduced, type Scenario, scenarioOf } from './world/scenario.js';
 import type { Store } from './world/sim-store.js';
+import { Stray } from './world/stray.js';
 import { World } from './world/world.js';
 
 export interface SeedReport {
@@ -44,6 +53,8 @@ export interface SeedReport {
 export interface RunOptions {
   /** Incidents that are left out. */
   readonly without?: ReadonlySet<string>;
+  /** What the world does not have at all: see `reduced`. */
+  readonly except?: readonly string[];
   /** What is at the other end of the network; tests put one there that breaks its promises. */
   readonly server?: MemoryStore;
 }
@@ -55,10 +66,11 @@ const ZOMBIES_MS = 1_800_000;
 const DEADLINE_MS = 600_000;
 
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
-  const scenario = scenarioOf(seed);
+  const scenario = reduced(scenarioOf(seed), options.except ?? []);
   const world = new World();
   const incidents = new Incidents(seed, scenario.callFaults, options.without);
   const server = options.server ?? new MemoryStore('sim');
+  const ledger = new Ledger();
   const store: Store = {
     world,
     server,
@@ -66,18 +78,24 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     latency: scenario.latency,
     stalledUntilMs: 0,
     outUntilMs: 0,
+    onViolation: (violation) => ledger.violations.push(violation),
   };
-  const ledger = new Ledger();
-  const fleet = new Fleet(world, store, scenario);
+  const listeners = new Listeners(incidents, scenario.listenerFaults);
+  const fleet = new Fleet(world, store, scenario, scenario.listenerFaults > 0 ? listeners : undefined);
+  /** Objects of others, by name. */
+  const foreign = new Set<string>(scenario.markers ? MARKERS : []);
+  const stray = new Stray();
   let failure: string | undefined;
   let verdict: Verdict = { anomalies: [], lost: [], doubled: [] };
   let resolved = 0;
   const unresolved: string[] = [];
   try {
-    for (const kind of WORLD_FAULTS) trouble(kind, world, store, incidents, fleet, scenario);
+    for (const name of foreign) await server.put(name, new Uint8Array(0));
+    for (const kind of [...WORLD_FAULTS, ...LATER_WORLD_FAULTS])
+      trouble(kind, world, store, incidents, fleet, scenario, foreign);
     const clients = Array.from(
       { length: scenario.clients },
-      (_, i) => new Client(`c${i + 1}`, world, fleet, scenario, ledger),
+      (_, i) => new Client(`c${i + 1}`, world, fleet, scenario, ledger, incidents),
     );
     await world.until(Promise.all(clients.map((client) => client.run())), LIMIT_MS);
     world.log('world', 'everything works from now on');
@@ -90,10 +108,16 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     await recheck(world, last, ledger);
     const state = await ask(world, last, 'reading everything', readAll);
     const report = await ask(world, last, 'verify', (db) => db.verify({ deep: true }));
-    verdict = judge(scenario, ledger, state, server.objects());
+    for (const { message } of listeners.unheard)
+      ledger.violations.push(`onError was not told of ${message}.`);
+    ledger.violations.push(...stray.found);
+    const ours = new Map([...server.objects()].filter(([name]) => !foreign.has(name)));
+    verdict = judge(scenario, ledger, state, ours);
     if (!report.ok) verdict.anomalies.push(`verify found: ${JSON.stringify(report)}`);
   } catch (error) {
     failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  } finally {
+    stray.end();
   }
   const count = (outcome: string): number => ledger.deeds.filter((deed) => deed.outcome === outcome).length;
   const sends = ledger.deeds.reduce((sum, deed) => sum + deed.sends, 0);
@@ -139,7 +163,7 @@ async function resolveOpen(
     deed.returned = world.stamp();
     if (outcome.status === 'committed') {
       deed.outcome = 'committed';
-      deed.result = outcome.result as Result;
+      deed.result = resultOf(deed, outcome.result);
       deed.acknowledged.push(deed.result);
     } else if (outcome.status === 'closed') deed.outcome = 'aborted';
     else unresolved.push(`${JSON.stringify(deed.request)} is ${outcome.status} after it was closed`);
@@ -163,7 +187,7 @@ async function recheck(world: World, worker: Worker, ledger: Ledger): Promise<vo
       ledger.violations.push(
         `Request ${JSON.stringify(deed.request)} was ${deed.outcome}; at the end its outcome is ${outcome.status}.`,
       );
-    if (outcome.status === 'committed') deed.acknowledged.push(outcome.result as Result);
+    if (outcome.status === 'committed') deed.acknowledged.push(resultOf(deed, outcome.result));
   }
 }
 
@@ -180,6 +204,12 @@ async function ask<T>(
   });
 }
 
+function hasRecords(server: MemoryStore): boolean {
+  return [...server.objects().keys()].some((name) => parseRecordName(name) !== undefined);
+}
+
+const OF_THE_STORE: ReadonlySet<WorldFault> = new Set(['stall', 'outage', 'foreign']);
+
 /** One kind of trouble, again and again for as long as the clients run. */
 async function trouble(
   kind: WorldFault,
@@ -188,21 +218,31 @@ async function trouble(
   incidents: Incidents,
   fleet: Fleet,
   scenario: Scenario,
+  foreign: Set<string>,
 ): Promise<void> {
   const everyMs = scenario.worldFaults[kind];
   if (everyMs === undefined) return;
   const random = new Random(scenario.seed, `trouble ${kind}`);
-  while (!incidents.over) {
+  for (let n = 1; !incidents.over; n++) {
+    /** Numbers for this one alone. */
+    const own = (): Random => new Random(scenario.seed, `${kind} ${n}`);
     await world.sleep(random.between(0, 2 * everyMs));
     const size = random.fraction();
     const chosen = random.fraction();
     const member = fleet.members[Math.floor(chosen * fleet.members.length)];
-    const aimless = member === undefined && kind !== 'stall' && kind !== 'outage';
+    const aimless = member === undefined && !OF_THE_STORE.has(kind);
+    // Before there is a database, what lies there is somebody's, and the place is left to them.
+    if (kind === 'foreign' && !hasRecords(store.server)) continue;
     if (incidents.over || aimless || !incidents.ofWorld(kind)) continue;
     if (kind === 'crash') member?.machine.crash(kind);
     else if (kind === 'pause') member?.machine.pause(100 + size * size * 120_000);
     else if (kind === 'clock-step') member?.machine.stepClock(Math.floor((size - 0.5) * 600_000));
-    else if (kind === 'stall') {
+    else if (kind === 'close') member?.close(size < 0.5, own());
+    else if (kind === 'foreign') {
+      const names = await litter(store.server, own());
+      for (const name of names) foreign.add(name);
+      world.log('store', `has ${names.length} objects of others more`);
+    } else if (kind === 'stall') {
       store.stalledUntilMs = world.nowMs + size * size * 60_000;
       world.log('store', `stalls until ${store.stalledUntilMs.toFixed(3)}`);
     } else {

@@ -2,6 +2,11 @@
 import { parentPort } from 'node:worker_threads';
 import { runSeed } from './run-seed.js';
 
-parentPort!.on('message', async (seed: number) => {
-  parentPort!.postMessage(await runSeed(seed));
+export interface SeedWork {
+  readonly seed: number;
+  readonly except: readonly string[];
+}
+
+parentPort!.on('message', async ({ seed, except }: SeedWork) => {
+  parentPort!.postMessage(await runSeed(seed, { except }));
 });

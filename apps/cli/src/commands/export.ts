@@ -115,7 +115,7 @@ async function writeFile(
           file.appendFile(chunk).then(() => done(), done);
         },
       });
-      written = await write(new Output(stream));
+      written = await write(new Output(stream, path, 'It was not written.'));
       await file.sync();
     } finally {
       await file.close();
@@ -126,6 +126,8 @@ async function writeFile(
   } catch (error) {
     throw fileFailure('write', path, error);
   } finally {
-    await rm(partial, { force: true });
+    await rm(partial, { force: true }).catch((error: unknown) => {
+      throw fileFailure('remove', partial, error);
+    });
   }
 }

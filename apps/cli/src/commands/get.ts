@@ -13,7 +13,8 @@ export const getCommand: CommandSpec = defineCommand<{ raw?: boolean }>({
     command.option('--raw', 'a string or bytes as they are, without quotes or a newline'),
   help: `${KEY_HELP}
 
-The value is printed as JSON on one line. A key that is not there: nothing is printed, and the exit code is 1.
+The value is printed as JSON on one line. A key that is not there: nothing is printed, and the exit code is 1. On a
+terminal --raw shows characters that would control it as \\u001b, and refuses bytes.
 
 Examples:
   $ holdfast get file:./state clicks

@@ -1,13 +1,10 @@
-import { closeSync, createReadStream, fstatSync, open as openCallback } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { Socket } from 'node:net';
-import { addAbortSignal } from 'node:stream';
-import { promisify } from 'node:util';
 import { type Call, type CommandSpec, defineCommand } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { fileFailure, UsageError } from '../failure.js';
 import { type Row, readCsv, readNdjson } from '../import-rows.js';
 import { BAD_ROWS_TOLD_MAX, Importer } from '../importer.js';
+import { openInput } from '../input.js';
 import { parseKeyArgument, printKey } from '../key-text.js';
 import { countOf, formatBytes, formatCount } from '../output.js';
 
@@ -23,8 +20,6 @@ interface ImportOptions {
   readonly as?: string;
 }
 
-const openFile = promisify(openCallback);
-const CHUNK_BYTES = 256 * 1024;
 /** Bad lines that people are shown. */
 const SHOWN_MAX = 20;
 
@@ -80,7 +75,7 @@ Examples:
       const strict = options.strict ?? false;
       const onBad = async ({ line, raw }: Row, problem: string): Promise<void> => {
         if (importer.tally.badRows <= SHOWN_MAX) call.say(`line ${line}: ${problem}`);
-        if (rejects && raw.length > 0) await rejects.write(Buffer.concat([raw, Buffer.of(10)]));
+        if (rejects && raw.length > 0) await writeReject(rejects, options.rejects!, raw);
       };
       const importer: Importer = new Importer(db, { seed, prefix, strict, signal, onBad });
       const { tally } = importer;
@@ -107,9 +102,8 @@ Examples:
       keepRejects = tally.badRows > 0;
       return await report(call, importer, { version: db.version, ms: performance.now() - startedMs });
     } finally {
-      await rejects?.close();
       // The same command, run again, tells of all bad lines again.
-      if (rejects && !keepRejects) await rm(options.rejects!, { force: true });
+      if (rejects) await endRejects(rejects, options.rejects!, keepRejects);
     }
   },
 });
@@ -127,6 +121,7 @@ async function report(
   const { entries, entriesBefore, badRows, bad, batches, batchesBefore } = tally;
   const written = entries - entriesBefore;
   const { strict, rejects, json } = call.options;
+  call.verdict = badRows > 0 ? EXIT.failed : EXIT.ok;
   if (json)
     await call.out.json({
       written,
@@ -157,7 +152,7 @@ async function report(
         `${countOf(badRows, 'bad line was', 'bad lines were')} not imported; all others were. ${rejects ? `They are in ${rejects}: mend and import that.` : '--rejects FILE writes them to a file.'}`,
       );
   }
-  return badRows > 0 ? EXIT.failed : EXIT.ok;
+  return call.verdict;
 }
 
 /** Whether it is CSV. */
@@ -173,30 +168,19 @@ function formatOf(path: string, { format, keyColumn, delimiter }: ImportOptions)
   return isCsv;
 }
 
-interface Input {
-  /** Bytes; undefined: not known. */
-  readonly size: number | undefined;
-  readonly chunks: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+async function writeReject(file: FileHandle, path: string, raw: Uint8Array): Promise<void> {
+  // `write` may write a part of it.
+  await file.appendFile(Buffer.concat([raw, Buffer.of(10)])).catch((error: unknown) => {
+    throw fileFailure('write bad lines to', path, error);
+  });
 }
 
-async function openInput(path: string): Promise<Input> {
-  if (path === '-') return { size: undefined, chunks: (signal) => addAbortSignal(signal, process.stdin) };
+async function endRejects(file: FileHandle, path: string, keep: boolean): Promise<void> {
   try {
-    // Once: what a pipe gives to whoever opens it first is gone.
-    const fd = await openFile(path, 'r');
-    const stats = fstatSync(fd);
-    if (stats.isDirectory()) {
-      closeSync(fd);
-      throw new UsageError(`Can't read ${path}: it is a folder.`);
-    }
-    const size = stats.isFile() ? stats.size : undefined;
-    // A file stream that waits for a pipe's writer could not be interrupted.
-    const stream = stats.isFIFO()
-      ? new Socket({ fd, readable: true, writable: false })
-      : createReadStream(path, { fd, highWaterMark: CHUNK_BYTES });
-    return { size, chunks: (signal) => addAbortSignal(signal, stream) };
+    await file.close();
+    if (!keep) await rm(path, { force: true });
   } catch (error) {
-    throw fileFailure('read', path, error);
+    throw fileFailure(keep ? 'write bad lines to' : 'remove', path, error);
   }
 }
 

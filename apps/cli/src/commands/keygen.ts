@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { type CommandSpec, defineCommand } from '../command.js';
 import { fileFailure } from '../failure.js';
 
@@ -22,19 +22,25 @@ Examples:
       await (options.json ? out.json({ key }) : out.line(key));
       return undefined;
     }
-    try {
-      const file = await open(path, 'wx', 0o600);
-      try {
-        await file.writeFile(`${key}\n`);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    } catch (error) {
-      throw fileFailure('write the key to', path, error);
-    }
+    await writeNew(path, `${key}\n`).catch((error: unknown) => {
+      throw fileFailure('write the key to', path, error, 'There is no new key.');
+    });
     if (options.json) await out.json({ file: path });
     say(`Wrote a new key to ${path}. Keep a copy in another place: without it the data is lost.`);
     return undefined;
   },
 });
+
+async function writeNew(path: string, text: string): Promise<void> {
+  const file: FileHandle = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+    await file.close();
+  } catch (error) {
+    // Half a key is none, and the next attempt would not overwrite it.
+    await file.close().catch(() => {});
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
+}

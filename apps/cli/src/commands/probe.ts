@@ -9,7 +9,7 @@ export const probeCommand: CommandSpec = defineCommand({
   operands: [],
   needs: 'store',
   help: `Some stores accept a conditional write and ignore the condition: two writers would both be told that they won. This
-tries it, with about 20 requests under probe/, which it deletes again. No database and no key are needed. The exit code
+tries it, with about 25 requests under probe/, which it deletes again. No database and no key are needed. The exit code
 is 1 when a check fails.
 
 Examples:
@@ -20,6 +20,7 @@ Examples:
     call.interrupted = () => 'What the probe wrote was deleted.';
     const store = await call.openStore();
     const { safe, checks } = await probe(store, { signal, swaps: false });
+    call.verdict = safe ? EXIT.ok : EXIT.failed;
     if (options.json)
       await out.json({
         safe,
@@ -37,9 +38,9 @@ Examples:
       await out.line(
         safe
           ? `Safe: all ${countOf(checks.length, 'check')} went well.`
-          : `UNSAFE: ${failed} of ${countOf(checks.length, 'check')} failed. Don't keep a database there without a sequencer.`,
+          : `UNSAFE: ${failed} of ${countOf(checks.length, 'check')} failed. Two writers could lose each other's work: don't keep a database there.`,
       );
     }
-    return safe ? EXIT.ok : EXIT.failed;
+    return call.verdict;
   },
 });

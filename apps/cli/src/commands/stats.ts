@@ -32,7 +32,8 @@ Examples:
     const db = await call.open('read');
     const objects = options.objects ? await countObjects(call) : undefined;
     const stats = db.stats();
-    const snapshot = await db.snapshot();
+    // Of the version that the figures are of, which is known: no request.
+    const snapshot = await db.snapshot({ at: stats.version });
     const traffic = db.traffic().snapshot();
     const cost = db.traffic().estimateCost(table);
     const perMonth = objects && (objects.bytes / 1e9) * table.storagePerGBMonth;
@@ -109,16 +110,21 @@ interface Objects {
   readonly kinds: Record<string, { readonly count: number; readonly bytes: number }>;
 }
 
+/** What else lies there, once there are this many kinds of names: a store may hold, or say, anything. */
+const KINDS_MAX = 20;
+const OTHER = '(others)';
+
 /** By the first part of their names. */
 async function countObjects(call: Call<StatsOptions>): Promise<Objects> {
   const store = await call.openStore();
-  const kinds: Objects['kinds'] = {};
-  let total = 0;
+  const kinds = new Map<string, { count: number; bytes: number }>();
+  let bytes = 0;
   for await (const { key, size } of store.list('', { signal: call.signal })) {
     const name = key.split('/', 1)[0]!;
-    const kind = kinds[name] ?? { count: 0, bytes: 0 };
-    kinds[name] = { count: kind.count + 1, bytes: kind.bytes + size };
-    total += size;
+    const kind = kinds.has(name) || kinds.size < KINDS_MAX ? name : OTHER;
+    const known = kinds.get(kind) ?? { count: 0, bytes: 0 };
+    kinds.set(kind, { count: known.count + 1, bytes: known.bytes + size });
+    bytes += size;
   }
-  return { bytes: total, kinds };
+  return { bytes, kinds: Object.fromEntries(kinds) };
 }

@@ -35,6 +35,7 @@ Examples:
     });
     progress.stop();
     const { ok, version, records, segments, entries, blocks, bytes, unreferenced, problems } = report;
+    call.verdict = ok ? EXIT.ok : EXIT.failed;
     if (json)
       await out.json({
         ok,
@@ -62,6 +63,6 @@ Examples:
           `${countOf(unreferenced, 'object')} that ${deep ? 'no' : 'the newest'} version ${deep ? 'needs' : "doesn't need"}.`,
         );
     }
-    return ok ? EXIT.ok : EXIT.failed;
+    return call.verdict;
   },
 });

@@ -1,4 +1,5 @@
 /** Listings and deletes. */
+import { StoreError } from '../errors.js';
 import { compareKeys } from '../key-order.js';
 import type { ObjectStore } from '../object-store.js';
 import type { Cases } from './context.js';
@@ -32,6 +33,17 @@ async function fill(store: ObjectStore, keys: readonly string[]): Promise<void> 
 async function listed(store: ObjectStore, ...args: Parameters<ObjectStore['list']>): Promise<string[]> {
   const keys = await keysOf(store.list(...args));
   return store.capabilities.orderedList ? keys : keys.sort(compareKeys);
+}
+
+/** Whether the store takes a key; INVALID says that it does not. */
+async function isTaken(call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await call();
+    return true;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'INVALID') return false;
+    throw error;
+  }
 }
 
 export const listCases: Cases = {
@@ -127,6 +139,57 @@ export const listCases: Cases = {
     }
     await store.delete([...keys, 'many/missing']);
     expectEqual('after the delete', await keysOf(store.list('many/')), []);
+  },
+  'names that others have made hide none of ours': async ({ store }) => {
+    const ours = Array.from({ length: 25 }, (_, i) => `log/${String(i).padStart(8, '0')}`);
+    await fill(store, ours);
+    const foreign = [
+      'log/',
+      'log/.DS_Store',
+      'log/0',
+      'log/desktop.ini',
+      'log/~',
+      'log0/x',
+      '.keep',
+      'probe/x/race',
+    ];
+    const taken: string[] = [];
+    for (const key of foreign) {
+      // A name that the store can't hold is INVALID, and nobody else can have made it either.
+      if (await isTaken(() => store.put(key, text('theirs')))) taken.push(key);
+    }
+    const expected = [...ours, ...taken].filter((key) => key.startsWith('log/')).sort(compareKeys);
+    expectEqual('all of them', await listed(store, 'log/'), expected);
+    for (const after of [undefined, ours[3]!, ours.at(-1)!]) {
+      const found = (await listed(store, 'log/', { after })).filter((key) => ours.includes(key));
+      expectEqual(
+        `ours after ${after}`,
+        found,
+        after === undefined ? ours : ours.slice(ours.indexOf(after) + 1),
+      );
+    }
+    await store.delete(ours);
+    expectEqual('what is left', await listed(store, ''), taken.sort(compareKeys));
+  },
+  'a key with dots leads to no other object': async ({ store }) => {
+    await fill(store, ['inside/a', 'outside']);
+    for (const key of [
+      'inside/../outside',
+      'inside/./a',
+      '../outside',
+      './inside/a',
+      'inside/b/../a',
+      'inside/..',
+    ]) {
+      const kept = await isTaken(() => store.put(key, text('astray')));
+      for (const other of ['inside/a', 'outside']) {
+        expectEqual(`${other} after a put of ${key}`, (await store.get(other))?.bytes, text(other));
+      }
+      const found = kept ? (await store.get(key))?.bytes : undefined;
+      if (kept) expectEqual(key, found, text('astray'));
+      await isTaken(() => store.delete([key]));
+      expectEqual('left', await listed(store, ''), ['inside/a', 'outside']);
+    }
   },
   'a consumer may stop early, and list again': async ({ store }) => {
     await fill(store, mixedKeys);

@@ -4,7 +4,8 @@
  * Invariants:
  * - No symbolic link below the store's own folder is followed: it could lead anywhere. That folder itself may be
  *   reached through links, since the user chose its path.
- * - What is neither a plain file nor a folder is refused without being opened: a pipe would wait, a device act.
+ * - What is neither a plain file nor a folder is refused: a pipe would wait, a device act. A put or delete does not open
+ *   it; a get opens it without waiting (open-object.ts), and reads nothing.
  *
  * What remains: Node has no openat(2), so who may write to the folder can put a link in the place of a folder
  * between this look and what follows it. The last part of a path is safe against that (link, unlink and rename

@@ -85,6 +85,8 @@ describe('FileStore', () => {
     ['a/./b', '".'],
     ['.tmp/a', 'unfinished'],
     ['.tmp', 'unfinished'],
+    ['.TMP/a', 'unfinished'],
+    ['.tmp-holdfast/a', 'unfinished'],
     ['a\0b', 'NUL'],
     ['a\ud800b', 'Unicode'],
     ['x'.repeat(256), '255'],
@@ -202,21 +204,23 @@ describe('unfinished files', () => {
   test('of another machine, where pids mean others, are left alone for an hour', () => {
     const [, , start, random] = tempName(seededRandom(1)).split('-');
     expect(isAbandoned(`${'0'.repeat(16)}-4194400-${start}-${random}`, 0)).toBe(false);
+    expect(isAbandoned(`${'0'.repeat(16)}-4194400-${start}-${random}`, hour + 1)).toBe(true);
     expect(isAbandoned('a stranger', 0)).toBe(false);
-    expect(isAbandoned('a stranger', hour + 1)).toBe(true);
+    expect(isAbandoned('a stranger', 1_000 * hour)).toBe(false);
   });
 
   test('are swept by the first put', async () => {
     const temps = join(base, 'db', '.tmp');
     await mkdir(temps, { recursive: true });
-    await writeFile(join(temps, 'old'), '');
-    await utimes(join(temps, 'old'), new Date(0), new Date(0));
-    await writeFile(join(temps, 'new'), '');
+    const [old, young] = [tempName(seededRandom(1)), tempName(seededRandom(2))];
+    await writeFile(join(temps, old), '');
+    await utimes(join(temps, old), new Date(0), new Date(0));
+    await writeFile(join(temps, young), '');
     await keys('');
     expect(await readdir(temps)).toHaveLength(2);
     await store.put('a', bytes);
     await store.close();
-    expect(await readdir(temps)).toEqual(['new']);
+    expect(await readdir(temps)).toEqual([young]);
   });
 });
 
@@ -229,15 +233,25 @@ describe('errors of the system', () => {
     ['EROFS', 'INVALID', 'read-only'],
     ['EACCES', 'DENIED', 'right'],
     ['EPERM', 'DENIED', 'right'],
+    ['ENAMETOOLONG', 'INVALID', 'shorter'],
+    ['ELOOP', 'INVALID', 'link'],
+    ['EXDEV', 'INVALID', 'one file system'],
+    ['ENXIO', 'INVALID', 'no plain file'],
     ['ENOTDIR', 'INVALID', 'in the way'],
     ['EISDIR', 'INVALID', 'in the way'],
     ['EMFILE', 'UNAVAILABLE', 'ulimit'],
+    ['ENOENT', 'UNAVAILABLE', 'Try again'],
     ['EIO', 'UNAVAILABLE', 'disk'],
   ])('%s is %s', (code, meaning, advice) => {
     const error = failed(system(code), 'Writing') as StoreError;
     expect(error).toBeInstanceOf(StoreError);
     expect([error.code, error.message]).toEqual([meaning, expect.stringContaining(advice)]);
   });
+
+  test.each([new DOMException('aborted', 'AbortError'), new RangeError('none of the system'), undefined])(
+    'what is none of the system stays what it is: %s',
+    (error) => expect(failed(error, 'Writing')).toBe(error),
+  );
 
   test('EIO of the call that makes a write visible leaves it open; a full disk does not', () => {
     expect(failedVisibly(system('EIO'), 'Creating')).toMatchObject({ code: 'UNKNOWN_OUTCOME' });

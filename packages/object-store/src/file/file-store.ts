@@ -22,10 +22,10 @@ import { errno, failed, failedVisibly, outcomeUnknown, shown, systemError } from
 import { Folders } from './folders.js';
 import { listFolder } from './list-folder.js';
 import { openObject } from './open-object.js';
-import { objectPath, tempFolder } from './paths.js';
+import { objectPath } from './paths.js';
 import { checkBounds, readSpan, spanOf } from './span.js';
-import { sweep, tempName } from './temp-names.js';
-import { isUnfinished } from './unfinished.js';
+import { tempName } from './temp-names.js';
+import { Unfinished } from './unfinished.js';
 
 export interface FileStoreOptions {
   /** Whether a put or delete returns only when it would outlive a power failure. True unless given. */
@@ -62,6 +62,7 @@ export class FileStore implements ObjectStore {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   readonly #folders: Folders;
+  readonly #unfinished: Unfinished;
   readonly #finished = new Set<string>();
   #sweeping: Promise<void> | undefined;
 
@@ -72,6 +73,7 @@ export class FileStore implements ObjectStore {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#folders = new Folders(this.#root, this.#durable);
+    this.#unfinished = new Unfinished(this.#root, this.#folders);
     this.identity = pathToFileURL(this.#root).href;
   }
 
@@ -153,13 +155,12 @@ export class FileStore implements ObjectStore {
     if (there?.isDirectory()) throw systemError('EISDIR', 'a folder is there');
     // Most losers of a race come late: spare them the writing.
     if (options.ifAbsent && there) return this.#occupied(path);
-    const temps = join(this.#root, tempFolder);
-    await Promise.all([this.#folders.make(temps), this.#folders.make(dirname(path))]);
-    this.#sweeping ??= sweep(temps, this.#clock.now(), () => this.#folders.syncAll());
+    const [temps] = await Promise.all([this.#unfinished.makeFolder(), this.#folders.make(dirname(path))]);
+    this.#sweeping ??= this.#unfinished.sweep(this.#clock.now());
 
     const temp = join(temps, tempName(this.#random));
     const handle = await open(temp, 'wx');
-    let isDone = true;
+    let mayBeSeen = false;
     try {
       const { own, etag } = await this.#write(handle, temp, bytes);
       options.signal?.throwIfAborted();
@@ -173,12 +174,13 @@ export class FileStore implements ObjectStore {
       });
       return { etag };
     } catch (error) {
-      // The name under .tmp/ then tells who meets the object that it may not be on the disk.
-      isDone = !(error instanceof StoreError && error.code === 'UNKNOWN_OUTCOME');
+      const isUnknown = error instanceof StoreError && error.code === 'UNKNOWN_OUTCOME';
+      mayBeSeen = isUnknown && (await handle.stat().catch(() => undefined))?.nlink !== 1;
       throw error;
     } finally {
       await handle.close().catch(() => undefined);
-      if (isDone) await unlink(temp).catch(() => undefined);
+      // A name under .tmp/ that stays tells who meets the object that it may not be on the disk.
+      if (!mayBeSeen) await unlink(temp).catch(() => undefined);
     }
   }
 
@@ -202,7 +204,7 @@ export class FileStore implements ObjectStore {
     if (!this.#durable || found.nlink < 2n) return;
     const object = `${path} ${etagOf(found)}`;
     if (this.#finished.has(object)) return;
-    if (await isUnfinished(join(this.#root, tempFolder), found)) {
+    if (await this.#unfinished.has(found)) {
       await this.#folders.sync(dirname(path)).catch((error) => {
         throw failed(error, `Writing the folder of ${shown(path)}, which may not be on the disk yet,`);
       });

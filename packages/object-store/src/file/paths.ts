@@ -6,8 +6,8 @@
 import { join, sep } from 'node:path';
 import { StoreError } from '../errors.js';
 
-/** The folder, at the store's top, of files that are still being written. */
-export const tempFolder = '.tmp';
+/** The folders, at the store's top, of files that are still being written: the second where the first is no folder. */
+export const tempFolders = ['.tmp', '.tmp-holdfast'] as const;
 
 // NAME_MAX of every usual file system.
 const partBytesMax = 255;
@@ -15,9 +15,10 @@ const partBytesMax = 255;
 /** What Windows does not take in a name, or takes as something else. */
 const windowsOnly = /[\\:*?"<>|]|[ .]$/;
 
-/** Whether a name at the store's top stands for that folder: on macOS and Windows `.TMP` does too. */
+/** Whether a name at the store's top stands for one of them: on macOS and Windows `.TMP` does too. */
 export function isTempFolder(name: string): boolean {
-  return name.toLowerCase() === tempFolder;
+  const lower = name.toLowerCase();
+  return tempFolders.some((folder) => folder === lower);
 }
 
 /** Why `key` can't be a file here; undefined: it can. */
@@ -25,7 +26,7 @@ function refusal(key: string): string | undefined {
   const parts = key.split('/');
   if (parts.includes('')) return 'it is empty, or begins or ends with "/", or contains "//"';
   if (parts.includes('.') || parts.includes('..')) return 'a part of it is "." or ".."';
-  if (isTempFolder(parts[0]!)) return `"${tempFolder}" is where unfinished files are kept`;
+  if (isTempFolder(parts[0]!)) return `"${parts[0]}" is where unfinished files are kept`;
   if (key.includes('\0')) return 'it contains NUL';
   // Written as UTF-8, all lone surrogates are the same three bytes.
   if (/\p{Surrogate}/u.test(key)) return 'it is not well-formed Unicode';

@@ -4,16 +4,11 @@
  * A name is `<scope>-<pid>-<start>-<random>`. The scope stands for one boot of one machine and one pid namespace,
  * for only there does a pid say who is alive; the start tells a process from a later one with its pid.
  *
- * Invariants:
- * - Only plain files with such a name are ever removed, wherever `.tmp/` may lead: everything else is somebody's.
- * - Sweeping is never a danger to the data: a writer whose file is swept too early fails to link it. A file that has
- *   its object's name already says by its name here that it may not be on the disk: it is brought there first.
+ * Only what has such a name is ever swept: everything else is somebody's, and stays for ever.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { lstat, readdir, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import type { RandomBytes } from '../clock.js';
 import { randomHex } from '../random.js';
 
@@ -80,28 +75,4 @@ export function isAbandoned(name: string, ageMs: number): boolean {
   if (ageMs > ageMsMax) return true;
   if (scope !== ownScope()) return false;
   return !isRunning(Number(pid), start!);
-}
-
-/**
- * Removes the files that dead writers left in `folder`. Never fails: what can't be removed stays.
- * @param now wall clock, milliseconds.
- * @param syncAll brings every object's name to the disk.
- */
-export async function sweep(folder: string, now: number, syncAll: () => Promise<void>): Promise<void> {
-  const linked: string[] = [];
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (!isTempName(name)) continue;
-    const path = join(folder, name);
-    const found = await lstat(path).catch(() => undefined);
-    if (!found?.isFile() || !isAbandoned(name, now - found.mtimeMs)) continue;
-    if (found.nlink > 1) linked.push(path);
-    else await unlink(path).catch(() => undefined);
-  }
-  if (linked.length === 0) return;
-  try {
-    await syncAll();
-  } catch {
-    return;
-  }
-  for (const path of linked) await unlink(path).catch(() => undefined);
 }

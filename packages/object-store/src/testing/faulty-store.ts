@@ -1,6 +1,7 @@
 import { cutRange } from '../byte-range.js';
 import { type Clock, systemClock } from '../clock.js';
 import { StoreError } from '../errors.js';
+import { compareKeys } from '../key-order.js';
 import type {
   CallOptions,
   GetOptions,
@@ -18,6 +19,15 @@ export interface FaultOptions {
   /** Which keys it happens to (of a listing: which prefixes). All unless given. */
   readonly when?: ((key: string) => boolean) | undefined;
 }
+
+interface EndlessListing {
+  left: number;
+  readonly when: (prefix: string) => boolean;
+  readonly name: (prefix: string, index: number) => string;
+}
+
+/** More than any honest consumer follows in a test. */
+const namesMax = 1_000_000;
 
 interface Fault {
   readonly kind: CallKind;
@@ -38,6 +48,7 @@ export class FaultyStore extends CallStore {
   #faults: Fault[] = [];
   #mutations: { readonly when: (key: string) => boolean; mutate(whole: Uint8Array): Uint8Array }[] = [];
   #hidden: ((key: string) => boolean)[] = [];
+  #endless: EndlessListing[] = [];
 
   /** @param options.clock is what delays are measured by. */
   constructor(store: ObjectStore, options: { readonly clock?: Clock } = {}) {
@@ -86,6 +97,43 @@ export class FaultyStore extends CallStore {
     });
   }
 
+  /** A get sees the first half of what it asked for, as if the object ended there: a download cut on its way. */
+  cutBody(options: FaultOptions = {}): this {
+    return this.#add('get', options, async (_call, _options, run) => {
+      const found = (await run()) as StoredObject | undefined;
+      if (found === undefined) return found as Awaited<ReturnType<typeof run>>;
+      const bytes = found.bytes.slice(0, found.bytes.length >> 1);
+      return { ...found, bytes, size: bytes.length } as Awaited<ReturnType<typeof run>>;
+    });
+  }
+
+  /**
+   * A get is answered without end, whether the object exists or not: `TOO_LARGE` where its caller has said how much
+   * it takes (`maxBytes` or a range), as an adapter ends it. Where it has not, the test fails instead of its memory.
+   */
+  endlessBody(options: FaultOptions = {}): this {
+    return this.#add('get', options, async ({ key, range, maxBytes }) => {
+      const bound = maxBytes ?? range?.length ?? Number.POSITIVE_INFINITY;
+      if (bound === Number.POSITIVE_INFINITY)
+        throw new Error(`Scripted: ${key} has no end, and the get of it has no maxBytes.`);
+      throw new StoreError('TOO_LARGE', `Scripted: ${key} goes on after ${bound} bytes.`);
+    });
+  }
+
+  /**
+   * A listing goes on without end, with the names that `name` gives: ascending ones under its prefix unless given.
+   * `limit` ends it. It fails the test where nobody ends it, after `namesMax`.
+   */
+  endlessListing(
+    options: FaultOptions & { readonly name?: ((prefix: string, index: number) => string) | undefined } = {},
+  ): this {
+    const { times = 1, when = () => true } = options;
+    const name =
+      options.name ?? ((prefix: string, index: number) => `${prefix}${String(index).padStart(9, '0')}`);
+    this.#endless.push({ left: times, when, name });
+    return this;
+  }
+
   /** Every get sees `mutate(bytes)` instead of the object's bytes; ranges are cut from that. Until `clear`. */
   mutate(when: (key: string) => boolean, mutate: (whole: Uint8Array) => Uint8Array): this {
     this.#mutations.push({ when, mutate });
@@ -120,20 +168,23 @@ export class FaultyStore extends CallStore {
     this.#faults = [];
     this.#mutations = [];
     this.#hidden = [];
+    this.#endless = [];
   }
 
   /** Whether all faults that were to happen a number of times have happened. */
   get isUsedUp(): boolean {
-    return this.#faults.every((fault) => fault.left === 0 || fault.left === Number.POSITIVE_INFINITY);
+    const faults = [...this.#faults, ...this.#endless];
+    return faults.every(({ left }) => left === 0 || left === Number.POSITIVE_INFINITY);
   }
 
   override async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     const mutations = this.#mutations.filter((mutation) => mutation.when(key));
-    const found = await super.get(key, mutations.length > 0 ? { ...options, range: undefined } : options);
+    const inner = mutations.length > 0 ? { ...options, range: undefined, maxBytes: undefined } : options;
+    const found = await super.get(key, inner);
     if (found === undefined || this.#hidden.some((hides) => hides(key))) return undefined;
     if (mutations.length === 0) return found;
     const whole = mutations.reduce((bytes, { mutate }) => mutate(bytes), found.bytes);
-    const { start, end } = cutRange(whole.length, options.range);
+    const { start, end } = cutRange(whole.length, options.range, options.maxBytes);
     return { bytes: whole.slice(start, end), etag: found.etag, size: whole.length };
   }
 
@@ -143,12 +194,33 @@ export class FaultyStore extends CallStore {
   ): AsyncGenerator<ListedObject, void, undefined> {
     let left = options.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
+    const endless = this.#endless.find((fault) => fault.left > 0 && fault.when(prefix));
+    if (endless) {
+      endless.left--;
+      yield* this.#withoutEnd(prefix, options, endless.name);
+      return;
+    }
     // What is hidden must not use up the limit.
     const inner = this.#hidden.length > 0 ? { ...options, limit: undefined } : options;
     for await (const object of super.list(prefix, inner)) {
       if (this.#hidden.some((hides) => hides(object.key))) continue;
       yield object;
       if (--left <= 0) return;
+    }
+  }
+
+  async *#withoutEnd(
+    prefix: string,
+    { after, limit = Number.POSITIVE_INFINITY, signal }: ListOptions,
+    name: EndlessListing['name'],
+  ): AsyncGenerator<ListedObject, void, undefined> {
+    for (let index = 0, given = 0; given < limit; index++) {
+      signal?.throwIfAborted();
+      if (index >= namesMax) throw new Error(`Scripted: nobody ended the listing of ${prefix}.`);
+      const key = name(prefix, index);
+      if (after !== undefined && compareKeys(key, after) <= 0) continue;
+      given++;
+      yield { key, size: 1 };
     }
   }
 

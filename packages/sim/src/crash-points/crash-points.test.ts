@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { allCases, describeCase, runCase } from './crash-points.js';
 
 /** The others take half a minute: `npm run crash-points`. */
-const NAMES = ['commit', 'commit, given up at once'];
+const NAMES = [
+  'commit',
+  'commit, given up at once',
+  'commit, closed under way',
+  'commit, aborted after 3 ms',
+];
 
 test('a commit struck at every call by every fault, beside a rival, is done once or not at all', {
   timeout: 120_000,

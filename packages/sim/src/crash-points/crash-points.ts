@@ -12,7 +12,7 @@ import type { CallFault } from '../world/incidents.js';
 import { Machine, soundClock } from '../world/machine.js';
 import type { Store } from '../world/sim-store.js';
 import { World } from '../world/world.js';
-import { type Interrupted, leaveTrace, operations } from './operations.js';
+import { GivenUp, type Interrupted, leaveTrace, operations } from './operations.js';
 import { type Blow, Script } from './script.js';
 
 /** The faults of the enumeration: before the effect, after it, doubled, late, torn, never answered. */
@@ -62,6 +62,7 @@ const EXPECTED = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CONFLICT', 'REQUEST
 
 export async function runCase({ operation, blows, asksAgain, rival }: Case): Promise<CaseResult> {
   const world = new World();
+  const problems: string[] = [];
   let rivals: Promise<Answer<unknown>> | undefined;
   const machines: Machine[] = [];
   const script = new Script('m2', blows, () => world.after(0, () => machines[1]!.crash('the blow')));
@@ -83,6 +84,7 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
     latency: { fastMs: 1, usualMs: 4 },
     stalledUntilMs: 0,
     outUntilMs: 0,
+    onViolation: (violation) => problems.push(violation),
   };
   const crypto = defaultProvider();
   const spawn = (): Worker => {
@@ -91,11 +93,11 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
     const { commitTimeoutMs = SETTINGS.commitTimeoutMs } = operation;
     return new Worker(world, store, machine, { ...SETTINGS, commitTimeoutMs }, crypto);
   };
-  const problems: string[] = [];
   const heard = (answer: Answer<unknown>): 'done' | 'not done' | 'unknown' => {
     if (answer.kind === 'ok') return 'done';
     if (answer.kind === 'lost') return 'unknown';
     const { error } = answer;
+    if (error instanceof GivenUp) return 'not done';
     if (!(error instanceof HoldfastError) || !EXPECTED.has(error.code))
       problems.push(`The caller heard ${error instanceof Error ? error.stack : String(error)}`);
     return error instanceof HoldfastError && !error.maybeCommitted ? 'not done' : 'unknown';
@@ -109,7 +111,10 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
   script.arm();
   let known: 'done' | 'not done' | 'unknown' = 'unknown';
   for (let sends = 1; ; sends++) {
-    const answer = await world.until(worker.call(operation.run, PATIENCE_MS), 2 * PATIENCE_MS);
+    const answer = await world.until(
+      worker.call((db) => operation.run(db, worker), PATIENCE_MS),
+      2 * PATIENCE_MS,
+    );
     const now = heard(answer);
     // That one send of several did not happen says nothing of the others.
     known = now === 'not done' && sends > 1 ? 'unknown' : now;

@@ -1,6 +1,8 @@
 /** What is interrupted at each of its calls: the things that change a database, and their traces in it. */
 import type { Database, RequestId, Transaction } from '@holdfast/mvcc';
 import { largeValue } from '../workload/programs.js';
+import type { Worker } from '../world/fleet.js';
+import { Random } from '../world/random.js';
 
 export interface Interrupted {
   readonly name: string;
@@ -8,7 +10,8 @@ export interface Interrupted {
   readonly request?: RequestId;
   /** Makes the state that it starts from. `undefined`: an empty bucket. */
   readonly prepare?: ((db: Database) => Promise<void>) | undefined;
-  readonly run: (db: Database) => Promise<unknown>;
+  /** @param worker the one that it is asked of, with the machine and the clock that it has. */
+  readonly run: (db: Database, worker: Worker) => Promise<unknown>;
   /** Default 2 s. 0: given up after one failure. */
   readonly commitTimeoutMs?: number;
   /** How often its effect is in the state once it has happened. */
@@ -50,6 +53,29 @@ function commit(name: string, request: RequestId | undefined, more: Partial<Inte
   };
 }
 
+/** What a caller aborts with: heard as it is, it says that nothing happened. */
+export class GivenUp extends Error {
+  override readonly name: string = 'GivenUp';
+}
+
+/** Closes the database under `work`, which is settled all the same. */
+function closedUnder<T>(work: Promise<T>, worker: Worker): Promise<T> {
+  work.catch(() => {});
+  worker.close(true, new Random(1, 'close'));
+  return work;
+}
+
+/** Aborted so long after the call: requests take 2 to 8 ms there and back, now and then more. */
+function aborted(afterMs: number): Interrupted {
+  return commit(`commit, aborted after ${afterMs} ms`, undefined, {
+    run: (db, { machine }) => {
+      const stop = new AbortController();
+      machine.clock.sleep(afterMs).then(() => stop.abort(new GivenUp()));
+      return db.transact((tx) => leaveTrace(tx, NAME), { signal: stop.signal });
+    },
+  });
+}
+
 const session: RequestId = { session: 's', number: 1 };
 
 export const operations: readonly Interrupted[] = [
@@ -88,4 +114,20 @@ export const operations: readonly Interrupted[] = [
     run: (db) => db.outcome('request', { close: true }),
     effects: 0,
   },
+  commit('commit, closed under way', 'request', {
+    run: (db, worker) =>
+      closedUnder(
+        db.transact((tx) => leaveTrace(tx, NAME), { requestId: 'request', input: 1 }),
+        worker,
+      ),
+  }),
+  {
+    name: 'flush, closed under way',
+    prepare: prepareLongTail,
+    run: (db, worker) => closedUnder(db.flush(), worker),
+    effects: 0,
+  },
+  aborted(0),
+  aborted(3),
+  aborted(20),
 ];

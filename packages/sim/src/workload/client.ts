@@ -4,12 +4,14 @@
  */
 import { HoldfastError } from '@holdfast/core';
 import type { Database, RequestId, Snapshot } from '@holdfast/mvcc';
+import type { CallOptions } from '@holdfast/object-store';
 import type { Operation } from '../check/history.js';
 import type { Answer, Fleet, Worker } from '../world/fleet.js';
+import type { CallerFates } from '../world/incidents.js';
 import { Random } from '../world/random.js';
 import type { Role, Scenario } from '../world/scenario.js';
 import type { World } from '../world/world.js';
-import type { Deed, Ledger, RequestName } from './ledger.js';
+import { type Deed, type Ledger, type RequestName, resultOf } from './ledger.js';
 import { ACCOUNTS, makeProgram, type Result, type WritingRole } from './programs.js';
 
 /** What a client may hear in a world where the store does not lie. */
@@ -26,11 +28,21 @@ const EXPECTED_OF_LIARS = new Set([
   ...EXPECTED,
   'CORRUPT',
   'FORK',
+  'ROLLBACK',
   'WRONG_KEY',
   'UNSUPPORTED_FORMAT',
   'STORE_UNSAFE',
   'PREFIX_IN_USE',
 ]);
+/**
+ * Who reads on after a close(), at the next step of a walk or from a snapshot, may be told that it was closed. What was
+ * one call, begun before it, is settled.
+ */
+const READS_ON: ReadonlySet<Role> = new Set(['sums', 'snapshots', 'watches']);
+/** What ends when it is aborted, and does not wait for the store to answer. A write that was sent has to learn. */
+const ENDS_AT_ONCE: ReadonlySet<Role> = new Set(['sums', 'snapshots', 'watches', 'stale']);
+const ABORT_MS_MAX = 5_000;
+const AT_ONCE_MS = 50;
 const SENDS_MAX = 6;
 /** Clocks run up to 1 % wrong, and a staleness is measured on the worker's. */
 const STALENESS_SLACK = 1.05;
@@ -41,17 +53,28 @@ export class Client {
   readonly #fleet: Fleet;
   readonly #scenario: Scenario;
   readonly #ledger: Ledger;
+  readonly #fates: CallerFates;
   readonly #random: Random;
+  /** What it aborts all its calls with, where they share a signal. */
+  #stop: AbortController = new AbortController();
   /** Session numbers whose outcome is not known yet. */
   readonly #open: Set<number> = new Set();
   #number = 0;
 
-  constructor(name: string, world: World, fleet: Fleet, scenario: Scenario, ledger: Ledger) {
+  constructor(
+    name: string,
+    world: World,
+    fleet: Fleet,
+    scenario: Scenario,
+    ledger: Ledger,
+    fates: CallerFates,
+  ) {
     this.name = name;
     this.#world = world;
     this.#fleet = fleet;
     this.#scenario = scenario;
     this.#ledger = ledger;
+    this.#fates = fates;
     this.#random = new Random(scenario.seed, `client ${name}`);
   }
 
@@ -71,7 +94,7 @@ export class Client {
       case 'stale':
         return this.#read(this.#random.pick([0, 50, 2_000]));
       case 'flushes':
-        await this.#ask((db) => db.flush());
+        await this.#ask(role, (db: Flushing, _, signal) => db.flush({ signal }));
         return;
       case 'watches':
         return this.#watch();
@@ -85,7 +108,7 @@ export class Client {
 
   async #write(role: WritingRole): Promise<void> {
     const program = makeProgram(role, this.#ledger.nextId(), this.#random, this.#scenario);
-    const request = this.#nameRequest(program.id);
+    const request = program.nameless ? undefined : this.#nameRequest(program.id);
     const deed = this.#ledger.begin(program, this.name, request, this.#world.stamp());
     const pauseMs = this.#random.chance(0.2) ? this.#random.between(1, 3_000) : 0;
     const sends = request === undefined ? 1 : SENDS_MAX;
@@ -123,18 +146,38 @@ export class Client {
     const { program, request } = deed;
     const { isolation, maxRetries } = this.#scenario;
     deed.sends++;
-    const answer = await this.#ask((db, worker) =>
-      db.transact(
-        (tx) => program.body(tx, () => (pauseMs ? worker.machine.clock.sleep(pauseMs) : Promise.resolve())),
-        {
+    const answer = await this.#ask(
+      program.role,
+      async (db, worker, signal): Promise<Result> => {
+        const requestId = request === undefined ? {} : { requestId: this.#requestId(request) };
+        if (program.own) {
+          await program.own.ask(db, { ...requestId, signal });
+          return program.own.result;
+        }
+        const { clock } = worker.machine;
+        const around = {
+          pause: () => (pauseMs ? clock.sleep(pauseMs, signal) : Promise.resolve()),
+          other: () => worker.other(),
+        };
+        const input = request === undefined ? {} : { input: program.id };
+        return db.transact((tx) => program.body(tx, around), {
           isolation,
           maxRetries,
-          ...(request === undefined ? {} : { requestId: this.#requestId(request), input: program.id }),
-        },
-      ),
+          signal,
+          ...requestId,
+          ...input,
+        });
+      },
+      program.refused,
     );
-    if (answer.kind === 'ok') this.settle(deed, 'committed', answer.value);
-    else if (answer.kind === 'error') {
+    if ((program.runs ?? 0) > 1)
+      this.#ledger.violations.push(
+        `The body of ${program.role} ${program.id} ran ${program.runs} times, for another database's conflict.`,
+      );
+    if (answer.kind === 'ok') {
+      if (program.refused) this.#ledger.violations.push(`${program.role} ${program.id} went well.`);
+      this.settle(deed, 'committed', answer.value);
+    } else if (answer.kind === 'error') {
       const { code, maybeCommitted } = answer.error as HoldfastError;
       if (code === 'REQUEST_CLOSED') this.settle(deed, 'aborted', undefined);
       // "It did not happen" is believed at once where no other send of it can have.
@@ -144,10 +187,12 @@ export class Client {
   }
 
   async #inquire(deed: Deed, close: boolean): Promise<void> {
-    const answer = await this.#ask((db) => db.outcome(this.#requestId(deed.request!), { close }));
+    const answer = await this.#ask('outcome', (db, _, signal) =>
+      db.outcome(this.#requestId(deed.request!), { close, signal }),
+    );
     if (answer.kind !== 'ok') return;
     const outcome = answer.value;
-    if (outcome.status === 'committed') this.settle(deed, 'committed', outcome.result as Result);
+    if (outcome.status === 'committed') this.settle(deed, 'committed', resultOf(deed, outcome.result));
     else if (outcome.status === 'closed') this.settle(deed, 'aborted', undefined);
   }
 
@@ -161,19 +206,22 @@ export class Client {
 
   async #sum(): Promise<void> {
     const inTransaction = this.#random.chance(0.5);
-    const answer = await this.#ask(async (db) => {
+    const answer = await this.#ask('sums', async (db, _, signal) => {
       const balances: (number | undefined)[] = new Array(ACCOUNTS).fill(undefined);
       if (!inTransaction) {
-        for await (const { key, value } of db.list<number>({ prefix: ['account'] }))
+        for await (const { key, value } of db.list<number>({ prefix: ['account'] }, { signal }))
           balances[key[1] as number] = value;
         return balances;
       }
-      return db.transact(async (tx) => {
-        balances.fill(undefined);
-        for await (const { key, value } of tx.list<number>({ prefix: ['account'] }))
-          balances[key[1] as number] = value;
-        return balances;
-      });
+      return db.transact(
+        async (tx) => {
+          balances.fill(undefined);
+          for await (const { key, value } of tx.list<number>({ prefix: ['account'] }))
+            balances[key[1] as number] = value;
+          return balances;
+        },
+        { signal },
+      );
     });
     if (answer.kind === 'ok') this.#ledger.balances.push({ who: this.name, balances: answer.value });
   }
@@ -181,10 +229,10 @@ export class Client {
   /** A long reader: what it sees at the end is of the same version as what it saw at the beginning. */
   async #snapshot(): Promise<void> {
     const waitMs = this.#random.between(0, 60_000);
-    const answer = await this.#ask(async (db, worker) => {
-      const snapshot = await db.snapshot();
+    const answer = await this.#ask('snapshots', async (db, worker, signal) => {
+      const snapshot = await db.snapshot({ signal });
       const first = await balancesOf(snapshot, 0, ACCOUNTS / 2);
-      await worker.machine.clock.sleep(waitMs);
+      await worker.machine.clock.sleep(waitMs, signal);
       const second = await balancesOf(snapshot, ACCOUNTS / 2, ACCOUNTS);
       const again = await balancesOf(snapshot, 0, ACCOUNTS / 2);
       return { version: snapshot.version, first, second, again };
@@ -202,8 +250,9 @@ export class Client {
   async #watch(): Promise<void> {
     const forMs = this.#random.between(1_000, 40_000);
     const from = this.#random.chance(0.3) ? 1 : undefined;
-    const answer = await this.#ask(async (db, worker) => {
+    const answer = await this.#ask('watches', async (db, worker, signal) => {
       const stop = new AbortController();
+      signal?.addEventListener('abort', () => stop.abort(), { once: true, signal: stop.signal });
       worker.machine.clock.sleep(forMs).then(() => stop.abort());
       const changes: { version: number; key: string; value: unknown; previous: unknown }[] = [];
       for await (const change of db.watch({ prefix: ['list'] }, { from, signal: stop.signal, pollMs: 500 }))
@@ -232,10 +281,10 @@ export class Client {
       this.#random.below(this.#scenario.keys),
     );
     const invoked = this.#world.stamp();
-    const answer = await this.#ask((db) =>
+    const answer = await this.#ask('stale', (db, _, signal) =>
       db.getMany<number[]>(
         keys.map((key) => ['list', key]),
-        { maxStalenessMs },
+        { maxStalenessMs, signal },
       ),
     );
     if (answer.kind !== 'ok') return;
@@ -253,22 +302,74 @@ export class Client {
     });
   }
 
-  /** Asks some worker, and notes what no client should hear. */
-  async #ask<T>(doing: (db: Database, worker: Worker) => Promise<T>): Promise<Answer<T>> {
+  /**
+   * Asks some worker, and notes what no client should hear.
+   * @param also an error that is right for this call alone.
+   */
+  async #ask<T>(
+    role: Role | 'outcome',
+    doing: (db: Database, worker: Worker, signal: AbortSignal | undefined) => Promise<T>,
+    also?: string,
+  ): Promise<Answer<T>> {
     const worker = await this.#fleet.someone(this.#random);
-    const answer = await worker.call((db) => doing(db, worker), this.#scenario.clientTimeoutMs);
+    const stop = this.#stopper();
+    let ended = false;
+    const abort = stop && this.#fates.ofCaller(`${this.name} ${role}`, 'abort', this.#scenario.aborts);
+    if (abort)
+      // As often at once as after seconds.
+      this.#world.after(abort.fraction() ** 3 * ABORT_MS_MAX, () =>
+        worker.machine.deliver(() => {
+          this.#world.log(this.name, `aborts ${role}${ended ? ', which has ended' : ''}`);
+          stop.abort(new GivenUp());
+          if (this.#stop === stop) this.#stop = new AbortController();
+          if (role === 'outcome' || !ENDS_AT_ONCE.has(role)) return;
+          worker.machine.clock.sleep(AT_ONCE_MS).then(() => {
+            if (begun && !ended)
+              this.#ledger.violations.push(`${this.name}: ${role} goes on after an abort.`);
+          });
+        }),
+      );
+    let begun = false;
+    const answer = await worker.call(async (db) => {
+      begun = true;
+      try {
+        return await doing(db, worker, stop?.signal);
+      } finally {
+        ended = true;
+      }
+    }, this.#scenario.clientTimeoutMs);
     if (this.#scenario.shortLived) worker.machine.crash('its work is done');
-    if (answer.kind === 'error') {
-      const { error } = answer;
-      const code = error instanceof HoldfastError ? error.code : String((error as Error)?.name);
-      this.#ledger.heard(code);
-      if (!(this.#scenario.lies ? EXPECTED_OF_LIARS : EXPECTED).has(code))
-        this.#ledger.violations.push(
-          `${this.name} heard ${code}: ${error instanceof Error ? error.stack : String(error)}`,
-        );
-    }
+    if (answer.kind === 'error') this.#hear(role, answer.error, also);
     return answer;
   }
+
+  #stopper(): AbortController | undefined {
+    const { aborts, sharedSignals } = this.#scenario;
+    if (aborts === 0) return undefined;
+    return sharedSignals ? this.#stop : new AbortController();
+  }
+
+  #hear(role: Role | 'outcome', error: unknown, also: string | undefined): void {
+    const code = error instanceof HoldfastError ? error.code : String((error as Error)?.name);
+    this.#ledger.heard(code);
+    if (error instanceof GivenUp || code === also) return;
+    if (code === 'CLOSED' && role !== 'outcome' && READS_ON.has(role) && this.#scenario.worldFaults.close)
+      return;
+    if (!(this.#scenario.lies ? EXPECTED_OF_LIARS : EXPECTED).has(code))
+      this.#ledger.violations.push(
+        `${this.name} heard ${code}: ${error instanceof Error ? error.stack : String(error)}`,
+      );
+  }
+}
+
+/** What a client aborts with. */
+class GivenUp extends Error {
+  override readonly name: string = 'GivenUp';
+}
+
+/** A database whose flush may take a signal, or not yet. */
+interface Flushing {
+  flush(options?: CallOptions): Promise<boolean>;
 }
 
 async function balancesOf(snapshot: Snapshot, from: number, to: number): Promise<(number | undefined)[]> {

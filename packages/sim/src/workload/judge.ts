@@ -3,6 +3,7 @@
  * Believes the engine only for the final reads, which it makes through a machine of its own without faults.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '@holdfast/mvcc';
 import { checkBank } from '../check/bank.js';
 import { checkChain } from '../check/chain.js';
@@ -10,7 +11,7 @@ import { checkHistory } from '../check/check-history.js';
 import { checkExactlyOnce, type RequestAccount } from '../check/exactly-once.js';
 import type { Scenario } from '../world/scenario.js';
 import type { Deed, Ledger } from './ledger.js';
-import { ACCOUNTS, BALANCE, largeValue, SLOTS_PER_GROUP } from './programs.js';
+import { ACCOUNTS, BALANCE, carelessMark, largeValue, SLOTS_PER_GROUP } from './programs.js';
 
 export interface Verdict {
   /** Anomalies of the history and broken invariants of the data. */
@@ -48,6 +49,7 @@ export function judge(
   judgeSlots(scenario, state, verdict);
   judgeAdds(state, verdict);
   judgeLarge(state, verdict);
+  judgeCareless(state, verdict);
   judgeRequests(ledger, state, verdict);
   for (const { kind, message } of checkChain(objects).problems)
     verdict.anomalies.push(`chain, ${kind}: ${message}`);
@@ -170,6 +172,16 @@ function judgeLarge(state: FinalState, verdict: Verdict): void {
   for (const id of marks)
     if (found.get(id) !== 3)
       verdict.anomalies.push(`large ${String(id)} has ${found.get(id) ?? 0} of its 3 values.`);
+}
+
+/** What was handed in is what was written, whatever became of it a moment later. */
+function judgeCareless(state: FinalState, verdict: Verdict): void {
+  for (const { key, value } of state.get('mark') ?? []) {
+    if (key[1] !== 'careless') continue;
+    const id = Math.abs(key[2] as number);
+    if (!isDeepStrictEqual(value, carelessMark(id)))
+      verdict.anomalies.push(`careless ${id} wrote what its value became after the call.`);
+  }
 }
 
 /** Each request took effect once or never, and was answered in one way only. */

@@ -19,6 +19,11 @@ export interface Deed {
   readonly acknowledged: Result[];
 }
 
+/** What a request's outcome is to the one who made it: a call of its own says nothing of what its client makes of it. */
+export function resultOf({ program }: Deed, result: unknown): Result {
+  return program.own ? program.own.result : (result as Result);
+}
+
 /** Balances by account, as one read saw them; undefined: the account has never been written. */
 export type Balances = readonly (number | undefined)[];
 

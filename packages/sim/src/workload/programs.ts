@@ -2,7 +2,8 @@
  * The transactions that clients run. Each knows beforehand what it will write, so that it can be looked for
  * later whatever its client heard.
  */
-import type { Transaction as EngineTransaction } from '@holdfast/mvcc';
+import type { Key } from '@holdfast/core';
+import type { Database, Transaction as EngineTransaction, RequestId } from '@holdfast/mvcc';
 import type { Operation } from '../check/history.js';
 import type { Random } from '../world/random.js';
 import type { Role, Scenario } from '../world/scenario.js';
@@ -25,11 +26,41 @@ export interface Program {
   readonly role: Role;
   /** Of the history's operations, those that it makes whatever it reads. */
   readonly certain: readonly Operation[];
-  /** @param pause lets virtual time pass between two operations. */
-  body(tx: EngineTransaction, pause: () => Promise<void>): Promise<Result>;
+  body(tx: EngineTransaction, around: Around): Promise<Result>;
+  /** In place of a transaction with that body: a call of its own, of which only this result is known. */
+  readonly own?: { readonly result: Result; ask(db: Database, options: AskOptions): Promise<unknown> };
+  /** It takes no request id. */
+  readonly nameless?: true;
+  /** It always fails, with this code or error's name, and nothing of it happens. */
+  readonly refused?: string;
+  /** How often the body has run; kept where it may run once only. */
+  runs?: number;
 }
 
-export type WritingRole = 'lists' | 'registers' | 'transfers' | 'claims' | 'slots' | 'adds' | 'large';
+/** What a body may use besides its transaction. */
+export interface Around {
+  /** Lets virtual time pass between two operations. */
+  pause(): Promise<void>;
+  /** Another database of the machine's. */
+  other(): Promise<Database>;
+}
+
+export interface AskOptions {
+  readonly requestId?: RequestId | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type WritingRole =
+  | 'lists'
+  | 'registers'
+  | 'transfers'
+  | 'claims'
+  | 'slots'
+  | 'adds'
+  | 'large'
+  | 'careless'
+  | 'forgets'
+  | 'nested';
 
 /** What of a scenario programs depend on. */
 export type ProgramSettings = Pick<Scenario, 'keys' | 'padBytes'>;
@@ -72,6 +103,12 @@ export function makeProgram(
         for (let i = 0; i < LARGE_VALUES; i++) tx.set(['large', id, i], largeValue(id, i));
         return true;
       });
+    case 'careless':
+      return careless(id, random);
+    case 'forgets':
+      return forgetful(id, random.chance(0.3));
+    case 'nested':
+      return nested(id);
   }
 }
 
@@ -79,15 +116,15 @@ export function makeProgram(
 function marked(
   id: number,
   role: WritingRole,
-  write: (tx: EngineTransaction, pause: () => Promise<void>) => Promise<boolean>,
+  write: (tx: EngineTransaction, around: Around) => Promise<boolean>,
   mark: unknown = true,
 ): Program {
   return {
     id,
     role,
     certain: [],
-    async body(tx, pause) {
-      const wrote = await write(tx, pause);
+    async body(tx, around) {
+      const wrote = await write(tx, around);
       if (wrote) tx.set(['mark', role, id], mark);
       return { operations: [], wrote };
     },
@@ -98,7 +135,7 @@ function transfer(id: number, random: Random): Program {
   const from = random.below(ACCOUNTS);
   const to = (from + 1 + random.below(ACCOUNTS - 1)) % ACCOUNTS;
   const amount = 1 + random.below(60);
-  const write = async (tx: EngineTransaction, pause: () => Promise<void>): Promise<boolean> => {
+  const write = async (tx: EngineTransaction, { pause }: Around): Promise<boolean> => {
     const [has = BALANCE, gets = BALANCE] = await tx.getMany<number>([
       ['account', from],
       ['account', to],
@@ -123,7 +160,7 @@ function listProgram(id: number, random: Random, keys: number, padBytes: number)
     certain: steps.flatMap(({ key, element }) =>
       element === undefined ? [] : [{ op: 'append', key: `list ${key}`, element } as const],
     ),
-    async body(tx, pause) {
+    async body(tx, { pause }) {
       const operations: Operation[] = [];
       for (const { key, element } of steps) {
         const elements = (await tx.get<number[]>(['list', key])) ?? [];
@@ -150,7 +187,7 @@ function registerProgram(id: number, random: Random, keys: number): Program {
     certain: steps.flatMap(({ key, value }) =>
       value === undefined ? [] : [{ op: 'write', key: `register ${key}`, value } as const],
     ),
-    async body(tx, pause) {
+    async body(tx, { pause }) {
       const operations: Operation[] = [];
       for (const { key, value } of steps) {
         await pause();
@@ -165,6 +202,91 @@ function registerProgram(id: number, random: Random, keys: number): Program {
       return { operations, wrote: steps.some(({ value }) => value !== undefined) };
     },
   };
+}
+
+/** What `careless` writes: as it was handed in. */
+export function carelessMark(id: number): { id: number; bytes: Uint8Array; untouched: boolean } {
+  return { id, bytes: new Uint8Array(8).fill(id & 0xff), untouched: true };
+}
+
+/** Hands in a key and a value, and uses both for something else as soon as the call has returned its promise. */
+function careless(id: number, random: Random): Program {
+  const handIn = <T>(write: (key: [string, string, number], value: object) => T): T => {
+    const key: [string, string, number] = ['mark', 'careless', id];
+    const value = carelessMark(id);
+    const writing = write(key, value);
+    key[2] = -id;
+    value.untouched = false;
+    value.bytes.fill(255);
+    return writing;
+  };
+  const body = async (tx: EngineTransaction): Promise<Result> => {
+    handIn((key, value) => tx.set(key, value));
+    return { operations: [], wrote: true };
+  };
+  const plain: Program = { id, role: 'careless', certain: [], body };
+  const result: Result = { operations: [], wrote: true };
+  switch (random.below(3)) {
+    case 0:
+      return plain;
+    case 1: {
+      const ask = (db: Database, options: AskOptions): Promise<unknown> =>
+        handIn((key, value) => db.set(key, value, options));
+      return { ...plain, own: { result, ask } };
+    }
+    default: {
+      const ask = (db: Database): Promise<unknown> =>
+        handIn((key, value) => db.atomic().set(key, value)).commit();
+      return { ...plain, nameless: true, own: { result, ask } };
+    }
+  }
+}
+
+const NO_KEY = [{}] as unknown as Key;
+
+/** Reads without awaiting it, sometimes what can't be read: then nothing happens, and nobody's process ends. */
+function forgetful(id: number, fails: boolean): Program {
+  const program = marked(id, 'forgets', async (tx) => {
+    void tx.get(['mark', 'forgets', id - 1]);
+    void tx.getMany([
+      ['list', 0],
+      ['counter', 0],
+    ]);
+    void tx.count({ prefix: ['seat'] });
+    if (fails) void tx.get(NO_KEY);
+    return true;
+  });
+  return fails ? { ...program, nameless: true, refused: 'TypeError' } : program;
+}
+
+/**
+ * A transaction of another database in the body, which always loses to a write of that one: its conflict is not this
+ * transaction's, which runs once and ends with it.
+ */
+function nested(id: number): Program {
+  const program: Program = {
+    id,
+    role: 'nested',
+    certain: [],
+    nameless: true,
+    refused: 'CONFLICT',
+    runs: 0,
+    async body(tx, { other }) {
+      program.runs!++;
+      tx.set(['mark', 'nested', id], true);
+      const db = await other();
+      await db.transact(
+        async (inner) => {
+          await inner.get('read');
+          await db.set('read', id);
+          inner.set('written', id);
+        },
+        { maxRetries: 0 },
+      );
+      return { operations: [], wrote: true };
+    },
+  };
+  return program;
 }
 
 /** Bytes that can be told from every other large value's. */

@@ -1,6 +1,10 @@
 /** The workers: machines with the engine in them, that come, answer clients and go. */
+import { HoldfastError } from '@holdfast/core';
 import { type CryptoProvider, defaultProvider } from '@holdfast/crypto';
-import { type Database, openDatabase } from '@holdfast/mvcc';
+import { type Database, type OpenOptions, openDatabase } from '@holdfast/mvcc';
+import { MemoryStore } from '@holdfast/object-store';
+import { checkClosed } from './closing.js';
+import type { Listeners } from './listeners.js';
 import { type ClockFaults, Machine, soundClock } from './machine.js';
 import { Random } from './random.js';
 import type { Scenario } from './scenario.js';
@@ -22,22 +26,36 @@ export type Answer<T> =
 const ROOT_KEY = new Uint8Array(32).fill(9);
 const RESTART_MS = 300;
 const HOP_MS = 1;
+/** Longer than every deadline of the engine, and than every pause. */
+const CLOSE_MS_MAX = 1_800_000;
 
 export class Fleet {
   readonly #world: World;
   readonly #store: Store;
   readonly #scenario: Scenario;
   readonly #random: Random;
+  readonly #listeners: Listeners | undefined;
   readonly #crypto: CryptoProvider = defaultProvider();
+  /** Another database, which nothing ever goes wrong with. */
+  readonly #other: Store;
   #members: Worker[] = [];
   #born = 0;
   #closing = false;
 
-  constructor(world: World, store: Store, scenario: Scenario) {
+  constructor(world: World, store: Store, scenario: Scenario, listeners?: Listeners) {
     this.#world = world;
     this.#store = store;
     this.#scenario = scenario;
+    this.#listeners = listeners;
     this.#random = new Random(scenario.seed, 'fleet');
+    this.#other = {
+      world,
+      server: new MemoryStore('other'),
+      incidents: { over: true, ofCall: (what) => ({ fault: undefined, random: new Random(1, what) }) },
+      latency: { fastMs: 1, usualMs: 2 },
+      stalledUntilMs: 0,
+      outUntilMs: 0,
+    };
     if (!scenario.shortLived) for (let i = 0; i < scenario.machines; i++) this.#replenish(i * 10);
   }
 
@@ -60,7 +78,18 @@ export class Fleet {
           }
         : soundClock;
     const machine = new Machine(this.#world, `m${++this.#born}`, clocks);
-    return new Worker(this.#world, this.#store, machine, this.#scenario, this.#crypto);
+    const { seed } = this.#scenario;
+    return new Worker(this.#world, this.#store, machine, this.#scenario, this.#crypto, {
+      listeners: this.#listeners,
+      other: () =>
+        openDatabase(new SimConnection(this.#other, machine), {
+          key: 'plaintext',
+          probe: 'skip',
+          clock: machine.clock,
+          random: new Random(seed, `other random of ${machine.name}`).bytes,
+          crypto: this.#crypto,
+        }),
+    });
   }
 
   /** One of those that run; there may be none for a while. */
@@ -89,11 +118,30 @@ export class Fleet {
   }
 }
 
+/** What is around the database of a worker. */
+export interface Surroundings {
+  readonly listeners?: Listeners | undefined;
+  readonly other?: (() => Promise<Database>) | undefined;
+}
+
+/** One database of a worker, from its opening to its close. */
+interface Handle {
+  readonly opening: Promise<Database>;
+  readonly connection: SimConnection;
+  /** Once it is open. */
+  db: Database | undefined;
+}
+
 export class Worker {
   readonly machine: Machine;
   readonly #world: World;
-  readonly #open: () => Promise<Database>;
-  #opening: Promise<Database> | undefined;
+  readonly #store: Store;
+  readonly #open: () => Handle;
+  readonly #openOther: (() => Promise<Database>) | undefined;
+  #handle: Handle | undefined;
+  #other: Promise<Database> | undefined;
+  /** What callers wait for before they open it anew. */
+  #closing: Promise<void> | undefined;
 
   constructor(
     world: World,
@@ -101,33 +149,88 @@ export class Worker {
     machine: Machine,
     scenario: EngineSettings,
     crypto: CryptoProvider,
+    { listeners, other }: Surroundings = {},
   ) {
     this.machine = machine;
     this.#world = world;
+    this.#store = store;
+    this.#openOther = other;
     const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes } = scenario;
-    this.#open = () =>
-      openDatabase(new SimConnection(store, machine), {
+    // One stream for all that this machine ever opens: what is opened again draws on.
+    const random = new Random(scenario.seed, `random of ${machine.name}`).bytes;
+    this.#open = () => {
+      const connection = new SimConnection(store, machine);
+      const options: OpenOptions = {
         key: scenario.sealed ? ROOT_KEY : 'plaintext',
         clock: machine.clock,
-        random: new Random(scenario.seed, `random of ${machine.name}`).bytes,
+        random,
         crypto,
         probe,
         maintenance,
         commitTimeoutMs,
         graceMs,
         cacheBytes,
-      });
+        ...listeners?.of(machine),
+      };
+      const handle: Handle = { connection, opening: openDatabase(connection, options), db: undefined };
+      handle.opening.then(
+        (db) => {
+          handle.db = db;
+        },
+        () => this.#drop(handle),
+      );
+      return handle;
+    };
   }
 
-  #database(): Promise<Database> {
-    if (this.#opening) return this.#opening;
-    const opening = this.#open();
-    this.#opening = opening;
-    // The next caller tries again.
-    opening.catch(() => {
-      this.#opening = undefined;
+  async #database(): Promise<Database> {
+    await this.#closing;
+    this.#handle ??= this.#open();
+    return this.#handle.opening;
+  }
+
+  /** The next caller opens it anew. */
+  #drop(handle: Handle | undefined): void {
+    if (handle && this.#handle === handle) this.#handle = undefined;
+  }
+
+  /** The machine's other database, which has nothing to do with the first. */
+  other(): Promise<Database> {
+    if (!this.#openOther) throw new Error('This worker has no other database.');
+    this.#other ??= this.#openOther();
+    return this.#other;
+  }
+
+  /**
+   * Closes the database under all that is under way, twice, and looks that it stays closed.
+   * @param patient whoever asks next waits for it; else the next one is opened beside it.
+   * @returns false: none is open.
+   */
+  close(patient: boolean, random: Random): boolean {
+    const handle = this.#handle;
+    if (!handle?.db || !this.machine.alive) return false;
+    this.#drop(handle);
+    this.#world.log(this.machine.name, `closes its database${patient ? '' : ', and does not wait'}`);
+    const violation = (text: string): void => this.#store.onViolation?.(`${this.machine.name}: ${text}`);
+    const closed = checkClosed(handle.db, random, violation).then(() => {
+      this.#world.log(this.machine.name, 'has closed its database');
+      handle.connection.end();
     });
-    return opening;
+    // Whatever goes wrong on the way is bounded by deadlines.
+    let ended = false;
+    closed.then(() => {
+      ended = true;
+    });
+    this.machine.clock.sleep(CLOSE_MS_MAX).then(() => {
+      if (!ended) violation(`close() has not resolved within ${CLOSE_MS_MAX} ms.`);
+    });
+    if (patient) {
+      this.#closing = closed;
+      closed.then(() => {
+        if (this.#closing === closed) this.#closing = undefined;
+      });
+    }
+    return true;
   }
 
   /** Asks the machine to do something with its database, and waits for the answer for so long. */
@@ -154,10 +257,19 @@ export class Worker {
             .then(doing)
             .then(
               (value) => reply({ kind: 'ok', value }),
-              (error: unknown) => reply({ kind: 'error', error }),
+              (error: unknown) => {
+                // It stays stopped: who goes on opens another.
+                if (isStopped(error)) this.#drop(this.#handle);
+                reply({ kind: 'error', error });
+              },
             );
         }),
       );
     });
   }
+}
+
+/** FORK and ROLLBACK: the database is not used again. */
+function isStopped(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.code === 'FORK' || error.code === 'ROLLBACK');
 }

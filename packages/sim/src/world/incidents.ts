@@ -27,7 +27,9 @@ export const CALL_FAULTS = [
   'pause-on-answer',
   'late',
 ] as const;
-export type CallFault = (typeof CALL_FAULTS)[number];
+/** Those that came later: drawn apart, so that the worlds of the seeds from before are what they were. */
+export const LATER_CALL_FAULTS = ['stuck'] as const;
+export type CallFault = (typeof CALL_FAULTS)[number] | (typeof LATER_CALL_FAULTS)[number];
 
 /** What a store that lies does to the answer of a read. */
 export const LIES = ['lie-absent', 'lie-flip', 'lie-cut', 'lie-other', 'lie-hide'] as const;
@@ -35,9 +37,15 @@ export type Lie = (typeof LIES)[number];
 
 /** What happens at any time, to a machine or to the whole store. */
 export const WORLD_FAULTS = ['crash', 'pause', 'clock-step', 'outage', 'stall'] as const;
-export type WorldFault = (typeof WORLD_FAULTS)[number];
+/** `close`: somebody closes a database while calls are under way; `foreign`: somebody else's objects among ours. */
+export const LATER_WORLD_FAULTS = ['close', 'foreign'] as const;
+export type WorldFault = (typeof WORLD_FAULTS)[number] | (typeof LATER_WORLD_FAULTS)[number];
 
-export type FaultKind = CallFault | Lie | WorldFault;
+/** What the application around the database does: its signal, its listener. */
+export const CALLER_FAULTS = ['abort', 'listener-throws', 'listener-rejects'] as const;
+export type CallerFault = (typeof CALLER_FAULTS)[number];
+
+export type FaultKind = CallFault | Lie | WorldFault | CallerFault;
 
 export interface Incident {
   /** Eight hexadecimal digits: what `--without` and shrinking name it by. */
@@ -59,7 +67,16 @@ export interface CallFates {
   ofCall(what: string, fits: (kind: CallFault | Lie) => boolean): Fate;
 }
 
-export class Incidents implements CallFates {
+/** Decides what callers do. */
+export interface CallerFates {
+  /**
+   * @param what who does it: the same one again is another opportunity.
+   * @returns the numbers that belong to it alone; undefined: it does not happen.
+   */
+  ofCaller(what: string, kind: CallerFault, rate: number): Random | undefined;
+}
+
+export class Incidents implements CallFates, CallerFates {
   readonly #seed: number;
   readonly #rates: readonly (readonly [CallFault | Lie, number])[];
   readonly #without: ReadonlySet<string>;
@@ -73,7 +90,7 @@ export class Incidents implements CallFates {
     without: ReadonlySet<string> = new Set(),
   ) {
     this.#seed = seed;
-    this.#rates = [...CALL_FAULTS, ...LIES]
+    this.#rates = [...CALL_FAULTS, ...LIES, ...LATER_CALL_FAULTS]
       .filter((kind) => (rates[kind] ?? 0) > 0)
       .map((kind) => [kind, rates[kind]!]);
     this.#without = without;
@@ -110,6 +127,12 @@ export class Incidents implements CallFates {
   /** Whether this one happens, which a timetable has decided already. */
   ofWorld(kind: WorldFault): boolean {
     return this.#happens(this.#opportunity(kind).id, kind);
+  }
+
+  ofCaller(what: string, kind: CallerFault, rate: number): Random | undefined {
+    if (rate <= 0) return undefined;
+    const { id, random } = this.#opportunity(`${what} ${kind}`);
+    return random.fraction() < rate && this.#happens(id, kind) ? random : undefined;
   }
 
   #opportunity(what: string): { id: string; random: Random } {

@@ -4,7 +4,16 @@
  * Swarm testing (Groce et al., "Swarm Testing", ISSTA 2012): each seed leaves out some of the faults and some of the
  * workloads, because what is always there hides what happens only in its absence.
  */
-import { CALL_FAULTS, type CallFault, LIES, type Lie, WORLD_FAULTS, type WorldFault } from './incidents.js';
+import {
+  CALL_FAULTS,
+  type CallFault,
+  LATER_CALL_FAULTS,
+  LATER_WORLD_FAULTS,
+  LIES,
+  type Lie,
+  WORLD_FAULTS,
+  type WorldFault,
+} from './incidents.js';
 import { Random } from './random.js';
 import type { Latency } from './sim-store.js';
 
@@ -22,7 +31,19 @@ export const ROLES = [
   'flushes',
   'watches',
 ] as const;
-export type Role = (typeof ROLES)[number];
+/** Those that came later. */
+export const LATER_ROLES = ['careless', 'forgets', 'nested'] as const;
+export type Role = (typeof ROLES)[number] | (typeof LATER_ROLES)[number];
+
+/** All that worlds have since then: without it, a seed's world is that of before. */
+export const LATER: readonly string[] = [
+  ...LATER_CALL_FAULTS,
+  ...LATER_WORLD_FAULTS,
+  ...LATER_ROLES,
+  'abort',
+  'listener',
+  'markers',
+];
 
 export interface Scenario {
   readonly seed: number;
@@ -57,6 +78,14 @@ export interface Scenario {
   readonly callFaults: Partial<Record<CallFault | Lie, number>>;
   /** Mean virtual milliseconds between two of a kind. */
   readonly worldFaults: Partial<Record<WorldFault, number>>;
+  /** How often a caller aborts a call of its own. */
+  readonly aborts: number;
+  /** Callers hand one signal to all their calls, until they abort it. */
+  readonly sharedSignals: boolean;
+  /** How often a listener of a database's events throws, and how often it rejects. */
+  readonly listenerFaults: number;
+  /** Folder markers were there before the database. */
+  readonly markers: boolean;
 }
 
 export function scenarioOf(seed: number): Scenario {
@@ -78,13 +107,32 @@ export function scenarioOf(seed: number): Scenario {
     const rate = random.pick([0, 0.005, 0.02, 0.05]);
     if (lies && rate > 0) callFaults[kind] = rate;
   }
-  const roles = ROLES.filter(() => random.chance(0.45));
+  const roles: Role[] = ROLES.filter(() => random.chance(0.45));
+  // A stream of its own: what came later has moved nothing.
+  const later = new Random(seed, 'scenario, what came later');
+  for (const kind of LATER_CALL_FAULTS) {
+    const rate = later.pick([0, 0, 0.005, 0.02]);
+    if (!calm && rate > 0) callFaults[kind] = rate;
+  }
+  for (const kind of LATER_WORLD_FAULTS) {
+    const everyMs = later.pick([0, 0, 60_000, 5_000]);
+    if (!calm && everyMs > 0) worldFaults[kind] = everyMs;
+  }
+  const laterRoles = LATER_ROLES.filter(() => later.chance(0.3));
+  const aborts = later.pick([0, 0, 0.1, 0.3]);
+  const sharedSignals = later.chance(0.5);
+  const listenerFaults = later.pick([0, 0, 0.1, 0.5]);
+  const markers = later.chance(0.2);
   return {
     seed,
     machines: 1 + random.below(5),
     clients: 2 + random.below(8),
     transactions: 4 + random.below(14),
-    roles: roles.some((role) => role !== 'flushes' && role !== 'watches') ? roles : ['lists', ...roles],
+    roles: [
+      ...(roles.some((role) => role !== 'flushes' && role !== 'watches') ? [] : (['lists'] as const)),
+      ...roles,
+      ...laterRoles,
+    ],
     keys: random.pick([1, 2, 5, 12]),
     isolation: random.chance(0.8) ? 'serializable' : 'snapshot',
     requests: random.pick(['none', 'ids', 'ids', 'sessions']),
@@ -109,5 +157,26 @@ export function scenarioOf(seed: number): Scenario {
     lies,
     callFaults,
     worldFaults,
+    aborts: calm ? 0 : aborts,
+    sharedSignals,
+    listenerFaults: calm ? 0 : listenerFaults,
+    markers,
+  };
+}
+
+/** The same world without these kinds of incidents, and without these roles: what is left does what it did. */
+export function reduced(scenario: Scenario, except: readonly string[]): Scenario {
+  if (except.length === 0) return scenario;
+  const kept = <T extends object>(of: T): T =>
+    Object.fromEntries(Object.entries(of).filter(([name]) => !except.includes(name))) as T;
+  const roles = scenario.roles.filter((role) => !except.includes(role));
+  return {
+    ...scenario,
+    roles: roles.length > 0 ? roles : ['lists'],
+    callFaults: kept(scenario.callFaults),
+    worldFaults: kept(scenario.worldFaults),
+    aborts: except.includes('abort') ? 0 : scenario.aborts,
+    listenerFaults: except.includes('listener') ? 0 : scenario.listenerFaults,
+    markers: scenario.markers && !except.includes('markers'),
   };
 }

@@ -5,6 +5,7 @@
  * Invariants:
  * - A call takes effect at the server in one step, when its request arrives, and never before it was sent.
  * - What a machine has sent can't be called back: not by an abort, not by its death.
+ * - Nothing is sent through a connection whose database's close() has resolved: it is told as a violation.
  * - Every failure has the code that the S3 adapter gives it (packages/backend-s3/src/failure.ts).
  */
 import {
@@ -38,6 +39,8 @@ export interface Store {
   readonly server: MemoryStore;
   readonly incidents: CallFates;
   readonly latency: Latency;
+  /** Told of what no engine may do. */
+  readonly onViolation?: ((violation: string) => void) | undefined;
   /** Until when nothing arrives, and until when everything is refused; virtual milliseconds. */
   stalledUntilMs: number;
   outUntilMs: number;
@@ -67,10 +70,16 @@ export class SimConnection implements ObjectStore {
   readonly identity: string = 'sim:store';
   readonly #store: Store;
   readonly #machine: Machine;
+  #ended = false;
 
   constructor(store: Store, machine: Machine) {
     this.#store = store;
     this.#machine = machine;
+  }
+
+  /** The close() of its database has resolved. */
+  end(): void {
+    this.#ended = true;
   }
 
   get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
@@ -133,23 +142,32 @@ export class SimConnection implements ObjectStore {
   async #call<T>(options: CallOptions, call: Call<T>): Promise<T> {
     options.signal?.throwIfAborted();
     return new Promise<T>((resolve, reject) => {
-      options.signal?.addEventListener(
-        'abort',
-        () => {
-          const reason: unknown = options.signal?.reason;
-          if (call.kind === 'get' || call.kind === 'list') reject(reason);
-          else
-            reject(
-              new StoreError('UNKNOWN_OUTCOME', `The ${call.kind} was aborted on its way.`, {
-                cause: reason,
-              }),
-            );
-        },
-        { once: true },
-      );
+      const { signal } = options;
+      const onAbort = (): void => {
+        const reason: unknown = signal?.reason;
+        if (call.kind === 'get' || call.kind === 'list') reject(reason);
+        else
+          reject(
+            new StoreError('UNKNOWN_OUTCOME', `The ${call.kind} was aborted on its way.`, { cause: reason }),
+          );
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
       const what = `${this.#machine.name} ${call.kind} ${call.key}`;
       const fate = this.#store.incidents.ofCall(what, (kind) => fits(kind, call));
-      this.#send(call, fate, resolve, reject);
+      // A signal that lives on does not keep what has ended.
+      const forget = (): void => signal?.removeEventListener('abort', onAbort);
+      this.#send(
+        call,
+        fate,
+        (result) => {
+          forget();
+          resolve(result);
+        },
+        (error) => {
+          forget();
+          reject(error);
+        },
+      );
     });
   }
 
@@ -164,6 +182,8 @@ export class SimConnection implements ObjectStore {
     // What is left of a dead machine's code, until it waits for something, sends nothing.
     if (!machine.alive) return;
     const what = `${call.kind} ${call.key}`;
+    if (this.#ended)
+      this.#store.onViolation?.(`${machine.name} sent ${what} after its close() had resolved.`);
     world.log(machine.name, fault ? `${what} [${fault}]` : what);
     let thereMs = this.#legMs(random, call.bytes);
     const backMs = this.#legMs(random, 0);
@@ -242,6 +262,7 @@ export class SimConnection implements ObjectStore {
         fail(thereMs + backMs, unanswered);
         return;
       case 'lost-request':
+      case 'stuck':
         // Never answered: only a deadline ends it.
         return;
       case 'lost-answer':
@@ -295,7 +316,7 @@ function fits(kind: CallFault | Lie, call: { kind: Kind; conditional: boolean })
   const changes = call.kind === 'put' || call.kind === 'delete';
   if (kind === 'conflict' || kind === 'duplicate-answer') return call.conditional;
   if (kind === 'lie-hide') return call.kind === 'list';
-  if (kind === 'partial-body' || kind.startsWith('lie-')) return call.kind === 'get';
+  if (kind === 'partial-body' || kind === 'stuck' || kind.startsWith('lie-')) return call.kind === 'get';
   if (kind === 'zombie' || kind === 'late' || kind === 'duplicate' || kind === 'error-after') return changes;
   return true;
 }

@@ -1,12 +1,15 @@
+import { parseRecordName } from '@holdfast/core';
 import { MemoryStore, type StoreError } from '@holdfast/object-store';
 import { expect, test } from 'vitest';
+import { litter } from './foreign.js';
 import type { CallFault } from './incidents.js';
+import { Listeners } from './listeners.js';
 import { Machine, soundClock } from './machine.js';
 import { Random } from './random.js';
 import { SimConnection, type Store } from './sim-store.js';
 import { Hang, World } from './world.js';
 
-function storeWith(world: World, fault: CallFault | undefined): Store {
+function storeWith(world: World, fault: CallFault | undefined, onViolation?: Store['onViolation']): Store {
   return {
     world,
     server: new MemoryStore(),
@@ -14,6 +17,7 @@ function storeWith(world: World, fault: CallFault | undefined): Store {
     latency: { fastMs: 1, usualMs: 2 },
     stalledUntilMs: 0,
     outUntilMs: 0,
+    onViolation,
   };
 }
 
@@ -101,4 +105,44 @@ test('a call that is never answered ends when it is aborted, as an unknown outco
     await expect(world.until(put, 1_000)).rejects.toMatchObject({ code: 'UNKNOWN_OUTCOME' });
     expect(store.server.objects().has('a')).toBe(fault === 'lost-answer');
   }
+});
+
+test('what is sent after the end of a connection is told, and what was sent before is not', async () => {
+  const world = new World();
+  const violations: string[] = [];
+  const store = storeWith(world, undefined, (violation) => violations.push(violation));
+  const connection = new SimConnection(store, new Machine(world, 'm1', soundClock));
+  const before = connection.put('a', bytes);
+  connection.end();
+  await world.until(before, 1_000);
+  expect(violations).toEqual([]);
+  await world.until(connection.get('a'), 1_000);
+  expect(violations).toEqual([expect.stringContaining('m1 sent get a after')]);
+});
+
+test('objects of others are put among ours, and none of them is a name of ours', async () => {
+  const server = new MemoryStore();
+  const names: string[] = [];
+  for (let i = 0; i < 40; i++) names.push(...(await litter(server, new Random(i, 'litter'))));
+  expect(names).toEqual(expect.arrayContaining(['', 'log/', 'log/.DS_Store', 'log/~']));
+  expect(names.length).toBeGreaterThan(2_000);
+  expect(names.filter((name) => parseRecordName(name) !== undefined)).toEqual([]);
+  expect(new Set(names)).toEqual(new Set(server.objects().keys()));
+});
+
+test('a listener that fails is heard of, or is in the list of what was not', () => {
+  const fates = {
+    ofCaller: (what: string, kind: string) => (kind === 'listener-throws' ? new Random(1, what) : undefined),
+  };
+  const listeners = new Listeners(fates, 1);
+  const { onEvent, onError } = listeners.of(new Machine(new World(), 'm1', soundClock));
+  const errors: unknown[] = [];
+  for (let i = 0; i < 2; i++)
+    try {
+      onEvent({ type: 'conflict', version: 1 });
+    } catch (error) {
+      errors.push(error);
+    }
+  onError(errors[0]);
+  expect(listeners.unheard).toEqual([errors[1]]);
 });

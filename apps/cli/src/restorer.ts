@@ -1,0 +1,61 @@
+/**
+ * Copies the entries of a snapshot into an empty database, in batches.
+ *
+ * Invariants:
+ * - The first batch commits only into a database that has no key yet: of two copies at once into one place, one stops.
+ * - At most one batch is in memory.
+ */
+import { type Database, type Entry, HoldfastError } from 'holdfast';
+import { printValue } from './json-values.js';
+
+export interface Copied {
+  readonly entries: number;
+  /** About. */
+  readonly bytes: number;
+}
+
+const BATCH_BYTES = 2 * 1024 * 1024;
+const BATCH_ENTRIES = 10_000;
+
+/** Yields what is in `db` for good, after each batch, and once at the end. */
+export async function* copyEntries(
+  entries: AsyncIterable<Entry>,
+  db: Database,
+  { signal }: { signal: AbortSignal },
+): AsyncGenerator<Copied, void, undefined> {
+  let copied: Copied = { entries: 0, bytes: 0 };
+  let batch: Entry[] = [];
+  let bytes = 0;
+  const write = async (): Promise<Copied> => {
+    const isFirst = copied.entries === 0;
+    await db.transact(
+      async (tx) => {
+        if (isFirst) for await (const _ of tx.keys({}, { limit: 1 })) throw notEmpty();
+        for (const { key, value } of batch) tx.set(key, value);
+      },
+      { signal },
+    );
+    copied = { entries: copied.entries + batch.length, bytes: copied.bytes + bytes };
+    batch = [];
+    bytes = 0;
+    return copied;
+  };
+  for await (const entry of entries) {
+    batch.push(entry);
+    bytes += weightOf(entry.value);
+    if (bytes >= BATCH_BYTES || batch.length === BATCH_ENTRIES) yield await write();
+  }
+  if (batch.length > 0) yield await write();
+}
+
+function weightOf(value: unknown): number {
+  if (value instanceof Uint8Array || typeof value === 'string') return value.length;
+  return printValue(value).length;
+}
+
+function notEmpty(): HoldfastError {
+  return new HoldfastError(
+    'PREFIX_IN_USE',
+    'Expected a new database without a key, found one: somebody else writes there. Nothing was copied; choose another TARGET.',
+  );
+}

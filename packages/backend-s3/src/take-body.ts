@@ -1,0 +1,122 @@
+/**
+ * Takes bodies of answers as they arrive, and no more of them than is wanted.
+ *
+ * Invariants:
+ * - Memory is bounded by `max`, whatever length was announced and in however small pieces it comes.
+ * - A body that is not taken to its end is given up: its connection is closed, so it can't go on behind our back.
+ */
+
+export interface TakenBody {
+  /** At most `max`, in an array of its own; none if there was more. */
+  readonly bytes: Uint8Array;
+  /** Whether the body went on behind `max`; false if `stop` was asked for. */
+  readonly more: boolean;
+}
+
+export interface TakeOptions {
+  /** How many bytes are passed over first. None unless given. */
+  readonly skip?: number;
+  /** How many are kept at most; may be Infinity. */
+  readonly max: number;
+  /** How many there will be, if that was announced: saves copies. */
+  readonly announced?: number | undefined;
+  /** Don't look for an end behind the last one that is kept. */
+  readonly stop?: boolean;
+}
+
+/** What an announcement alone makes us set aside. */
+const believedMax = 8 * 1024 * 1024;
+
+/** @param body as the SDK gives it: a stream of Node or of the platform, a Blob, bytes, or nothing. */
+export async function takeBody(body: unknown, options: TakeOptions): Promise<TakenBody> {
+  const { skip = 0, max, announced = 0, stop } = options;
+  const kept = new GrowingBytes(Math.min(announced, max, believedMax));
+  let toSkip = skip;
+  if (stop && max === 0) {
+    await giveUp(body);
+    return { bytes: kept.whole(), more: false };
+  }
+  for await (const chunk of chunksOf(body)) {
+    const skipped = Math.min(toSkip, chunk.length);
+    toSkip -= skipped;
+    const room = max - kept.length;
+    const wanted = chunk.subarray(skipped);
+    if (wanted.length > room && !stop) return { bytes: new Uint8Array(0), more: true };
+    kept.append(wanted.subarray(0, room));
+    if (stop && kept.length === max) return { bytes: kept.whole(), more: false };
+  }
+  return { bytes: kept.whole(), more: false };
+}
+
+/** Closes the connection of a body that nobody reads. */
+export async function giveUp(body: unknown): Promise<void> {
+  const stream = body as { destroy?(): unknown; cancel?(): Promise<void> } | undefined;
+  if (typeof stream?.destroy === 'function') stream.destroy();
+  else if (typeof stream?.cancel === 'function') await stream.cancel().catch(() => undefined);
+}
+
+/** Leaving the loop early ends the stream: that of Node is destroyed, that of the platform is cancelled. */
+async function* chunksOf(body: unknown): AsyncGenerator<Uint8Array, void, undefined> {
+  if (body === undefined || body === null) return;
+  if (body instanceof Uint8Array) {
+    yield body;
+    return;
+  }
+  const source = body as {
+    [Symbol.asyncIterator]?: unknown;
+    getReader?(): ReadableStreamDefaultReader<Uint8Array>;
+    stream?(): unknown;
+  };
+  if (typeof source[Symbol.asyncIterator] === 'function') yield* body as AsyncIterable<Uint8Array>;
+  else if (typeof source.getReader === 'function') yield* readerChunks(source.getReader());
+  else if (typeof source.stream === 'function') yield* chunksOf(source.stream());
+  else throw new TypeError('The body of the answer is no stream that is known here.');
+}
+
+/** Where streams of the platform can't be iterated over (Safari). */
+async function* readerChunks(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let done = false;
+  try {
+    for (;;) {
+      const result = await reader.read();
+      if (result.done) {
+        done = true;
+        return;
+      }
+      yield result.value;
+    }
+  } finally {
+    if (!done) await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Copies at once: a piece of one byte is a view that holds a buffer, and a body may come in millions of them. */
+class GrowingBytes {
+  #buffer: Uint8Array;
+  #length = 0;
+
+  constructor(capacity: number) {
+    this.#buffer = new Uint8Array(capacity);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(chunk: Uint8Array): void {
+    const needed = this.#length + chunk.length;
+    if (needed > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+      grown.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = grown;
+    }
+    this.#buffer.set(chunk, this.#length);
+    this.#length = needed;
+  }
+
+  whole(): Uint8Array {
+    return this.#length === this.#buffer.length ? this.#buffer : this.#buffer.slice(0, this.#length);
+  }
+}
