@@ -32,7 +32,8 @@ Examples:
     const db = await call.open('read');
     const objects = options.objects ? await countObjects(call) : undefined;
     const stats = db.stats();
-    const snapshot = await db.snapshot();
+    // Opening has just asked for the newest version.
+    const snapshot = await db.snapshot({ maxStalenessMs: Number.POSITIVE_INFINITY });
     const traffic = db.traffic().snapshot();
     const cost = db.traffic().estimateCost(table);
     const perMonth = objects && (objects.bytes / 1e9) * table.storagePerGBMonth;
