@@ -28,6 +28,8 @@ export class Deadline {
   readonly #end = new AbortController();
   readonly #timer = new AbortController();
   readonly #cutting: AbortSignal | undefined;
+  /** A pause has gone on until the tries were over. */
+  #slept = false;
   readonly #onCut = (): void => {
     this.#tries.abort(this.#cutting?.reason);
     this.#end.abort(this.#cutting?.reason);
@@ -59,7 +61,7 @@ export class Deadline {
 
   /** Whether what failed is not tried again. */
   get isOver(): boolean {
-    return this.#tries.signal.aborted || this.#clock.monotonic() >= this.#triesEndMs;
+    return this.#slept || this.#tries.signal.aborted || this.#clock.monotonic() >= this.#triesEndMs;
   }
 
   /** For what comes before the commit is sent, and for sending it. */
@@ -88,6 +90,8 @@ export class Deadline {
   async pause(ms: number): Promise<void> {
     const left = this.#triesEndMs - this.#clock.monotonic();
     if (left <= 0 || this.#tries.signal.aborted) return;
+    // The clock may say a little less than was slept.
+    this.#slept ||= ms >= left;
     await this.#clock.sleep(Math.min(ms, left), this.#tries.signal).catch(() => {});
   }
 

@@ -220,15 +220,20 @@ export class Tip {
       if (leftMs <= 0) return;
       const ended = Promise.race(this.#probes.map((probe) => probe.ended));
       if (crowded) await ended;
-      else await this.#inTime(ended, leftMs);
+      else if (!(await this.#inTime(ended, leftMs))) return;
     }
   }
 
-  /** Waits for what it is given, `ms` at most. */
-  async #inTime(ended: Promise<void>, ms: number): Promise<void> {
+  /** Whether it ended within `ms`. Asked of the timer, not of the clock again: that may say a little less. */
+  async #inTime(ended: Promise<void>, ms: number): Promise<boolean> {
     const stop = new AbortController();
-    await Promise.race([ended, this.#context.clock.sleep(ms, stop.signal).catch(() => {})]);
+    const late = this.#context.clock.sleep(ms, stop.signal).then(
+      () => false,
+      () => true,
+    );
+    const inTime = await Promise.race([ended.then(() => true), late]);
     stop.abort();
+    return inTime;
   }
 
   /** How long a probe is waited for before another one is sent. */
