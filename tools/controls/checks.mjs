@@ -330,14 +330,6 @@ export const checks = [
     tests: ['packages/sim/src/fork-matrix/fork-matrix.test.ts'],
   },
   {
-    name: 'a step that is missing shows nothing',
-    file: 'packages/mvcc/src/continuity.ts',
-    find: 'if (header === undefined) throw',
-    replace:
-      'if (header === undefined) return newer as unknown as RecordHeader;\n      if (header === undefined) throw',
-    tests: ['packages/sim/src/fork-matrix/fork-matrix.test.ts'],
-  },
-  {
     name: 'a past state is shown to be of what is known (time travel, watch)',
     file: 'packages/mvcc/src/history.ts',
     find: 'await continues(this.#context, this.#log, place, tip, options, this.#shown);',
@@ -464,7 +456,7 @@ export const checks = [
     file: 'packages/mvcc/src/advance.ts',
     find: '  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));',
     replace: '  return FlushedTails.none;',
-    tests: ['test/validation-time.test.ts'],
+    tests: ['packages/mvcc/src/flushed-tails.test.ts', 'test/validation-time.test.ts'],
   },
   {
     name: "a request's digest is of typed parts",
