@@ -36,7 +36,7 @@ const EXPECTED_OF_LIARS = new Set([
 ]);
 /**
  * Who reads on after a close(), at the next step of a walk or from a snapshot, may be told that it was closed. What was
- * one call, begun before it, is settled.
+ * one call, begun before it, is settled, or cut off after `commitTimeoutMs`.
  */
 const READS_ON: ReadonlySet<Role> = new Set(['sums', 'snapshots', 'watches']);
 /** What ends when it is aborted, and does not wait for the store to answer. A write that was sent has to learn. */
@@ -252,6 +252,8 @@ export class Client {
     const from = this.#random.chance(0.3) ? 1 : undefined;
     const answer = await this.#ask('watches', async (db, worker, signal) => {
       const stop = new AbortController();
+      // It may have been aborted on the way here.
+      if (signal?.aborted) stop.abort();
       signal?.addEventListener('abort', () => stop.abort(), { once: true, signal: stop.signal });
       worker.machine.clock.sleep(forMs).then(() => stop.abort());
       const changes: { version: number; key: string; value: unknown; previous: unknown }[] = [];
@@ -339,7 +341,7 @@ export class Client {
       }
     }, this.#scenario.clientTimeoutMs);
     if (this.#scenario.shortLived) worker.machine.crash('its work is done');
-    if (answer.kind === 'error') this.#hear(role, answer.error, also);
+    if (answer.kind === 'error') this.#hear(role, answer.error, also, worker.hasCut);
     return answer;
   }
 
@@ -349,12 +351,13 @@ export class Client {
     return sharedSignals ? this.#stop : new AbortController();
   }
 
-  #hear(role: Role | 'outcome', error: unknown, also: string | undefined): void {
+  /** @param cut what was begun before a close() may have been cut off by it. */
+  #hear(role: Role | 'outcome', error: unknown, also: string | undefined, cut: boolean): void {
     const code = error instanceof HoldfastError ? error.code : String((error as Error)?.name);
     this.#ledger.heard(code);
     if (error instanceof GivenUp || code === also) return;
-    if (code === 'CLOSED' && role !== 'outcome' && READS_ON.has(role) && this.#scenario.worldFaults.close)
-      return;
+    const readsOn = role !== 'outcome' && READS_ON.has(role) && this.#scenario.worldFaults.close;
+    if (code === 'CLOSED' && (readsOn || cut)) return;
     if (!(this.#scenario.lies ? EXPECTED_OF_LIARS : EXPECTED).has(code))
       this.#ledger.violations.push(
         `${this.name} heard ${code}: ${error instanceof Error ? error.stack : String(error)}`,

@@ -25,6 +25,9 @@ export type Answer<T> =
 
 const ROOT_KEY = new Uint8Array(32).fill(9);
 const RESTART_MS = 300;
+const SOUND_COMMIT_MS = 60_000;
+/** Clocks run up to 1 % wrong. */
+const CLOCK_SLACK = 0.98;
 const HOP_MS = 1;
 /** Longer than every deadline of the engine, and than every pause. */
 const CLOSE_MS_MAX = 1_800_000;
@@ -67,7 +70,7 @@ export class Fleet {
     return this.#born;
   }
 
-  /** A machine of its own, with clocks that are right if `sound`. */
+  /** A machine of its own; if `sound`, with clocks that are right and time for what a slow store takes. */
   spawn(sound = false): Worker {
     const clocks: ClockFaults =
       this.#scenario.badClocks && !sound
@@ -79,7 +82,8 @@ export class Fleet {
         : soundClock;
     const machine = new Machine(this.#world, `m${++this.#born}`, clocks);
     const { seed } = this.#scenario;
-    return new Worker(this.#world, this.#store, machine, this.#scenario, this.#crypto, {
+    const settings = sound ? { ...this.#scenario, commitTimeoutMs: SOUND_COMMIT_MS } : this.#scenario;
+    return new Worker(this.#world, this.#store, machine, settings, this.#crypto, {
       listeners: this.#listeners,
       other: () =>
         openDatabase(new SimConnection(this.#other, machine), {
@@ -142,6 +146,9 @@ export class Worker {
   #other: Promise<Database> | undefined;
   /** What callers wait for before they open it anew. */
   #closing: Promise<void> | undefined;
+  /** When each close() began, and how long what had begun before it may then take. */
+  readonly #closedAtMs: number[] = [];
+  readonly #patienceMs: number;
 
   constructor(
     world: World,
@@ -156,6 +163,7 @@ export class Worker {
     this.#store = store;
     this.#openOther = other;
     const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes } = scenario;
+    this.#patienceMs = commitTimeoutMs || 60_000;
     // One stream for all that this machine ever opens: what is opened again draws on.
     const random = new Random(scenario.seed, `random of ${machine.name}`).bytes;
     this.#open = () => {
@@ -210,6 +218,7 @@ export class Worker {
     const handle = this.#handle;
     if (!handle?.db || !this.machine.alive) return false;
     this.#drop(handle);
+    this.#closedAtMs.push(this.#world.nowMs);
     this.#world.log(this.machine.name, `closes its database${patient ? '' : ', and does not wait'}`);
     const violation = (text: string): void => this.#store.onViolation?.(`${this.machine.name}: ${text}`);
     const closed = checkClosed(handle.db, random, violation).then(() => {
@@ -231,6 +240,11 @@ export class Worker {
       });
     }
     return true;
+  }
+
+  /** Whether a close() can have cut off by now what had begun before it. */
+  get hasCut(): boolean {
+    return this.#closedAtMs.some((ms) => this.#world.nowMs - ms >= this.#patienceMs * CLOCK_SLACK);
   }
 
   /** Asks the machine to do something with its database, and waits for the answer for so long. */
