@@ -6,7 +6,7 @@
  * - Until its record is sent its caller can leave at any moment, and then nothing of it is sent.
  */
 import { HoldfastError } from '@holdfast/core';
-import { allowManyListeners, type Clock } from '@holdfast/object-store';
+import { type Clock, onAbort } from '@holdfast/object-store';
 import type { Proposal, Waiting } from './proposal.js';
 import { ORDER_MAX, type Stamp } from './versionstamp.js';
 
@@ -42,22 +42,21 @@ export class CommitQueue {
         provenThrough: 0,
         stage: 'waiting',
         resolve: (stamp) => {
-          signal?.removeEventListener('abort', leave);
+          forget();
           resolve(stamp);
         },
         reject: (error) => {
-          signal?.removeEventListener('abort', leave);
+          forget();
           reject(error);
         },
       };
-      const leave = (): void => {
+      const forget = onAbort(signal, () => {
         if (waiting.stage !== 'waiting') return;
         waiting.stage = 'left';
         this.#remove(waiting);
         reject(signal!.reason);
-      };
-      allowManyListeners(signal);
-      signal?.addEventListener('abort', leave, { once: true });
+      });
+      if (waiting.stage === 'left') return;
       this.#queue.push(waiting);
       this.#bytes += proposal.bytes;
     });

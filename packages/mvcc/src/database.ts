@@ -430,7 +430,9 @@ export class Database implements AsyncDisposable {
    * touches the store again. Every call resolves with the first one.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    // Each later call a turn after the first one.
+    if (this.#closing) return this.#closing.then(() => {});
+    this.#closing = this.#close();
     return this.#closing;
   }
 

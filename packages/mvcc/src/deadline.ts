@@ -9,13 +9,7 @@
  * - Whatever is given one of its signals ends when that moment comes, or when the database is cut off.
  * - It leaves no timer and no listener behind once it is disposed of.
  */
-import {
-  allowManyListeners,
-  type CallOptions,
-  type Clock,
-  type RandomBytes,
-  StoreError,
-} from '@holdfast/object-store';
+import { type CallOptions, type Clock, onAbort, type RandomBytes, StoreError } from '@holdfast/object-store';
 
 /** What is left for finding out, as a share of the time for trying. */
 const SETTLING_SHARE = 1 / 4;
@@ -110,11 +104,8 @@ function callOptions(signal: AbortSignal, leftMs: number): CallOptions {
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    allowManyListeners(signal);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const leave = onAbort(signal, () => reject(signal.reason));
+    work.then(resolve, reject).finally(leave);
   });
 }
 

@@ -6,7 +6,13 @@
  * - Once it is shut, no call of this database reaches the store any more.
  * - `idle()` resolves only when the store has answered every call that reached it, or given it up.
  */
-import type { CallOptions, ListedObject, ListOptions, ObjectStore } from '@holdfast/object-store';
+import {
+  type CallOptions,
+  type ListedObject,
+  type ListOptions,
+  type ObjectStore,
+  onAbort,
+} from '@holdfast/object-store';
 
 export class StoreGate {
   /** The store, seen through the gate. */
@@ -50,14 +56,12 @@ export class StoreGate {
   ): Promise<T> {
     if (this.#shut) throw this.#shut.reason;
     const calling = new AbortController();
-    const onAbort = (): void => calling.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const leave = onAbort(signal, () => calling.abort(signal?.reason));
     this.#underWay.add(calling);
     try {
       return await call({ signal: calling.signal });
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      leave();
       this.#left(calling);
     }
   }
@@ -66,9 +70,7 @@ export class StoreGate {
     // One for the whole listing: its steps belong to one call. It is on its way while a step is.
     const calling = new AbortController();
     const { signal } = options;
-    const onAbort = (): void => calling.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const leave = onAbort(signal, () => calling.abort(signal?.reason));
     const steps = this.#inner.list(prefix, { ...options, signal: calling.signal })[Symbol.asyncIterator]();
     let done = false;
     try {
@@ -83,7 +85,7 @@ export class StoreGate {
         yield step.value;
       }
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      leave();
       if (!done) await steps.return?.();
     }
   }
