@@ -219,6 +219,21 @@ describe('open', () => {
     expect(await (await again).get('a')).toBe(1);
   });
 
+  test('of a store takes them at the call too', async () => {
+    const key = new Uint8Array(32).fill(9);
+    const opening = openTestDatabase(new MemoryStore(), { key });
+    spoil(key);
+    await (await opening).set('a', 1);
+    const { id } = await opening;
+    store = new MemoryStore();
+    const fresh = new Uint8Array(32).fill(9);
+    const made = openTestDatabase(store, { key: fresh });
+    spoil(fresh);
+    await (await made).set('a', 1);
+    await expectCode(openTestDatabase(store, { key: new Uint8Array(32).fill(9), id }), 'FORK');
+    expect(await (await openTestDatabase(store, { key: new Uint8Array(32).fill(9) })).get('a')).toBe(1);
+  });
+
   test('takes a key and an id in hex', async () => {
     store = new MemoryStore();
     db = await open(store, { key: '0F'.repeat(32) });

@@ -47,28 +47,28 @@ async function loadSdk(): Promise<Connection['sdk']> {
   );
 }
 
+/** What a bundler puts here; undefined in this module as it is published. */
+declare const require: { readonly resolve?: unknown } | undefined;
+
 /**
  * The SDK is CommonJS and asks for Node's modules by `require`, which a file that esbuild made with `format: 'esm'`
- * does not have ("Dynamic require of … is not supported"); its shim takes a global one. It stays, for the SDK loads
- * parts of itself later. Outside of a bundle, which this module's own name tells, nothing is touched.
+ * does not have ("Dynamic require of … is not supported"). Its stand-in takes a global one: here that gives Node's own
+ * modules and nothing else. It stays, for the SDK loads parts of itself later. Where there is a true `require` (CommonJS),
+ * and outside of a bundle, nothing is touched.
  */
 function giveBundleRequire(): void {
-  const { url } = import.meta;
-  if (url === undefined || /\/connection\.[jt]s$/.test(new URL(url).pathname)) return;
+  if (typeof require === 'undefined' || require.resolve !== undefined) return;
   const scope = globalThis as {
     process?: { getBuiltinModule?(name: string): unknown };
     require?: unknown;
   };
-  if (scope.require !== undefined) return;
-  const modules = scope.process?.getBuiltinModule?.('node:module') as
-    | { createRequire?(from: string): unknown }
-    | undefined;
-  if (!modules?.createRequire) return;
-  Object.defineProperty(scope, 'require', {
-    value: modules.createRequire(url),
-    configurable: true,
-    writable: true,
-  });
+  if (scope.require !== undefined || !scope.process?.getBuiltinModule) return;
+  const value = (name: string): unknown => {
+    const found = scope.process?.getBuiltinModule?.(name);
+    if (found === undefined) throw new Error(`Dynamic require of "${name}" is not supported`);
+    return found;
+  };
+  Object.defineProperty(scope, 'require', { value, configurable: true, writable: true });
 }
 
 const noticeSwitch = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';

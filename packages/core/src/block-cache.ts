@@ -9,7 +9,7 @@
  * - A failure is remembered by nobody. What the store or the bytes have failed at, all who waited have failed at;
  *   what is one caller's own (a budget, an abort) sends the next of them out, again with all others behind.
  */
-import { allowManyListeners, StoreError } from '@holdfast/object-store';
+import { onAbort, StoreError } from '@holdfast/object-store';
 import { LRUCache } from 'lru-cache';
 import { HoldfastError } from './errors.js';
 
@@ -119,17 +119,14 @@ class SharedLoad {
   wait(signal: AbortSignal | undefined): Promise<Cacheable> {
     this.#waiting++;
     if (!signal) return this.#value;
-    allowManyListeners(signal);
     return new Promise((resolve, reject) => {
-      const abort = (): void => {
+      const forget = onAbort(signal, () => {
         reject(signal.reason);
         if (--this.#waiting > 0) return;
         this.#leave();
         this.#abort.abort(signal.reason);
-      };
-      signal.addEventListener('abort', abort, { once: true });
-      const end = (): void => signal.removeEventListener('abort', abort);
-      this.#value.then(resolve, reject).finally(end);
+      });
+      this.#value.then(resolve, reject).finally(forget);
     });
   }
 }

@@ -7,25 +7,31 @@
  *   it gives none, and the follower reads the records.
  * - What it keeps is bounded, however slow its follower is.
  */
-import type { Clock } from '@holdfast/object-store';
+import { type Clock, onAbort } from '@holdfast/object-store';
 import type { Step, Tip } from './tip.js';
 
 const STEPS_MAX = 256;
 const BYTES_MAX = 8 * 1024 * 1024;
 
 export class Feed {
-  readonly #unsubscribe: () => void;
+  readonly #leave: readonly (() => void)[];
   readonly #endings: readonly AbortSignal[];
   #steps: Step[] = [];
   #bytes = 0;
   #isNew = false;
   #wake: (() => void) | undefined;
+  readonly #raise = (): void => {
+    this.#isNew = true;
+    this.#wake?.();
+  };
 
-  /** @param endings signals that end its waiting. Listened to until `close()`, by one listener each. */
+  /** @param endings signals that end its waiting. Listened to until `close()`. */
   constructor(tip: Tip, endings: readonly (AbortSignal | undefined)[]) {
-    this.#unsubscribe = tip.onChange((step) => this.#add(step));
     this.#endings = endings.filter((signal) => signal !== undefined);
-    for (const signal of this.#endings) signal.addEventListener('abort', this.#raise);
+    this.#leave = [
+      tip.onChange((step) => this.#add(step)),
+      ...this.#endings.map((signal) => onAbort(signal, this.#raise)),
+    ];
   }
 
   /** The oldest version that is kept. */
@@ -54,8 +60,7 @@ export class Feed {
   }
 
   close(): void {
-    this.#unsubscribe();
-    for (const signal of this.#endings) signal.removeEventListener('abort', this.#raise);
+    for (const leave of this.#leave) leave();
     this.#clear();
   }
 
@@ -78,9 +83,4 @@ export class Feed {
     this.#steps = [];
     this.#bytes = 0;
   }
-
-  readonly #raise = (): void => {
-    this.#isNew = true;
-    this.#wake?.();
-  };
 }

@@ -31,7 +31,7 @@ export interface ProbeOptions {
 /** Our objects have 64 bytes at most. */
 const readBytesMax = 1_024;
 
-const cleanUpMs = 5_000;
+const cleanUpMs = 10_000;
 
 const triesMax = 5;
 

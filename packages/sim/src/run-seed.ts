@@ -1,11 +1,11 @@
 /** One world from its beginning to its verdict. */
-import { parseRecordName } from '@holdfast/core';
+import { HoldfastError, parseRecordName } from '@holdfast/core';
 import type { RequestId } from '@holdfast/mvcc';
 import { MemoryStore } from '@holdfast/object-store';
 import { Client } from './workload/client.js';
 import { judge, readAll, type Verdict } from './workload/judge.js';
 import { Ledger, type RequestName, resultOf } from './workload/ledger.js';
-import { Fleet, type Worker } from './world/fleet.js';
+import { type Answer, Fleet, type Worker } from './world/fleet.js';
 import { litter, MARKERS } from './world/foreign.js';
 import {
   type Incident,
@@ -64,6 +64,7 @@ const LIMIT_MS = 7_200_000;
 /** The last lost PUT lands within ten minutes of having been sent. */
 const ZOMBIES_MS = 1_800_000;
 const DEADLINE_MS = 600_000;
+const TRIES_MAX = 10;
 
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
   const scenario = reduced(scenarioOf(seed), options.except ?? []);
@@ -115,7 +116,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     verdict = judge(scenario, ledger, state, ours);
     if (!report.ok) verdict.anomalies.push(`verify found: ${JSON.stringify(report)}`);
   } catch (error) {
-    failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    failure = told(error);
   } finally {
     stray.end();
   }
@@ -134,7 +135,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     unresolved,
     reads: ledger.reads.length + ledger.balances.length,
     watched: ledger.watched,
-    records: [...server.objects().keys()].filter((key) => key.startsWith('log/')).length,
+    records: [...server.objects().keys()].filter((key) => parseRecordName(key) !== undefined).length,
     machines: fleet.born,
     virtualMs: world.nowMs,
     faults: incidents.happened,
@@ -197,11 +198,26 @@ async function ask<T>(
   what: string,
   doing: Parameters<typeof worker.call<T>>[0],
 ): Promise<T> {
-  const answer = await world.until(worker.call(doing, DEADLINE_MS), DEADLINE_MS * 2);
-  if (answer.kind === 'ok') return answer.value;
-  throw new Error(`At the end, without faults, ${what} failed.`, {
-    cause: answer.kind === 'error' ? answer.error : 'no answer',
-  });
+  for (let tries = 1; ; tries++) {
+    const answer = await world.until(worker.call(doing, DEADLINE_MS), DEADLINE_MS * 2);
+    if (answer.kind === 'ok') return answer.value;
+    // Nothing fails, and yet an answer may take longer than a commit is given.
+    if (tries < TRIES_MAX && isLate(answer)) continue;
+    throw new Error(`At the end, without faults, ${what} failed.`, {
+      cause: answer.kind === 'error' ? answer.error : 'no answer',
+    });
+  }
+}
+
+function isLate(answer: Answer<unknown>): boolean {
+  if (answer.kind !== 'error' || !(answer.error instanceof HoldfastError)) return false;
+  return answer.error.code === 'UNAVAILABLE' || answer.error.code === 'OUTCOME_UNKNOWN';
+}
+
+function told(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { stack = error.message, cause } = error;
+  return cause === undefined ? stack : `${stack}\nbecause: ${told(cause)}`;
 }
 
 function hasRecords(server: MemoryStore): boolean {

@@ -36,7 +36,7 @@ const EXPECTED_OF_LIARS = new Set([
 ]);
 /**
  * Who reads on after a close(), at the next step of a walk or from a snapshot, may be told that it was closed. What was
- * one call, begun before it, is settled, or cut off after `commitTimeoutMs`.
+ * one call, begun before it, is settled: it is cut when it takes longer than a commit may.
  */
 const READS_ON: ReadonlySet<Role> = new Set(['sums', 'snapshots', 'watches']);
 /** What ends when it is aborted, and does not wait for the store to answer. A write that was sent has to learn. */
@@ -252,7 +252,7 @@ export class Client {
     const from = this.#random.chance(0.3) ? 1 : undefined;
     const answer = await this.#ask('watches', async (db, worker, signal) => {
       const stop = new AbortController();
-      // It may have been aborted on the way here.
+      // It may have been aborted while the database was being opened.
       if (signal?.aborted) stop.abort();
       signal?.addEventListener('abort', () => stop.abort(), { once: true, signal: stop.signal });
       worker.machine.clock.sleep(forMs).then(() => stop.abort());
@@ -341,7 +341,7 @@ export class Client {
       }
     }, this.#scenario.clientTimeoutMs);
     if (this.#scenario.shortLived) worker.machine.crash('its work is done');
-    if (answer.kind === 'error') this.#hear(role, answer.error, also, worker.hasCut);
+    if (answer.kind === 'error') this.#hear(role, answer.error, { also, cut: answer.cut ?? false });
     return answer;
   }
 
@@ -351,8 +351,11 @@ export class Client {
     return sharedSignals ? this.#stop : new AbortController();
   }
 
-  /** @param cut what was begun before a close() may have been cut off by it. */
-  #hear(role: Role | 'outcome', error: unknown, also: string | undefined, cut: boolean): void {
+  #hear(
+    role: Role | 'outcome',
+    error: unknown,
+    { also, cut }: { also: string | undefined; cut: boolean },
+  ): void {
     const code = error instanceof HoldfastError ? error.code : String((error as Error)?.name);
     this.#ledger.heard(code);
     if (error instanceof GivenUp || code === also) return;

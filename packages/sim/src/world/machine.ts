@@ -20,6 +20,8 @@ export interface ClockFaults {
 
 export const soundClock: ClockFaults = { offsetMs: 0, rate: 1, suspends: false };
 
+/** No timer is finer than this. */
+const SLEEP_MS_MIN = 0.001;
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 
 export class Machine {
@@ -108,7 +110,9 @@ export class Machine {
         reject(signal.reason);
         return;
       }
-      const timer = this.#world.after(ms / this.#faults.rate, () =>
+      // However short, it lets time pass: what is left of a deadline after rounding would be slept for again for ever.
+      const shortestMs = ms > 0 ? SLEEP_MS_MIN : 0;
+      const timer = this.#world.after(Math.max(ms / this.#faults.rate, shortestMs), () =>
         this.deliver(() => {
           signal?.removeEventListener('abort', onAbort);
           resolve();

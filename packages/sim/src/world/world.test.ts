@@ -146,3 +146,14 @@ test('a listener that fails is heard of, or is in the list of what was not', () 
   onError(errors[0]);
   expect(listeners.unheard).toEqual([errors[1]]);
 });
+
+test('a sleep lets time pass, however short it is and however late', async () => {
+  const world = new World();
+  await world.settle(0);
+  world.after(1e9 + 1 / 3, () => {});
+  await world.settle(2e9);
+  const { clock } = new Machine(world, 'm1', { offsetMs: 0, rate: 1.01, suspends: false });
+  const before = clock.monotonic();
+  await world.until(clock.sleep(1e-12), 1_000);
+  expect(clock.monotonic()).toBeGreaterThan(before);
+});
