@@ -17,7 +17,7 @@ export function problemsOf(rows, root) {
     const report = (what) => problems.push(`${name}: ${what}.`);
     if (names.has(name)) report('another row has this name');
     names.add(name);
-    if (!/^packages\/[^/]+\/src\/.+\.ts$/.test(file))
+    if (!/^(packages|apps)\/[^/]+\/src\/.+\.ts$/.test(file))
       report(`expected a source file of a package, found ${file}`);
     const path = join(root, file);
     if (!existsSync(path)) {

@@ -6,7 +6,7 @@
  *   not ours.
  * - Keys, and values inside a transaction, are translated synchronously: a write is recorded by its call.
  */
-import { decodeKey, encodeKey, type Key, type KeyPart, type KeyTuple } from '@holdfast/core';
+import { decodeKey, encodeKey, isUint8Array, type Key, type KeyPart, type KeyTuple } from '@holdfast/core';
 import { checkKnown, kindOf } from './call-options.js';
 import type { Entry, Range } from './entry-reader.js';
 
@@ -186,7 +186,7 @@ function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
 }
 
 function asTuple(key: Key): readonly KeyPart[] {
-  if (typeof key === 'string' || key instanceof Uint8Array) return [key];
+  if (typeof key === 'string' || isUint8Array(key)) return [key];
   // Says what a key must be, where this is none.
   if (!Array.isArray(key)) encodeKey(key);
   return key as readonly KeyPart[];

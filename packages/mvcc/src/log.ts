@@ -83,17 +83,20 @@ export class Log {
    * The records after `version`, up to the tip. Their end is where a record was found missing after this call
    * began, so nothing acknowledged before it is left out.
    * @param options.firstWidth how many versions to ask for at first: 2 where the next one is known to exist.
+   * @param options.onAnswer called when the first of them have been answered.
    * @returns `gap: true` where there are so many that the newest should be found by listing.
    */
   async readAfter(
     version: number,
-    options: CallOptions & { firstWidth?: 1 | 2 } = {},
+    options: CallOptions & { firstWidth?: 1 | 2; onAnswer?: (() => void) | undefined } = {},
   ): Promise<{ records: LogRecord[]; gap: boolean }> {
     const records: LogRecord[] = [];
     for (const width of GALLOP.filter((width) => width >= (options.firstWidth ?? 1))) {
       const first = version + records.length + 1;
       const reading = Array.from({ length: width }, (_, i) => this.#readOneOf(width, first + i, options));
-      for (const [i, outcome] of (await Promise.allSettled(reading)).entries()) {
+      const outcomes = await Promise.allSettled(reading);
+      options.onAnswer?.();
+      for (const [i, outcome] of outcomes.entries()) {
         // What lies behind the end of the log, or behind what can't be read, is not looked at.
         const record =
           'value' in outcome

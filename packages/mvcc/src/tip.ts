@@ -199,7 +199,7 @@ export class Tip {
   /**
    * The state with everything acknowledged before this call. Calls that come while a probe is under way share
    * the one after it: that one begins after them. It begins when the one under way has ended, or has taken much
-   * longer than usual, so that one answer that never comes holds up nobody but its own probe.
+   * longer than usual; then one goes out by itself too, so that an answer that never comes holds up nobody.
    */
   refresh(signal?: AbortSignal): Promise<View> {
     return orAborted(this.#refresh(), signal);
@@ -266,8 +266,12 @@ export class Tip {
     // Readers that were just answered, and read on, share this probe: it is not sent yet. Microtasks only.
     for (let turn = 0; turn < GATHER_TURNS; turn++) await undefined;
     this.#gathering = undefined;
+    let isAnswered = false;
+    this.#again(probe, () => isAnswered);
     try {
-      const view = await this.follow();
+      const view = await this.follow(false, () => {
+        isAnswered = true;
+      });
       const ms = this.#elapsedMs(probe);
       this.#usualMs = this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) / 8;
       for (const earlier of this.#probes) {
@@ -281,8 +285,20 @@ export class Tip {
     end();
   }
 
-  /** Reads what comes after the known tip. `lost`: the next slot is known to be taken. */
-  async follow(lost = false): Promise<View> {
+  /** A probe of which nothing is heard for long is sent once more for those who wait for it. */
+  async #again(probe: Probe, isAnswered: () => boolean): Promise<void> {
+    if (await this.#inTime(probe.ended, this.#patienceMs)) return;
+    const isLast = this.#probes.at(-1) === probe && this.#probes.length < PROBES_MAX;
+    // Who has come meanwhile begins one in any case.
+    if (isLast && !isAnswered() && !this.#next) this.#begin().catch(() => {});
+  }
+
+  /**
+   * Reads what comes after the known tip.
+   * @param lost the next slot is known to be taken.
+   * @param onAnswer called when the store has answered for the first time.
+   */
+  async follow(lost = false, onAnswer?: () => void): Promise<View> {
     if (this.#break) throw this.#break;
     if (this.#pinned) return this.#view;
     const from = this.#view.version;
@@ -295,7 +311,10 @@ export class Tip {
       const asked = instant(this.#context.clock);
       const base = this.#confirmedAt;
       let view = this.#view;
-      const { records, gap } = await this.#log.readAfter(view.version, lost ? { firstWidth: 2 } : {});
+      const { records, gap } = await this.#log.readAfter(view.version, {
+        firstWidth: lost ? 2 : 1,
+        onAnswer,
+      });
       if (this.isStale(base)) {
         // Asleep meanwhile: what was read may be a collected slot, or somebody's late PUT into one. A tip that
         // was listed in this very call reflects what was acknowledged before it.

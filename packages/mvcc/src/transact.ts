@@ -6,7 +6,7 @@
  *   another database (or a nested transaction that has given up) may throw through the body.
  * - What a body concluded from a state that has since changed is no conclusion: not a result, not an error.
  */
-import { encodeValue, HoldfastError } from '@holdfast/core';
+import { encodeValue, HoldfastError, isUint8Array } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import { type Budget, BudgetMeter } from './budget.js';
 import { CALL_OPTIONS, kindOf, takeOptions } from './call-options.js';
@@ -111,7 +111,7 @@ export function takeCall(
     );
   if (!(typeof maxRetries === 'number' && maxRetries >= 0))
     throw new RangeError(`maxRetries: expected a number from 0, found ${String(maxRetries)}.`);
-  if (digest !== undefined && typeof digest !== 'string' && !(digest instanceof Uint8Array))
+  if (digest !== undefined && typeof digest !== 'string' && !isUint8Array(digest))
     throw new TypeError(`digest: expected a string or a Uint8Array, found ${kindOf(digest)}.`);
   refuseUnbacked(call, taken);
   const { sha256 } = context.sealing.provider;

@@ -3,7 +3,6 @@ export { type Clock, type RandomBytes, systemClock } from './clock.js';
 export { StoreError, type StoreErrorCode } from './errors.js';
 export { compareKeys } from './key-order.js';
 export { ListingCheck } from './listing-check.js';
-export { allowManyListeners } from './many-listeners.js';
 export { MemoryStore } from './memory-store.js';
 export { type MeteredOptions, metered } from './metered.js';
 export type {
