@@ -233,8 +233,8 @@ const bytes = [
   {
     name: 'a key provider that does not answer is waited for until the signal',
     file: 'packages/crypto/src/keyring.ts',
-    find: 'return await abortable(opening, signal);',
-    replace: 'return await opening;',
+    find: 'const key = await abortable(opening, signal);',
+    replace: 'const key = await opening;',
     tests: ['packages/crypto/src/root-key.test.ts'],
   },
   {
@@ -612,5 +612,134 @@ const stores = [
   },
 ];
 
+const pending = 'packages/mvcc/src/pending-reads.ts';
+const transact = 'packages/mvcc/src/transact.ts';
+const transaction = 'packages/mvcc/src/transaction.ts';
+
+const calls = [
+  {
+    name: 'a conflict that comes through the body from elsewhere reruns nothing',
+    file: transact,
+    find: '    if (lost) return { lost };\n    throw error;',
+    replace:
+      '    if (lost) return { lost };\n    if (error instanceof HoldfastError && RUN_AGAIN.has(error.code)) return { lost: error };\n    throw error;',
+    tests: ['test/foreign-conflicts.test.ts'],
+  },
+  {
+    name: 'what a body concluded from what has changed is no conclusion',
+    file: transact,
+    find: 'const own = error instanceof HoldfastError && tx.hasRaised(error);',
+    replace: 'const own = error instanceof HoldfastError;',
+    tests: ['test/foreign-conflicts.test.ts'],
+  },
+  {
+    name: 'a read that a body did not await is waited for before the commit',
+    file: pending,
+    find: 'while (this.#pending.size > 0) {',
+    replace: 'while (this.#pending.size > Number.MAX_VALUE) {',
+    tests: ['test/forgotten-awaits.test.ts'],
+  },
+  {
+    name: 'a read that failed unseen fails the transaction',
+    file: pending,
+    find: 'const failed = this.#late ?? this.#failed.find(({ read }) => !read.seen);',
+    replace: 'const failed = this.#late;',
+    tests: ['test/forgotten-awaits.test.ts'],
+  },
+  {
+    name: 'no forgotten await ends the process',
+    file: pending,
+    find: 'Promise.prototype.then.call(read, undefined, () => {});',
+    replace: '',
+    tests: ['test/forgotten-awaits.test.ts'],
+  },
+  {
+    name: 'a deleted range is in the read set',
+    file: transaction,
+    find: '      this.reads.addRange(bounds);\n',
+    replace: '',
+    tests: ['test/delete-range.test.ts'],
+  },
+  {
+    name: 'a deleted range is deleted for the reads that follow',
+    file: transaction,
+    find: 'if (this.#deleted.has(stored)) return { value: undefined, ...OWN_STAMP };',
+    replace: '',
+    tests: ['test/delete-range.test.ts'],
+  },
+  {
+    name: 'what is written into a deleted range later stays',
+    file: transaction,
+    find: 'if (stored !== undefined && this.changes.get(stored) === undefined)',
+    replace: 'if (stored !== undefined)',
+    tests: ['test/delete-range.test.ts'],
+  },
+  {
+    name: 'a slip does not settle a session far ahead of what it used',
+    file: 'packages/mvcc/src/sessions.ts',
+    find: 'if (this.#number - used > AHEAD_MAX)',
+    replace: 'if (used < 0)',
+    tests: ['test/sessions.test.ts'],
+  },
+  {
+    name: 'a digest is of typed bytes',
+    file: 'packages/mvcc/src/requests.ts',
+    find: "const typed = typeof digest === 'string' ? ['text', codeUnits(digest)] : digest;",
+    replace: "const typed = typeof digest === 'string' ? new TextEncoder().encode(digest) : digest;",
+    tests: ['test/requests.test.ts'],
+  },
+  {
+    name: 'an option that nobody knows is refused',
+    file: 'packages/mvcc/src/call-options.ts',
+    find: 'if (known.includes(name)) continue;',
+    replace: 'if (name !== undefined) continue;',
+    tests: ['test/bad-input.test.ts'],
+  },
+  {
+    name: "the root key is the engine's own copy",
+    file: 'packages/mvcc/src/options.ts',
+    find: 'if (isUint8Array(key) && key.length === KEY_BYTES) return Uint8Array.from(key);',
+    replace: 'if (isUint8Array(key) && key.length === KEY_BYTES) return key;',
+    tests: ['test/at-the-call.test.ts'],
+  },
+  {
+    name: "the id that is handed out is the caller's own",
+    file: 'packages/mvcc/src/database.ts',
+    find: 'return this.#context.sealing.databaseId.slice();',
+    replace: 'return this.#context.sealing.databaseId;',
+    tests: ['test/at-the-call.test.ts'],
+  },
+  {
+    name: 'a snapshot asks for the tip when it is taken',
+    file: 'packages/mvcc/src/database.ts',
+    find: 'if (at === undefined) return new Snapshot(await this.#fresh(taken), lifetime, calls);',
+    replace: 'if (at === undefined) return new Snapshot(this.#tip.view, lifetime, calls);',
+    tests: ['test/reads.test.ts'],
+  },
+  {
+    name: 'a Standard Schema is asked as one',
+    file: 'packages/mvcc/src/codec.ts',
+    find: 'if (!isSchema(codec)) return (codec as Codec<unknown, unknown>).encode(value);',
+    replace:
+      "if (!isSchema(codec) || 'encode' in codec) return (codec as Codec<unknown, unknown>).encode(value);",
+    tests: ['test/namespaces.test.ts'],
+  },
+  {
+    name: 'a closed or stopped database hands out nothing more',
+    file: 'packages/mvcc/src/snapshot.ts',
+    find: 'return listing(prepare, (steps) => this.#lifetime.iterate(steps));',
+    replace: 'return listing(prepare, (steps) => steps);',
+    tests: ['test/closed.test.ts'],
+  },
+];
+
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
-export const checksByTests = [...histories, ...bytes, ...stores, ...folders, ...locations, ...command];
+export const checksByTests = [
+  ...histories,
+  ...calls,
+  ...bytes,
+  ...stores,
+  ...folders,
+  ...locations,
+  ...command,
+];

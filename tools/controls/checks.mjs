@@ -4,6 +4,7 @@
 
 const committer = 'packages/mvcc/src/committer.ts';
 const publish = 'packages/mvcc/src/publish.ts';
+const settle = 'packages/mvcc/src/settle.ts';
 const tip = 'packages/mvcc/src/tip.ts';
 const readSet = 'packages/mvcc/src/read-set.ts';
 const transact = 'packages/mvcc/src/transact.ts';
@@ -16,32 +17,32 @@ export const checks = [
   {
     name: 'a record is created only in an empty slot',
     file: publish,
-    find: 'const result = await store.put(name, bytes, { ifAbsent: true });',
-    replace: 'const result = await store.put(name, bytes, {});',
+    find: 'const result = await store.put(name, bytes, { ifAbsent: true, ...deadline.next });',
+    replace: 'const result = await store.put(name, bytes, { ...deadline.next });',
   },
   {
     name: 'a record after an unknown outcome is recognised as our own',
-    file: committer,
-    find: "return equalBytes(seen, hash) ? 'committed' : 'lost';",
+    file: settle,
+    find: "return equalBytes(await this.#tip.hashOf(version, deadline.next), hash) ? 'committed' : 'lost';",
     replace: "return 'lost';",
   },
   {
     name: 'a record in our slot is told from our own',
-    file: committer,
-    find: "return equalBytes(seen, hash) ? 'committed' : 'lost';",
+    file: settle,
+    find: "return equalBytes(await this.#tip.hashOf(version, deadline.next), hash) ? 'committed' : 'lost';",
     replace: "return 'committed';",
   },
   {
     name: 'an unknown outcome is not taken for a failure',
     file: publish,
-    find: "if (error.code !== 'UNKNOWN_OUTCOME' && error.code !== 'UNAVAILABLE')",
+    find: "if (code !== 'UNKNOWN_OUTCOME' && code !== 'UNAVAILABLE')",
     replace:
-      "if (error.code === 'UNKNOWN_OUTCOME') throw fromStoreError(new StoreError('UNAVAILABLE', 'taken for a failure'), 'writing');\n      if (error.code !== 'UNAVAILABLE')",
+      "if (code === 'UNKNOWN_OUTCOME') throw fromStoreError(new StoreError('UNAVAILABLE', 'taken for a failure'), 'writing');\n      if (code !== 'UNAVAILABLE')",
   },
   {
     name: 'fence before a commit is given up',
     file: publish,
-    find: 'const fence = await context.store.put(recordName(version), await options.makeFence(), { ifAbsent: true });',
+    find: 'const fence = await context.store.put(recordName(version), bytes, { ifAbsent: true, ...calls });',
     replace: 'const fence: { occupied?: true } = {};',
   },
   {
@@ -59,9 +60,9 @@ export const checks = [
   {
     name: 'acknowledge only after the record is in the chain (I4)',
     file: committer,
-    find: "const settled = again ? 'lost' : await this.#send(view, confirmedAt, built);",
+    find: "if (!asleep && (await this.#send(view, confirmedAt, built, members, deadline)) === 'committed') {",
     replace:
-      "for (const [order, { waiting }] of members.entries()) waiting.resolve({ version: built.record.version, order });\n      const settled = again ? 'lost' : await this.#send(view, confirmedAt, built);",
+      "if (!asleep) this.#acknowledge(built, members, course);\n    if (!asleep && (await this.#send(view, confirmedAt, built, members, deadline)) === 'committed') {",
   },
   {
     name: 'maybeCommitted after a PUT whose outcome is unknown',
@@ -72,31 +73,31 @@ export const checks = [
   {
     name: 'conflict on a key in the tail',
     file: readSet,
-    find: 'if ((view.tail.get(key)?.version ?? 0) > readVersion) return true;',
-    replace: 'if (false) return true;',
+    find: 'for (const key of this.#points) if (view.isWrittenAfter(key, version)) return true;',
+    replace: '',
   },
   {
     name: 'conflict on a range in the tail',
     file: readSet,
-    find: 'if (tailHasWrite(view, bounds, readVersion)) return true;',
-    replace: 'if (false) return true;',
+    find: 'for (const bounds of this.#ranges) if (view.hasWriteAfter(bounds, version)) return true;',
+    replace: '',
   },
   {
     name: 'conflict on a key in segments',
     file: readSet,
-    find: 'if (newest && newest.version > readVersion) return true;',
-    replace: 'if (false) return true;',
+    find: 'ask(() => view.isWrittenAfterIn(segments, fromStoredKey(key), version, options)),',
+    replace: 'ask(async () => false),',
   },
   {
     name: 'conflict on a range in segments',
     file: readSet,
-    find: 'if (cursor.version > readVersion) return true;',
-    replace: 'if (false) return true;',
+    find: '...this.#ranges.map((bounds) => ask(() => hasWriteAfter(view, bounds, version, options))),',
+    replace: '',
   },
   {
     name: 'conflict inside one group',
     file: validate,
-    find: 'if (reads.overlaps(written)) {',
+    find: 'if (proposal.reads.overlaps(written)) {',
     replace: 'if (false) {',
   },
   {
@@ -107,7 +108,7 @@ export const checks = [
   },
   {
     name: 'a range that was walked is in the read set',
-    file: 'packages/mvcc/src/transaction.ts',
+    file: 'packages/mvcc/src/tracked-cursor.ts',
     find: '    attempt.reads.addRange(this.#seen);',
     replace: '',
   },
@@ -120,20 +121,21 @@ export const checks = [
   {
     name: 'reads of a read-only transaction are confirmed at the tip',
     file: transact,
-    find: 'if (await tx.reads.isOverwrittenIn(now, tx.readVersion, { signal, meter }))',
-    replace: 'if (false)',
+    find: 'if (!(await tx.reads.isOverwrittenIn(now, tx.readVersion, { signal, meter }))) return undefined;',
+    replace: 'if (now) return undefined;',
+    tests: ['test/serializability.test.ts', 'test/foreign-conflicts.test.ts'],
   },
   {
     name: 'a strong read asks for the tip after it was called',
     file: tip,
-    find: '    if (this.#refreshing === undefined) return this.#begin();',
-    replace: '    return this.#refreshing ?? this.#begin();',
+    find: '    this.#gathering = undefined;\n    let isAnswered',
+    replace: '    let isAnswered',
   },
   {
     name: 'who ran again on writes that were lost is not committed with them',
     file: committer,
-    find: '      group.length = accepted.length;\n      for (const { waiting } of chained.accepted)\n        this.#lose(view, losers, { waiting, error: conflict(waiting.proposal.readVersion) });',
-    replace: '',
+    find: '      for (const { waiting } of chained.accepted)\n        this.#lose(view, losers, { waiting, error: conflict(waiting.proposal.readVersion) });\n      return accepted.map(({ waiting }) => waiting);',
+    replace: '      return members.map(({ waiting }) => waiting);',
     tests: ['test/commit-protocol.test.ts'],
   },
   {
@@ -264,7 +266,7 @@ export const checks = [
   {
     name: "a record's parent is the one before it (I2)",
     file: 'packages/mvcc/src/advance.ts',
-    find: "if (!equalBytes(record.parent, view.hash)) throw fork(view, record, 'its parent is another record');",
+    find: "  if (!equalBytes(record.parent, view.hash))\n    throw fork(context, view, record, 'its parent is another record');\n",
     replace: '',
     tests: ['test/commit-protocol.test.ts', 'packages/sim/src/hostile/hostile.test.ts'],
   },
@@ -272,13 +274,6 @@ export const checks = [
     name: 'a holder is the record that the carry names',
     file: 'packages/mvcc/src/advance.ts',
     find: 'if (!equalBytes(holder.hash, ref.hash))',
-    replace: 'if (false)',
-    tests: ['test/commit-protocol.test.ts', 'packages/sim/src/hostile/hostile.test.ts'],
-  },
-  {
-    name: 'a newer record has the history that is known',
-    file: 'packages/mvcc/src/advance.ts',
-    find: 'if (!sharedSubtreesAgree(known.history, record.history))',
     replace: 'if (false)',
     tests: ['test/commit-protocol.test.ts', 'packages/sim/src/hostile/hostile.test.ts'],
   },
@@ -291,14 +286,14 @@ export const checks = [
   },
   {
     name: 'a stale writer reads the tip again before it acknowledges',
-    file: committer,
+    file: settle,
     find: 'if (!this.#tip.isStale(confirmedAt)) return 0;',
     replace: 'return 0;',
     tests: ['packages/mvcc/src/grace.test.ts'],
   },
   {
     name: 'a slot below the floor proves nothing',
-    file: committer,
+    file: settle,
     find: 'if (tip.floor > version) throw belowFloor(version, tip.floor);',
     replace: '',
     tests: ['packages/mvcc/src/grace.test.ts'],
@@ -306,7 +301,7 @@ export const checks = [
   {
     name: 'a transaction older than the floor is too old',
     file: validate,
-    find: 'if (readVersion < (proposal.bulk ? view.floor : view.floor - 1))',
+    find: 'if (readVersion < (bulk ? view.floor : view.floor - 1))',
     replace: 'if (false)',
     tests: ['packages/mvcc/src/grace.test.ts', 'test/commit-protocol.test.ts'],
   },

@@ -1,6 +1,6 @@
-// Takes the engine's safety checks out, one at a time, and shows what notices: first the simulator, then the tests that
-// the list names, then the crash points. A check that nothing notices is a failure: it is not needed, or it
-// is not tested.
+// Takes safety checks out, one at a time, and shows what notices: for the engine's (checks.mjs) first the simulator, then
+// the tests that the list names, then the crash points; for the others (checks-by-tests.mjs) their tests. A check that
+// nothing notices is a failure: it is not needed, or it is not tested.
 //
 // Usage: node tools/controls/run.mjs [--seeds <n>] [--only <text>] [--jobs <n>]
 //        node tools/controls/run.mjs --check [--root <folder>]
@@ -22,7 +22,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { checks } from './checks.mjs';
+import { checks as ofTheEngine } from './checks.mjs';
+import { checksByTests } from './checks-by-tests.mjs';
 import { problemsOf, takeOut } from './rows.mjs';
 
 const {
@@ -42,6 +43,8 @@ const {
     root: { type: 'string' },
   },
 }).values;
+/** Those that only their own tests are asked about come last. */
+const checks = [...ofTheEngine, ...checksByTests];
 const root = of ?? fileURLToPath(new URL('../..', import.meta.url));
 // Before anything is taken out, so that a stale row fails at once, and not after hours.
 const stale = problemsOf(checks, root);
@@ -80,6 +83,13 @@ for (const check of chosen) {
   const path = join(work, check.file);
   const source = readFileSync(path, 'utf8');
   writeFileSync(path, takeOut(check, source));
+  if (checksByTests.includes(check)) {
+    const noticed = await byTests(check.tests);
+    if (!noticed) survivors++;
+    console.log(`| ${check.name} | ${noticed ?? '**nothing** | |'} |`);
+    writeFileSync(path, source);
+    continue;
+  }
   const pack = check.file.split('/')[1];
   await build(pack);
   // What does not even load is noticed by everything, and shows nothing.

@@ -58,7 +58,7 @@ export async function createKeyring(options: KeyringOptions): Promise<Keyring> {
   const { random, signal } = options;
   signal?.throwIfAborted();
   const wrap = await createKeyWrap(options);
-  return addEpoch({ wrap, random, opened: new WeakMap() }, new Map(), 1, signal);
+  return addEpoch({ wrap, random, opened: new WeakMap(), keys: new WeakMap() }, new Map(), 1, signal);
 }
 
 /**
@@ -88,7 +88,7 @@ export async function openKeyring(options: KeyringOptions, bytes: Uint8Array): P
       'keyring: made with another root key or for another database; give the root key that created it',
     );
   }
-  const ring = makeRing({ wrap, random, opened: new WeakMap() }, wrapped);
+  const ring = makeRing({ wrap, random, opened: new WeakMap(), keys: new WeakMap() }, wrapped);
   await ring.epochKey(ring.currentEpoch, signal);
   return ring;
 }
@@ -98,12 +98,14 @@ interface RingOwner {
   readonly random: (length: number) => Uint8Array;
   // By the wrapped bytes, not by epoch: two rings rotated from one have different keys for one epoch number.
   readonly opened: WeakMap<Uint8Array, Promise<Uint8Array>>;
+  /** Those that have been given. */
+  readonly keys: WeakMap<Uint8Array, Uint8Array>;
 }
 
 type WrappedKeys = ReadonlyMap<number, Uint8Array>;
 
 function makeRing(owner: RingOwner, wrapped: WrappedKeys): Keyring {
-  const { wrap, opened } = owner;
+  const { wrap, opened, keys } = owner;
   const epochs = Object.freeze([...wrapped.keys()]);
   const currentEpoch = epochs.at(-1)!;
 
@@ -121,6 +123,9 @@ function makeRing(owner: RingOwner, wrapped: WrappedKeys): Keyring {
         );
       }
       signal?.throwIfAborted();
+      const known = keys.get(found);
+      // Every object asks: one that is known waits for nobody.
+      if (known) return known;
       let opening = opened.get(found);
       if (opening === undefined) {
         opening = wrap.unwrap(epoch, found);
@@ -130,7 +135,9 @@ function makeRing(owner: RingOwner, wrapped: WrappedKeys): Keyring {
         if (opened.get(found) === opening) opened.delete(found);
       };
       try {
-        return await abortable(opening, signal);
+        const key = await abortable(opening, signal);
+        keys.set(found, key);
+        return key;
       } catch (error) {
         // Not remembered, neither a failure nor a question without an answer: the key provider may be back for the
         // next call.
@@ -174,6 +181,6 @@ async function addEpoch(
   // A copy: the source may hand out views of a buffer that it fills again.
   const key = new Uint8Array(random);
   const wrappedKey = await abortable(owner.wrap.wrap(epoch, key), signal);
-  owner.opened.set(wrappedKey, Promise.resolve(key));
+  owner.keys.set(wrappedKey, key);
   return makeRing(owner, new Map(wrapped).set(epoch, wrappedKey));
 }
