@@ -733,8 +733,62 @@ const calls = [
   },
 ];
 
+const whatWaits = [
+  {
+    name: 'one stuck probe holds up no later read',
+    file: tip,
+    find: 'const crowded = this.#probes.length >= PROBES_MAX;',
+    replace: 'const crowded = true;',
+    tests: ['packages/sim/src/stuck.test.ts'],
+  },
+  {
+    name: 'close() waits for what was begun',
+    file: 'packages/mvcc/src/database.ts',
+    find: 'if (!(await this.#inTime(settled()))) {',
+    replace: '{',
+    tests: ['packages/mvcc/src/closing.test.ts'],
+  },
+  {
+    name: 'after close() nothing reaches the store',
+    file: 'packages/mvcc/src/store-gate.ts',
+    find: '    this.#shut ??= { reason };\n    for (const calling of this.#underWay) calling.abort(reason);',
+    replace: '    if (reason === undefined) this.#shut ??= { reason };',
+    tests: ['packages/mvcc/src/closing.test.ts'],
+  },
+  {
+    name: 'a listener that throws changes no answer',
+    file: 'packages/mvcc/src/context.ts',
+    find: 'return (event) => quietly(() => onEvent?.(event), report);',
+    replace: 'return (event) => (report ? onEvent?.(event) : undefined);',
+    tests: ['packages/mvcc/src/listeners.test.ts', 'packages/mvcc/src/context.test.ts'],
+  },
+  {
+    name: "another database's conflict runs no body again",
+    file: 'packages/mvcc/src/transact.ts',
+    find: '    const { error, whose } = ended;',
+    replace:
+      '    const { error, whose } = ended;\n    if (error instanceof HoldfastError && RUN_AGAIN.has(error.code)) return { lost: error };',
+    tests: ['test/foreign-conflicts.test.ts'],
+  },
+  {
+    name: 'gathering is bounded',
+    file: 'packages/mvcc/src/committer.ts',
+    find: 'seen < this.#queue.length && round < GATHER_ROUNDS_MAX; round++) {\n      if (this.#queue.hasGroup) return;',
+    replace: 'seen < this.#queue.length; round++) {',
+    tests: ['test/fetched-once.test.ts'],
+  },
+  {
+    name: 'what was flushed last is still in memory for validation',
+    file: 'packages/mvcc/src/advance.ts',
+    find: '  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));',
+    replace: '  return FlushedTails.none;',
+    tests: ['packages/mvcc/src/flushed-tails.test.ts', 'test/validation-time.test.ts'],
+  },
+];
+
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
 export const checksByTests = [
+  ...whatWaits,
   ...histories,
   ...calls,
   ...bytes,

@@ -296,6 +296,9 @@ test('a keyring is kept from an authenticated record only', async () => {
   expect(await code(db.get(['x']))).toBe('CORRUPT');
   await store.delete([recordName(version + 1)]);
   await db.set(['y'], 2);
+  // What it writes now is under the ring that it had.
+  const { bytes } = (await store.get(recordName(version + 1)))!;
+  expect(decodeRecordHeader(provider.sha256, bytes, version + 1).keyring).toEqual(header.keyring);
   expect(await (await open(store)).get(['y'])).toBe(2);
 });
 

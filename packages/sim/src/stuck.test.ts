@@ -65,7 +65,7 @@ async function timed<T>(
   return { answer, ms: world.nowMs - startedMs };
 }
 
-test.each([1, 2])('%i stuck probes of the tip do not hold up the strong reads after them', async (count) => {
+test.each([1, 2])('%i stuck probes of the tip hold up none of the strong reads that go on', async (count) => {
   const stuck = new Stuck('m1 get log/');
   const { world, worker } = worldWith(stuck);
   await world.until(
@@ -73,15 +73,19 @@ test.each([1, 2])('%i stuck probes of the tip do not hold up the strong reads af
     PATIENCE_MS,
   );
   stuck.left = count;
-  worker.call((db) => db.get('a'), PATIENCE_MS);
-  await world.settle(50);
-  const reads = Array.from({ length: 10 }, () => worker.call((db) => db.get('a'), PATIENCE_MS));
-  const { answer, ms } = await timed(
-    world,
-    Promise.all(reads).then((answers): Answer<unknown> => ({ kind: 'ok', value: answers })),
-  );
-  expect(answer).toMatchObject({ value: reads.map(() => ({ kind: 'ok', value: 1 })) });
-  expect(ms).toBeLessThan(SOON_MS);
+  const answeredMs: number[] = [];
+  const reads: Promise<Answer<unknown>>[] = [];
+  for (let i = 0; i < 10; i++) {
+    const startedMs = world.nowMs;
+    const read = worker.call((db) => db.get('a'), PATIENCE_MS);
+    read.then(() => answeredMs.push(world.nowMs - startedMs));
+    reads.push(read);
+    await world.settle(500);
+  }
+  const answers = await world.until(Promise.all(reads), PATIENCE_MS);
+  // What one of the later probes finds serves those whose own is stuck, too.
+  expect(answers).toEqual(reads.map(() => ({ kind: 'ok', value: 1 })));
+  expect(Math.max(...answeredMs)).toBeLessThan(SOON_MS);
 });
 
 test('a signal ends a read that is stuck, and the next read is answered', async () => {

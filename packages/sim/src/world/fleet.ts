@@ -140,8 +140,8 @@ export class Worker {
   readonly #open: () => Handle;
   readonly #openOther: (() => Promise<Database>) | undefined;
   readonly #commitTimeoutMs: number;
-  /** When a database began to be closed, by the machine's clock. */
-  readonly #closedAtMs: WeakMap<Database, number> = new WeakMap();
+  /** Databases whose close has taken as long as a commit may, by the machine's timers: clocks may stand still. */
+  readonly #cut: WeakSet<Database> = new WeakSet();
   #handle: Handle | undefined;
   #other: Promise<Database> | undefined;
   /** What callers wait for before they open it anew. */
@@ -215,10 +215,11 @@ export class Worker {
     const handle = this.#handle;
     if (!handle?.db || !this.machine.alive) return false;
     this.#drop(handle);
-    this.#closedAtMs.set(handle.db, this.machine.clock.monotonic());
+    const { db } = handle;
+    this.machine.clock.sleep(this.#commitTimeoutMs).then(() => this.#cut.add(db));
     this.#world.log(this.machine.name, `closes its database${patient ? '' : ', and does not wait'}`);
     const violation = (text: string): void => this.#store.onViolation?.(`${this.machine.name}: ${text}`);
-    const closed = checkClosed(handle.db, random, violation).then(() => {
+    const closed = checkClosed(db, random, violation).then(() => {
       this.#world.log(this.machine.name, 'has closed its database');
       handle.connection.end();
     });
@@ -237,12 +238,6 @@ export class Worker {
       });
     }
     return true;
-  }
-
-  #isCut(db: Database | undefined): boolean {
-    const sinceMs = db && this.#closedAtMs.get(db);
-    // Clocks that run wrong round in their own way.
-    return sinceMs !== undefined && this.machine.clock.monotonic() - sinceMs >= this.#commitTimeoutMs - 1;
   }
 
   /** Asks the machine to do something with its database, and waits for the answer for so long. */
@@ -276,7 +271,7 @@ export class Worker {
               (error: unknown) => {
                 // It stays stopped: who goes on opens another.
                 if (isStopped(error)) this.#drop(this.#handle);
-                reply({ kind: 'error', error, cut: this.#isCut(used) });
+                reply({ kind: 'error', error, cut: used !== undefined && this.#cut.has(used) });
               },
             );
         }),

@@ -6,7 +6,7 @@
  * - A dead machine's code never runs again: no timer wakes it and no answer reaches it. What it has sent travels on.
  * - A paused machine's timers and answers wait until it goes on, and then come in order.
  */
-import type { Clock } from '@holdfast/object-store';
+import { type Clock, onAbort } from '@holdfast/object-store';
 import type { World } from './world.js';
 
 export interface ClockFaults {
@@ -114,15 +114,14 @@ export class Machine {
       const shortestMs = ms > 0 ? SLEEP_MS_MIN : 0;
       const timer = this.#world.after(Math.max(ms / this.#faults.rate, shortestMs), () =>
         this.deliver(() => {
-          signal?.removeEventListener('abort', onAbort);
+          awake();
           resolve();
         }),
       );
-      const onAbort = (): void => {
+      const awake = onAbort(signal, () => {
         timer.cancel();
         reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      });
     });
   }
 }

@@ -16,6 +16,7 @@ import {
   type ListOptions,
   type MemoryStore,
   type ObjectStore,
+  onAbort,
   type PutOptions,
   type PutResult,
   type StoredObject,
@@ -143,19 +144,17 @@ export class SimConnection implements ObjectStore {
     options.signal?.throwIfAborted();
     return new Promise<T>((resolve, reject) => {
       const { signal } = options;
-      const onAbort = (): void => {
+      // A signal that lives on does not keep what has ended.
+      const forget = onAbort(signal, () => {
         const reason: unknown = signal?.reason;
         if (call.kind === 'get' || call.kind === 'list') reject(reason);
         else
           reject(
             new StoreError('UNKNOWN_OUTCOME', `The ${call.kind} was aborted on its way.`, { cause: reason }),
           );
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      });
       const what = `${this.#machine.name} ${call.kind} ${call.key}`;
       const fate = this.#store.incidents.ofCall(what, (kind) => fits(kind, call));
-      // A signal that lives on does not keep what has ended.
-      const forget = (): void => signal?.removeEventListener('abort', onAbort);
       this.#send(
         call,
         fate,
