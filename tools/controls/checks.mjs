@@ -128,8 +128,8 @@ export const checks = [
   {
     name: 'a strong read asks for the tip after it was called',
     file: tip,
-    find: '    this.#gathering = undefined;\n    let isAnswered',
-    replace: '    let isAnswered',
+    find: '    this.#gathering = undefined;\n    this.#again',
+    replace: '    this.#again',
   },
   {
     name: 'who ran again on writes that were lost is not committed with them',

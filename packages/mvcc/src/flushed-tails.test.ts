@@ -170,6 +170,54 @@ describe('a validation', () => {
     }
   });
 
+  test('finds it too where the same record published a flush', async () => {
+    const db = await openDatabase(memory, OPTIONS);
+    await db.set('n', 0);
+    const gated = new GatedStore(memory, {
+      open: true,
+      when: ({ kind, key }) => kind === 'put' && key.startsWith('log/'),
+    });
+    const other = await openDatabase(gated, OPTIONS);
+    let runs = 0;
+    await db.transact(async (tx) => {
+      await tx.get(['large', 1]);
+      if (++runs === 1) {
+        gated.shut();
+        const first = other.set('first', 1);
+        await gated.waitForPending(1);
+        // Both are uploaded while the record before is on its way, and are published by the next one.
+        const both = Promise.all([
+          other.flush(),
+          other.transact((large) => {
+            for (let k = 0; k < 3; k++) large.set(['large', k], 'x'.repeat(300_000));
+          }),
+        ]);
+        while ([...memory.objects().keys()].filter((key) => key.startsWith('seg/')).length < 2)
+          await new Promise((resolve) => setImmediate(resolve));
+        await gated.open();
+        await Promise.all([first, both]);
+        expect(other.stats()).toMatchObject({ segments: 2, flushes: 1 });
+        expect(other.version).toBe(4);
+      }
+      tx.set('seen', runs);
+    });
+    expect(runs).toBe(2);
+  });
+
+  test('finds what was written and flushed in what a jump has passed over', async () => {
+    const { tip } = await openParts(memory, OPTIONS);
+    const writer = await openDatabase(memory, OPTIONS);
+    const since = tip.view.version;
+    for (let i = 0; i < 40; i++) await writer.set(['k', i % KEYS], i);
+    await writer.flush();
+    for (let i = 0; i < 40; i++) await writer.set(['other', i], i);
+    const view = await tip.follow();
+    const reads = new ReadSet();
+    reads.addPoint(key(3).stored);
+    expect(await reads.isOverwrittenIn(view, since)).toBe(true);
+    expect((await view.latest(key(3).stored, key(3).bytes))?.version).toBe(since + 40 - (39 % KEYS) + 3);
+  });
+
   test('that needs segments asks for all keys of all members at once', async () => {
     const writer = await openDatabase(memory, OPTIONS);
     await writer.set('n', 0);

@@ -167,7 +167,7 @@ describe('an older version', () => {
     expect(await (await old.snapshot({ at: 3 })).get('n')).toBe(2);
     await expect(old.set('n', 1)).rejects.toMatchObject({ code: 'READ_ONLY' });
     const missing = openDatabase(store, { key, readOnly: true, at: 40 });
-    await expect(missing).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(missing).rejects.toMatchObject({ code: 'CORRUPT' });
   });
 
   test('is for reading only', async () => {

@@ -130,10 +130,11 @@ function emptied(id: Uint8Array): HoldfastError {
   );
 }
 
+/** Lost or never written: nothing tells, and missing is never taken for absent. */
 function noVersion(at: number): HoldfastError {
   return new HoldfastError(
-    'NOT_FOUND',
-    `There is no ${recordName(at)}: expected the record of version ${at}, which \`at\` asks for. It was never written, or is lost; findReadable() says which version can be read.`,
+    'CORRUPT',
+    `${recordName(at)} is missing: expected the record of version ${at}, which \`at\` asks for. Nothing was returned; findReadable() says which version can be read.`,
   );
 }
 

@@ -77,7 +77,7 @@ function missingBetween(newer: number | undefined, version: number): Damage | un
 }
 
 function isDamage({ code }: HoldfastError): boolean {
-  return ['CORRUPT', 'FORK', 'NOT_FOUND', 'UNSUPPORTED_FORMAT', 'WRONG_KEY'].includes(code);
+  return ['CORRUPT', 'FORK', 'UNSUPPORTED_FORMAT', 'WRONG_KEY'].includes(code);
 }
 
 /** The versions that have a record, newest first. */

@@ -57,9 +57,13 @@ const RELOCATIONS_MAX = 5;
 /** A look at the slots after the tip, and those who wait for it. */
 interface Probe {
   readonly resolve: (view: View) => void;
+  readonly reject: (error: unknown) => void;
   /** Resolves however it ends. */
   readonly ended: Promise<void>;
+  readonly end: () => void;
   readonly sinceMs: number;
+  /** The store has answered it, or a later one. */
+  isHeard: boolean;
 }
 
 export class Tip {
@@ -249,48 +253,66 @@ export class Tip {
   #begin(): Promise<View> {
     this.#next = undefined;
     const begun = new Promise<View>((resolve, reject) => {
-      this.#probe(resolve, reject);
+      this.#gather(resolve, reject);
     });
     this.#gathering = begun;
     return begun;
   }
 
-  /** Sends a probe, for all who ask until it is sent. What it finds serves those of every earlier one too. */
-  async #probe(resolve: (view: View) => void, reject: (error: unknown) => void): Promise<void> {
+  /** Sends a probe, for all who ask until it is sent. */
+  async #gather(resolve: (view: View) => void, reject: (error: unknown) => void): Promise<void> {
+    const probe = this.#newProbe(resolve, reject);
+    // Readers that were just answered, and read on, share this probe: it is not sent yet. Microtasks only.
+    for (let turn = 0; turn < GATHER_TURNS; turn++) await undefined;
+    this.#gathering = undefined;
+    this.#again(probe);
+    await this.#send(probe);
+  }
+
+  #newProbe(resolve: (view: View) => void, reject: (error: unknown) => void): Probe {
     let end = (): void => {};
     const ended = new Promise<void>((done) => {
       end = done;
     });
-    const probe: Probe = { resolve, ended, sinceMs: this.#context.clock.monotonic() };
+    const sinceMs = this.#context.clock.monotonic();
+    const probe: Probe = { resolve, reject, ended, end, sinceMs, isHeard: false };
     this.#probes.push(probe);
-    // Readers that were just answered, and read on, share this probe: it is not sent yet. Microtasks only.
-    for (let turn = 0; turn < GATHER_TURNS; turn++) await undefined;
-    this.#gathering = undefined;
-    let isAnswered = false;
-    this.#again(probe, () => isAnswered);
+    return probe;
+  }
+
+  /** What a probe finds serves those of every earlier one too. */
+  async #send(probe: Probe): Promise<void> {
     try {
       const view = await this.follow(false, () => {
-        isAnswered = true;
+        probe.isHeard = true;
       });
       const ms = this.#elapsedMs(probe);
       this.#usualMs = this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) / 8;
-      for (const earlier of this.#probes) {
-        earlier.resolve(view);
-        if (earlier === probe) break;
+      for (const served of this.#probes) {
+        served.resolve(view);
+        served.isHeard = true;
+        if (served === probe) break;
       }
     } catch (error) {
-      reject(error);
+      probe.reject(error);
     }
     this.#probes.splice(this.#probes.indexOf(probe), 1);
-    end();
+    probe.end();
   }
 
-  /** A probe of which nothing is heard for long is sent once more for those who wait for it. */
-  async #again(probe: Probe, isAnswered: () => boolean): Promise<void> {
-    if (await this.#inTime(probe.ended, this.#patienceMs)) return;
-    const isLast = this.#probes.at(-1) === probe && this.#probes.length < PROBES_MAX;
-    // Who has come meanwhile begins one in any case.
-    if (isLast && !isAnswered() && !this.#next) this.#begin().catch(() => {});
+  /** A probe of which nothing is heard for long is sent again for those who wait for it, a few times at most. */
+  async #again(probe: Probe): Promise<void> {
+    for (let sent = 1; sent < PROBES_MAX; sent++) {
+      if ((await this.#inTime(probe.ended, this.#patienceMs)) || probe.isHeard) return;
+      // Who has come meanwhile begins one in any case.
+      if (this.#probes.length >= PROBES_MAX || this.#next) return;
+      this.#send(
+        this.#newProbe(
+          () => {},
+          () => {},
+        ),
+      );
+    }
   }
 
   /**
