@@ -26,6 +26,7 @@ export interface TakeOptions {
 
 /** What an announcement alone makes us set aside. */
 const believedMax = 8 * 1024 * 1024;
+const blockMax = 1024 * 1024;
 
 /** @param body as the SDK gives it: a stream of Node or of the platform, a Blob, bytes, or nothing. */
 export async function takeBody(body: unknown, options: TakeOptions): Promise<TakenBody> {
@@ -92,13 +93,19 @@ async function* readerChunks(
   }
 }
 
-/** Copies at once: a piece of one byte is a view that holds a buffer, and a body may come in millions of them. */
+/**
+ * Copies at once: a piece of one byte is a view that holds a buffer, and a body may come in millions of them. Kept in
+ * blocks that are put together at the end alone: one that grew by copies would cost its reader twice what it keeps.
+ */
 class GrowingBytes {
-  #buffer: Uint8Array;
+  readonly #full: Uint8Array[] = [];
+  #block: Uint8Array;
+  /** How much of the block is taken. */
+  #taken = 0;
   #length = 0;
 
   constructor(capacity: number) {
-    this.#buffer = new Uint8Array(capacity);
+    this.#block = new Uint8Array(capacity);
   }
 
   get length(): number {
@@ -106,17 +113,31 @@ class GrowingBytes {
   }
 
   append(chunk: Uint8Array): void {
-    const needed = this.#length + chunk.length;
-    if (needed > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
-      grown.set(this.#buffer.subarray(0, this.#length));
-      this.#buffer = grown;
+    this.#length += chunk.length;
+    for (let rest = chunk; rest.length > 0; ) {
+      if (this.#taken === this.#block.length) {
+        if (this.#taken > 0) this.#full.push(this.#block);
+        // As long as all so far, so that a short body costs little and a long one few blocks.
+        const before = this.#length - rest.length;
+        this.#block = new Uint8Array(Math.min(Math.max(before, rest.length), blockMax));
+        this.#taken = 0;
+      }
+      const fitting = rest.subarray(0, this.#block.length - this.#taken);
+      this.#block.set(fitting, this.#taken);
+      this.#taken += fitting.length;
+      rest = rest.subarray(fitting.length);
     }
-    this.#buffer.set(chunk, this.#length);
-    this.#length = needed;
   }
 
   whole(): Uint8Array {
-    return this.#length === this.#buffer.length ? this.#buffer : this.#buffer.slice(0, this.#length);
+    if (this.#full.length === 0)
+      return this.#taken === this.#block.length ? this.#block : this.#block.slice(0, this.#taken);
+    const whole = new Uint8Array(this.#length);
+    let at = 0;
+    for (const block of [...this.#full, this.#block.subarray(0, this.#taken)]) {
+      whole.set(block, at);
+      at += block.length;
+    }
+    return whole;
   }
 }

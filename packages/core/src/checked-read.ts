@@ -71,5 +71,8 @@ export async function readChecked<F, T>(
 }
 
 function isAboutBytes(error: unknown): boolean {
-  return error instanceof HoldfastError && (error.code === 'CORRUPT' || error.code === 'UNSUPPORTED_FORMAT');
+  if (!(error instanceof HoldfastError)) return false;
+  // What goes on beyond every bound was not cut on its way, and each try takes up to the bound.
+  if (error.cause instanceof StoreError && error.cause.code === 'TOO_LARGE') return false;
+  return error.code === 'CORRUPT' || error.code === 'UNSUPPORTED_FORMAT';
 }
