@@ -21,9 +21,13 @@ const litters: readonly ((tag: string) => string[])[] = [
   (tag) => Array.from({ length: MANY }, (_, i) => `log/!${tag}-${i}`),
 ];
 
-/** Puts some of it there; gives the names that are new. */
-export async function litter(server: MemoryStore, random: Random): Promise<string[]> {
-  const names = random.pick(litters)(random.uint32().toString(36));
+/**
+ * Puts some of it there; gives the names that are new.
+ * @param crowded there are thousands already: no more thousands.
+ */
+export async function litter(server: MemoryStore, random: Random, crowded = false): Promise<string[]> {
+  const choices = crowded ? litters.slice(0, -1) : litters;
+  const names = random.pick(choices)(random.uint32().toString(36));
   const left: string[] = [];
   for (const name of names) {
     const { occupied } = await server.put(name, NOTHING, { ifAbsent: true });
