@@ -21,7 +21,7 @@ import {
 import { Flusher, isFlushDue } from './flusher.js';
 import { isBreak } from './fork.js';
 import { type Change, History, type LogEntry, type LogOptions, type WatchOptions } from './history.js';
-import { ENTRIES, KEYS, type Listing, steps, withNext } from './listing.js';
+import { ENTRIES, KEYS, type Listing } from './listing.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceHost } from './namespace.js';
 import {
@@ -41,6 +41,7 @@ import { requestEntry } from './request-entry.js';
 import { type Outcome, outcomeOf, type RequestId } from './requests.js';
 import { Snapshot, type SnapshotOptions } from './snapshot.js';
 import { type Stats, statsOf } from './stats.js';
+import { steps, withNext } from './steps.js';
 import { StoreGate } from './store-gate.js';
 import type { TailEntry } from './tail.js';
 import type { Tip } from './tip.js';
