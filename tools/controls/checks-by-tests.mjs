@@ -413,8 +413,8 @@ const folders = [
   {
     name: 'a put whose folder is not on the disk is not acknowledged',
     file: `${files}/file-store.ts`,
-    find: '        throw outcomeUnknown(error, `Writing the folder of ${shown(path)} to the disk`);',
-    replace: '',
+    find: '        throw outcomeUnknown(error, `Writing the folder',
+    replace: '        void outcomeUnknown(error, `Writing the folder',
     tests: faults,
   },
   {
@@ -736,15 +736,15 @@ const calls = [
 const whatWaits = [
   {
     name: 'one stuck probe holds up no later read',
-    file: tip,
+    file: 'packages/mvcc/src/probes.ts',
     find: 'const crowded = this.#probes.length >= PROBES_MAX;',
     replace: 'const crowded = true;',
     tests: ['packages/sim/src/stuck.test.ts'],
   },
   {
     name: 'close() waits for what was begun',
-    file: 'packages/mvcc/src/database.ts',
-    find: 'if (!(await this.#inTime(settled()))) {',
+    file: 'packages/mvcc/src/closing.ts',
+    find: 'if (!(await inTime(clock, settled(), patienceMs))) {',
     replace: '{',
     tests: ['packages/mvcc/src/closing.test.ts'],
   },

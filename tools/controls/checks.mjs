@@ -127,7 +127,7 @@ export const checks = [
   },
   {
     name: 'a strong read asks for the tip after it was called',
-    file: tip,
+    file: 'packages/mvcc/src/probes.ts',
     find: '    this.#gathering = undefined;\n    this.#again',
     replace: '    this.#again',
   },

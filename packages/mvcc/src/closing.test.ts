@@ -161,6 +161,24 @@ describe('what takes longer than commitTimeoutMs after close()', () => {
   });
 });
 
+test('a commit that is cut off while it finds out who won can not tell either', async () => {
+  const faulty = new FaultyStore(memory);
+  const slow = await openDatabase(faulty, { ...OPTIONS, clock, commitTimeoutMs: 5_000 });
+  await (await openDatabase(memory, OPTIONS)).set('rival', 1);
+  const gate = latch();
+  const body = slow.transact(async (tx) => {
+    await gate.opened;
+    tx.set('a', 1);
+  });
+  faulty.hang('get', { times: Number.POSITIVE_INFINITY });
+  const closing = slow.close();
+  await clock.advance(4_000);
+  gate.open();
+  const failed = expect(body).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', maybeCommitted: true });
+  await clock.runUntil(closing);
+  await failed;
+});
+
 test('what nobody waits for any more has left the store before close() resolves', async () => {
   await db.flush();
   gated.shut();

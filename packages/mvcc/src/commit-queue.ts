@@ -78,12 +78,6 @@ export class CommitQueue {
     return group;
   }
 
-  /** Tells all that wait. */
-  rejectAll(error: unknown): void {
-    this.#bytes = 0;
-    for (const waiting of this.#queue.splice(0)) waiting.reject(error);
-  }
-
   #remove(waiting: Waiting): void {
     const at = this.#queue.indexOf(waiting);
     if (at < 0) return;

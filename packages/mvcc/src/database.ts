@@ -6,6 +6,7 @@ import { type CallOptions, metered, type ObjectStore, Traffic, withRetry } from 
 import { AtomicOperation } from './atomic.js';
 import { CALL_OPTIONS, READ_OPTIONS, takeOptions } from './call-options.js';
 import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './checkpoints.js';
+import { closeDown } from './closing.js';
 import type { NamespaceOptions } from './codec.js';
 import { Committer } from './committer.js';
 import type { Context } from './context.js';
@@ -21,7 +22,7 @@ import {
 import { Flusher, isFlushDue } from './flusher.js';
 import { isBreak } from './fork.js';
 import { type Change, History, type LogEntry, type LogOptions, type WatchOptions } from './history.js';
-import { ENTRIES, KEYS, type Listing, steps, withNext } from './listing.js';
+import { ENTRIES, KEYS, type Listing } from './listing.js';
 import type { Log } from './log.js';
 import { Namespace, type NamespaceHost } from './namespace.js';
 import {
@@ -41,6 +42,7 @@ import { requestEntry } from './request-entry.js';
 import { type Outcome, outcomeOf, type RequestId } from './requests.js';
 import { Snapshot, type SnapshotOptions } from './snapshot.js';
 import { type Stats, statsOf } from './stats.js';
+import { steps, withNext } from './steps.js';
 import { StoreGate } from './store-gate.js';
 import type { TailEntry } from './tail.js';
 import type { Tip } from './tip.js';
@@ -432,42 +434,15 @@ export class Database implements AsyncDisposable {
   close(): Promise<void> {
     // Each later call a turn after the first one.
     if (this.#closing) return this.#closing.then(() => {});
-    this.#closing = this.#close();
+    this.#closing = closeDown({
+      lifetime: this.#context.lifetime,
+      clock: this.#context.clock,
+      flusher: this.#flusher,
+      committer: this.#committer,
+      gate: this.#gate,
+      patienceMs: this.#patienceMs,
+    });
     return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const { lifetime, clock } = this.#context;
-    lifetime.close();
-    const settled = async (): Promise<void> => {
-      await lifetime.idle();
-      await this.#flusher.idle();
-      await this.#committer.idle();
-    };
-    if (!(await this.#inTime(settled()))) {
-      const closed = lifetime.cut();
-      this.#gate.shut(closed);
-      // Commits are told first, and truly; then those who never came to one.
-      await this.#inTime(this.#committer.idle());
-      await clock.sleep(0);
-      lifetime.abandon();
-    }
-    // What nobody waits for any more: a hedge that lost, blocks read ahead, a probe that came late.
-    this.#gate.shut(lifetime.cut());
-    await this.#inTime(this.#gate.idle());
-    await this.#gate.close();
-  }
-
-  /** Whether it ended in the time that what was begun has. */
-  async #inTime(work: Promise<void>): Promise<boolean> {
-    const stop = new AbortController();
-    const late = this.#context.clock.sleep(this.#patienceMs, stop.signal).then(
-      () => false,
-      () => true,
-    );
-    const done = await Promise.race([work.then(() => true), late]);
-    stop.abort();
-    return done;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

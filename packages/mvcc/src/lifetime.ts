@@ -12,6 +12,7 @@
  *   AsyncLocalStorage, which is not everywhere.)
  */
 import { HoldfastError } from '@holdfast/core';
+import { withNext } from './steps.js';
 
 export class Lifetime {
   /** What a new call hears. */
@@ -97,16 +98,7 @@ export class Lifetime {
         throw error;
       }
     };
-    const steps = {
-      next,
-      return: () => inner.return(),
-      throw: (error: unknown) => inner.throw(error),
-      [Symbol.asyncIterator]: () => steps,
-      [Symbol.asyncDispose]: async () => {
-        await inner.return();
-      },
-    };
-    return steps as AsyncGenerator<T, void, undefined>;
+    return withNext(inner, next);
   }
 
   /** Ends it with FORK or ROLLBACK. What ended it first stays. */

@@ -9,6 +9,7 @@
 import { decodeKey, decodeValue, type KeyTuple } from '@holdfast/core';
 import { type Entry, type ParsedRange, toEntry } from './entry-reader.js';
 import type { ScanCursor } from './merge-cursor.js';
+import { atCall } from './steps.js';
 
 /** What a walk goes over. */
 export interface Walk<T> {
@@ -129,54 +130,4 @@ export async function firstOf(cursor: ScanCursor): Promise<Entry | undefined> {
   for (await cursor.start(); !cursor.done; await cursor.next())
     if (!cursor.tombstone) return ENTRIES.make(cursor, await cursor.value());
   return undefined;
-}
-
-/** Runs `open` at once; what it throws is told at the first step. */
-export function atCall<T>(open: () => T): () => T {
-  try {
-    const opened = open();
-    return () => opened;
-  } catch (error) {
-    return () => {
-      throw error;
-    };
-  }
-}
-
-export async function* mapSteps<T, U>(
-  open: () => AsyncGenerator<T, void, undefined>,
-  make: (item: T) => U,
-): AsyncGenerator<U, void, undefined> {
-  for await (const item of open()) yield make(item);
-}
-
-/** What `open` opens, at once; what it throws is told at the first step. */
-export function steps<T>(open: () => AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
-  try {
-    return open();
-  } catch (error) {
-    return mapSteps<T, T>(
-      () => {
-        throw error;
-      },
-      (item) => item,
-    );
-  }
-}
-
-/** The same walk with another way to its next step. */
-export function withNext<T>(
-  inner: AsyncGenerator<T, void, undefined>,
-  next: () => Promise<IteratorResult<T, void>>,
-): AsyncGenerator<T, void, undefined> {
-  const walk = {
-    next,
-    return: () => inner.return(),
-    throw: (error: unknown) => inner.throw(error),
-    [Symbol.asyncIterator]: () => walk,
-    [Symbol.asyncDispose]: async () => {
-      await inner.return();
-    },
-  };
-  return walk;
 }

@@ -2,7 +2,8 @@
 import type { Key } from '@holdfast/core';
 import type { NamespaceForm } from './codec.js';
 import type { Entry, Range } from './entry-reader.js';
-import { atCall, type Guard, type Listing, mapSteps } from './listing.js';
+import type { Guard, Listing } from './listing.js';
+import { atCall, mapSteps } from './steps.js';
 
 /** An entry with the namespace's own key. */
 export type NamespaceEntry<V> = Omit<Entry, 'key' | 'value'> & { readonly key: Key; readonly value: V };

@@ -5,10 +5,11 @@ import { takeOptions } from './call-options.js';
 import { NamespaceForm, type NamespaceOptions } from './codec.js';
 import type { ListOptions, Range, ReadOptions } from './entry-reader.js';
 import type { Change, WatchOptions } from './history.js';
-import { atCall, type Guard, mapSteps } from './listing.js';
+import type { Guard } from './listing.js';
 import { NamespaceReads, type ReadHost } from './namespace-reads.js';
 import type { WriteOptions, WriteResult } from './one-write.js';
 import type { Difference, Snapshot, SnapshotOptions } from './snapshot.js';
+import { atCall, mapSteps } from './steps.js';
 import { TRANSACT_OPTIONS, type TransactOptions } from './transact.js';
 import type { Transaction, TransactionAttempt } from './transaction.js';
 

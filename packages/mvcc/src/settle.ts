@@ -49,7 +49,9 @@ export class Settler {
           ? await this.#findAfterLoss(sent, deadline)
           : await this.#confirm(slot, sent, deadline);
       } catch (error) {
-        if (!(error instanceof HoldfastError)) throw outcomeUnknown(version, error);
+        // Cut off, or out of time: that says nothing of the record.
+        if (!(error instanceof HoldfastError) || deadline.isReason(error))
+          throw outcomeUnknown(version, error);
         if (error.code !== 'UNAVAILABLE') {
           const { evidence } = error;
           throw new HoldfastError(error.code, error.message, {

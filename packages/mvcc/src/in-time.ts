@@ -1,0 +1,16 @@
+import type { Clock } from '@holdfast/object-store';
+
+/**
+ * Whether `work` ends within `ms`. Asked of the timer, not of the clock again: that may say a little less.
+ * Leaves no timer behind.
+ */
+export async function inTime(clock: Clock, work: Promise<unknown>, ms: number): Promise<boolean> {
+  const stop = new AbortController();
+  const late = clock.sleep(ms, stop.signal).then(
+    () => false,
+    () => true,
+  );
+  const ended = await Promise.race([work.then(() => true), late]);
+  stop.abort();
+  return ended;
+}
