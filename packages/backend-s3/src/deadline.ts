@@ -1,5 +1,5 @@
 /** One request's patience: the caller's signal and our own time limit in one. */
-import { onAbort } from '@holdfast/object-store';
+import { onAbort, orAborted } from '@holdfast/object-store';
 
 // Platforms keep timers in 32 bits and fire at once when given more.
 const timerMsMax = 2 ** 31 - 1;
@@ -32,17 +32,7 @@ export function startDeadline(milliseconds: number, caller: AbortSignal | undefi
     get expired() {
       return expired;
     },
-    async race<T>(promise: Promise<T>): Promise<T> {
-      let leaveRace: (() => void) | undefined;
-      const aborted = new Promise<never>((_, reject) => {
-        leaveRace = onAbort(signal, () => reject(signal.reason));
-      });
-      try {
-        return await Promise.race([promise, aborted]);
-      } finally {
-        leaveRace?.();
-      }
-    },
+    race: (promise) => orAborted(promise, signal),
     end() {
       clearTimeout(timer);
       leave();

@@ -8,7 +8,7 @@
  * - A URL's text is in no message: it may hold a secret.
  */
 import { HoldfastError } from '@holdfast/core';
-import { MemoryStore, type ObjectStore, StoreError } from '@holdfast/object-store';
+import { MemoryStore, type ObjectStore, orAborted, StoreError } from '@holdfast/object-store';
 import { folderOf } from './file-location.js';
 import {
   BUILT_IN_SCHEMES,
@@ -197,18 +197,10 @@ async function untilAborted(
   made: Promise<ObjectStore>,
   signal: AbortSignal | undefined,
 ): Promise<ObjectStore> {
-  if (signal === undefined) return made;
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
   try {
-    return await Promise.race([made, aborted]);
+    return await orAborted(made, signal);
   } catch (error) {
-    if (signal.aborted) made.then((store) => store.close?.()).catch(() => {});
+    if (signal?.aborted) made.then((store) => store.close?.()).catch(() => {});
     throw error;
-  } finally {
-    if (stop) signal.removeEventListener('abort', stop);
   }
 }

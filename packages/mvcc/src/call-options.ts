@@ -20,7 +20,7 @@ export function checkKnown(call: string, options: unknown, known: readonly strin
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw new TypeError(
-      `${call}: expected an object of options, found ${options === null ? 'null' : Array.isArray(options) ? 'an array' : typeof options}.`,
+      `${call}: expected an object of options, found ${Array.isArray(options) ? 'an array' : kindOf(options)}.`,
     );
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;

@@ -8,11 +8,11 @@
  * - Nobody waits for ever: an attempt has one deadline, and who has waited for longer than that is not in it.
  */
 import { HoldfastError } from '@holdfast/core';
-import type { CallOptions } from '@holdfast/object-store';
+import { type CallOptions, orAborted } from '@holdfast/object-store';
 import { advance } from './advance.js';
 import { CommitQueue, GROUP_BYTES_MAX, GROUP_TRANSACTIONS_MAX, stillWaiting } from './commit-queue.js';
 import type { Context } from './context.js';
-import { Deadline, orAborted } from './deadline.js';
+import { Deadline } from './deadline.js';
 import type { Log } from './log.js';
 import type { Accepted, PreparedFlush, Proposal, Waiting } from './proposal.js';
 import { outcomeUnknown, publish } from './publish.js';

@@ -21,13 +21,9 @@ export class Deadline {
   readonly #tries = new AbortController();
   readonly #end = new AbortController();
   readonly #timer = new AbortController();
-  readonly #cutting: AbortSignal | undefined;
   /** A pause has gone on until the tries were over. */
   #slept = false;
-  readonly #onCut = (): void => {
-    this.#tries.abort(this.#cutting?.reason);
-    this.#end.abort(this.#cutting?.reason);
-  };
+  readonly #leaveCutting: () => void;
 
   /**
    * @param ms `commitTimeoutMs`, from now.
@@ -35,12 +31,13 @@ export class Deadline {
    */
   constructor(clock: Clock, ms: number, cutting?: AbortSignal) {
     this.#clock = clock;
-    this.#cutting = cutting;
     const now = clock.monotonic();
     this.#triesEndMs = now + ms;
     this.#endMs = ms === 0 ? Number.POSITIVE_INFINITY : now + ms * (1 + SETTLING_SHARE);
-    if (cutting?.aborted) this.#onCut();
-    cutting?.addEventListener('abort', this.#onCut, { once: true });
+    this.#leaveCutting = onAbort(cutting, () => {
+      this.#tries.abort(cutting?.reason);
+      this.#end.abort(cutting?.reason);
+    });
     if (ms > 0 && ms < Number.POSITIVE_INFINITY) this.#run(ms).catch(() => {});
   }
 
@@ -92,21 +89,12 @@ export class Deadline {
   /** Nobody waits for it any more. */
   dispose(): void {
     this.#timer.abort();
-    this.#cutting?.removeEventListener('abort', this.#onCut);
+    this.#leaveCutting();
   }
 }
 
 function callOptions(signal: AbortSignal, leftMs: number): CallOptions {
   return leftMs > 0 && leftMs < Number.POSITIVE_INFINITY ? { signal, timeoutMs: leftMs } : { signal };
-}
-
-/** The work is shared with others, or can't be stopped: an abort ends the waiting for it, not the work. */
-export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const leave = onAbort(signal, () => reject(signal.reason));
-    work.then(resolve, reject).finally(leave);
-  });
 }
 
 const BACKOFF_MS_FIRST = 20;

@@ -10,6 +10,7 @@ import {
   keyBounds,
 } from '@holdfast/core';
 import type { Meter } from '@holdfast/object-store';
+import { kindOf } from './call-options.js';
 import { type Bounds, boundsInSpace, inSpace, type StoredKey, toStoredKey, USER_SPACE } from './space.js';
 import type { TailEntry } from './tail.js';
 import { formatVersionstamp, OWN_VERSION, type Versionstamp } from './versionstamp.js';
@@ -60,7 +61,7 @@ export function userKey(key: Key): StoredAndBytes {
 /** Many keys, encoded at once: the caller may use its array again. */
 export function userKeys(keys: readonly Key[]): StoredAndBytes[] {
   if (Array.isArray(keys)) return keys.map(userKey);
-  throw new TypeError(`getMany: expected an array of keys, found ${keys === null ? 'null' : typeof keys}.`);
+  throw new TypeError(`getMany: expected an array of keys, found ${kindOf(keys)}.`);
 }
 
 /** @throws TypeError for undefined, which is absence. */

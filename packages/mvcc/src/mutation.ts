@@ -3,6 +3,7 @@
  * state it is laid on, so they never conflict with one another.
  */
 import { decodeValue, encodeValue } from '@holdfast/core';
+import { kindOf } from './call-options.js';
 import { type StoredKey, USER_SPACE } from './space.js';
 
 export type MutationKind = 'add' | 'max' | 'min';
@@ -52,7 +53,7 @@ export function applyMutations(
     }
     if (typeof value !== typeof operand)
       throw new TypeError(
-        `${kind} of a ${typeof operand} to ${key()}: expected a ${typeof operand} there, found ${value === null ? 'null' : typeof value}. Nothing was changed.`,
+        `${kind} of a ${typeof operand} to ${key()}: expected a ${typeof operand} there, found ${kindOf(value)}. Nothing was changed.`,
       );
     const current = value as number | bigint;
     if (kind === 'add') value = (current as number) + (operand as number);

@@ -1,5 +1,6 @@
 /** Where requests are kept: each in an entry of its own, for ever, or all of a session in one (sessions.ts). */
 import { corrupt, decodeValue, encodeKey, encodeValue } from '@holdfast/core';
+import { kindOf } from './call-options.js';
 import type { StoredAndBytes } from './entry-reader.js';
 import type { Known, RequestEntry, RequestId } from './requests.js';
 import { SessionEntry } from './sessions.js';
@@ -21,7 +22,7 @@ export function requestEntry(requestId: RequestId): RequestEntry {
 function keyOf(kind: string, id: string, expected: string): StoredAndBytes {
   if (typeof id !== 'string' || id.length === 0 || id.length > ID_CHARACTERS_MAX)
     throw new TypeError(
-      `${expected} a string of 1 to ${ID_CHARACTERS_MAX} characters, found ${typeof id === 'string' ? `${id.length} characters` : id === null ? 'null' : typeof id}.`,
+      `${expected} a string of 1 to ${ID_CHARACTERS_MAX} characters, found ${typeof id === 'string' ? `${id.length} characters` : kindOf(id)}.`,
     );
   const bytes = inSpace(SYSTEM_SPACE, encodeKey([kind, id]));
   return { stored: toStoredKey(bytes), bytes };

@@ -7,8 +7,9 @@
  * - From here on no failure says that nothing happened.
  */
 import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
+import { orAborted } from '@holdfast/object-store';
 import type { Context } from './context.js';
-import { backoffMs, type Deadline, orAborted } from './deadline.js';
+import { backoffMs, type Deadline } from './deadline.js';
 import type { Log } from './log.js';
 import { outcomeUnknown, type PublishOutcome } from './publish.js';
 import type { BuiltRecord } from './record-builder.js';

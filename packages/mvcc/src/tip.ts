@@ -16,11 +16,10 @@
  */
 
 import { equalBytes, HoldfastError, recordName, toHex } from '@holdfast/core';
-import type { CallOptions, Clock } from '@holdfast/object-store';
+import { type CallOptions, type Clock, orAborted } from '@holdfast/object-store';
 import { advance, jump, type StateRecord } from './advance.js';
 import type { Context } from './context.js';
 import { continues, placeAfter } from './continuity.js';
-import { orAborted } from './deadline.js';
 import { fork, isBreak, type Place, rollback } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import { Probes } from './probes.js';

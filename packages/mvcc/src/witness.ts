@@ -13,9 +13,8 @@
  *   is left to the next look.
  */
 import { equalBytes, type HoldfastError, recordName } from '@holdfast/core';
-import type { CallOptions } from '@holdfast/object-store';
+import { type CallOptions, orAborted } from '@holdfast/object-store';
 import type { Context } from './context.js';
-import { orAborted } from './deadline.js';
 import { isBreak, type Place } from './fork.js';
 import { type Instant, instant, type Tip } from './tip.js';
 import type { View } from './view.js';

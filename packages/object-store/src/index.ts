@@ -18,7 +18,7 @@ export type {
   RequestClass,
   StoredObject,
 } from './object-store.js';
-export { onAbort } from './on-abort.js';
+export { onAbort, orAborted } from './on-abort.js';
 export { type Prices, prices } from './prices.js';
 export { printable } from './printable.js';
 export { type ProbeOptions, probe } from './probe.js';

@@ -34,6 +34,18 @@ export function onAbort(signal: AbortSignal | undefined, act: () => void): () =>
   };
 }
 
+/**
+ * Settles as `work` does, or rejects with the signal's reason as soon as it is aborted: that ends the waiting, not
+ * the work, which is shared with others or can't be stopped.
+ */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const leave = onAbort(signal, () => reject(signal.reason));
+    work.then(resolve, reject).finally(leave);
+  });
+}
+
 function begin(signal: AbortSignal): Waiting {
   const acts = new Set<() => void>();
   const listener = (): void => {
