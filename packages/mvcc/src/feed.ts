@@ -54,7 +54,7 @@ export class Feed {
       });
       await Promise.race([woken, clock.sleep(ms, sleep.signal).catch(() => {})]);
       this.#wake = undefined;
-      sleep.abort();
+      sleep.abort('over');
     }
     this.#isNew = false;
   }

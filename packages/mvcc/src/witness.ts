@@ -59,7 +59,7 @@ export class Witness {
     if (look) {
       const stop = new AbortController();
       await Promise.race([look, this.#context.clock.sleep(LOOK_WAIT_MS, stop.signal).catch(() => {})]);
-      stop.abort();
+      stop.abort('over');
     }
     if (this.#doubt) await orAborted(this.#doubt, signal);
     return this.#broken;
