@@ -175,13 +175,6 @@ const bytes = [
     tests: ['packages/core/src/record.test.ts'],
   },
   {
-    name: 'a record longer than records are is not made',
-    file: 'packages/core/src/record.ts',
-    find: 'if (length > RECORD_BYTES_MAX)',
-    replace: 'if (false)',
-    tests: ['packages/core/src/record.test.ts'],
-  },
-  {
     name: 'a page larger than pages are is not asked for',
     file: 'packages/core/src/manifest.ts',
     find: 'if (bytes > PAGE_BYTES_MAX)',
@@ -301,13 +294,6 @@ const locations = [
     file: 'packages/holdfast/src/location-registry.ts',
     find: 'if (known !== undefined && known !== factory)',
     replace: 'if (known === null)',
-    tests: ['packages/holdfast/src/locations.test.ts'],
-  },
-  {
-    name: 'open takes the key as it is at the call',
-    file: 'packages/holdfast/src/open.ts',
-    find: 'Uint8Array.from(value) : value',
-    replace: 'value : value',
     tests: ['packages/holdfast/src/locations.test.ts'],
   },
   {

@@ -148,6 +148,19 @@ describe('a longer history that does not continue the known one', () => {
     expect(await code(watching())).toBe('FORK');
     expect(told).not.toContain(21);
   });
+
+  test('one record in the middle is FORK for the log', async () => {
+    const { store, forged } = await twoHistories(2, 40);
+    const db = await open(store);
+    for (let i = 0; i < 40; i++) await db.set(['mine'], i);
+    await show(store, forged, 21, 21);
+    const told: number[] = [];
+    const telling = async (): Promise<void> => {
+      for await (const { version } of db.log({ from: 1, to: 40 })) told.push(version);
+    };
+    expect(await code(telling())).toBe('FORK');
+    expect(told).not.toContain(21);
+  });
 });
 
 describe('a slot that was found taken, and then jumped over', () => {
