@@ -70,7 +70,7 @@ export interface ScanOptions extends CallOptions {
 }
 
 /** What one scan reads ahead, in all segments together. */
-const SCAN_WINDOWS_BYTES = 16 * 1024 * 1024;
+const SCAN_WINDOWS_BYTES = 8 * 1024 * 1024;
 
 export class View {
   readonly version: number;
