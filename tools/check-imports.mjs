@@ -1,4 +1,5 @@
-// Checks that imports run one way: between packages by the table below, inside a package without circles.
+// Checks that imports run one way: between packages and between their rooms by the table below, inside a room without
+// circles.
 //
 // Usage: node tools/check-imports.mjs [--root <folder>]
 // Prints each violation as `file:line: what (rule)` and exits with 1 when there is one.
@@ -9,15 +10,44 @@ import { parseArgs } from 'node:util';
 
 // The first row whose pattern matches a folder is its rule. `may`: workspace packages its sources import;
 // `types`: those of which it imports types only; `node`: sources that may import `node:` modules; `inlined`: packages
-// whose code its build puts into dist, so that they need not be dependencies.
+// whose code its build puts into dist, so that they need not be dependencies; `rooms`: the folders of its `src/`, and
+// which others the files of each may import. What lies in `src/` itself stands above the rooms and may import them all.
 const bottom = ['@holdfast/object-store', '@holdfast/crypto'];
 const rules = [
   { folder: /^packages\/object-store$/, may: [], node: /^src\/file/ },
   { folder: /^packages\/crypto$/, may: [], node: /^src\/node[^/]*\.ts$/ },
   { folder: /^packages\/s3-dev-server$/, may: [], node: /./ },
   { folder: /^packages\/sim$/, may: [...bottom, '@holdfast/core', '@holdfast/mvcc'], node: /./ },
-  { folder: /^packages\/core$/, may: bottom, inlined: ['msgpackr'] },
-  { folder: /^packages\/mvcc$/, may: [...bottom, '@holdfast/core'] },
+  {
+    folder: /^packages\/core$/,
+    may: bottom,
+    inlined: ['msgpackr'],
+    rooms: {
+      object: [],
+      key: ['object'],
+      value: ['object'],
+      merkle: ['object'],
+      segment: ['object', 'merkle', 'value'],
+      manifest: ['object', 'key', 'merkle', 'segment'],
+      record: ['object', 'merkle', 'segment'],
+    },
+  },
+  {
+    folder: /^packages\/mvcc$/,
+    may: [...bottom, '@holdfast/core'],
+    rooms: {
+      context: [],
+      state: ['context'],
+      log: ['context', 'state'],
+      reading: ['context', 'state'],
+      requests: ['context', 'state', 'reading'],
+      commit: ['context', 'state', 'log'],
+      transaction: ['context', 'state', 'log', 'reading', 'requests', 'commit'],
+      past: ['context', 'state', 'log', 'reading'],
+      upkeep: ['context', 'state', 'log', 'commit'],
+      namespace: ['context', 'reading', 'past', 'transaction'],
+    },
+  },
   { folder: /^packages\/freshness$/, may: ['@holdfast/crypto'], types: ['@holdfast/mvcc'] },
   { folder: /^packages\/contract$/, may: [...bottom, '@holdfast/core', '@holdfast/mvcc'] },
   { folder: /^packages\/backend-(minio|oss)$/, may: ['@holdfast/object-store', '@holdfast/backend-s3'] },
@@ -86,12 +116,41 @@ function checkPackage(pack) {
         const target = resolve(dirname(file), found.from.replace(/\.js$/, '.ts').replace(/\.jsx$/, '.tsx'));
         if (!target.startsWith(join(root, pack.folder) + sep))
           report(file, found, 'a relative import must stay in its package: import the package by its name');
-        else edges.push({ target, found });
+        else {
+          edges.push({ target, found });
+          if (rule.rooms && !isTest) checkRoom(found, file, target, pack, rule.rooms);
+        }
       } else if (isBuiltin(found.from)) checkBuiltin(found, file, inner, isTest, rule);
       else checkForeign(found, file, isTest, pack, rule);
     }
   }
   checkCircles(graph);
+}
+
+function checkRoom(found, file, target, pack, rooms) {
+  const [from, to] = [file, target].map((path) => roomOf(pack, path));
+  if (from === to || from === '') return;
+  const may = rooms[from];
+  if (may === undefined)
+    report(file, found, `no row for the room ${from}/ in the table of tools/check-imports.mjs`);
+  else if (!may.includes(to))
+    report(
+      file,
+      found,
+      to === ''
+        ? `what stands above the rooms is not for ${from}/`
+        : `${from}/ may import ${roomList(may)} only, not ${to}/`,
+    );
+}
+
+/** The folder of `src/` that a file lies in; '' for `src/` itself. */
+function roomOf(pack, path) {
+  const parts = relative(join(root, pack.folder, 'src'), path).split(sep);
+  return parts.length > 1 ? parts[0] : '';
+}
+
+function roomList(rooms) {
+  return rooms.length > 0 ? rooms.map((room) => `${room}/`).join(', ') : 'no other room';
 }
 
 function checkBuiltin(found, file, inner, isTest, rule) {

@@ -1,12 +1,12 @@
-// After tsc: puts msgpackr's build without `eval` and without its native addon in the place of dist/msgpackr.js,
-// as it is in the package, with its licence; see src/msgpackr.ts for why.
+// After tsc: puts msgpackr's build without `eval` and without its native addon in the place of dist/value/msgpackr.js,
+// as it is in the package, with its licence; see src/value/msgpackr.ts for why.
 //
-// Invariant: what is exported is what src/msgpackr.ts exports, by the same names.
+// Invariant: what is exported is what src/value/msgpackr.ts exports, by the same names.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-const target = join(import.meta.dirname, 'dist/msgpackr.js');
+const target = join(import.meta.dirname, 'dist/value/msgpackr.js');
 const code = createRequire(import.meta.url).resolve('msgpackr/index-no-eval');
 const folder = dirname(dirname(code));
 const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
@@ -37,5 +37,5 @@ const msgpackr = {};
 export const { ${names.join(', ')} } = msgpackr;
 `;
 writeFileSync(target, text);
-// It would map these lines to src/msgpackr.ts.
+// It would map these lines to src/value/msgpackr.ts.
 rmSync(`${target}.map`, { force: true });

@@ -4,22 +4,22 @@
 const files = 'packages/object-store/src/file';
 const faults = [`${files}/disk-faults.test.ts`];
 const planted = [`${files}/planted.test.ts`];
-const forks = ['packages/mvcc/src/fork.test.ts'];
+const forks = ['packages/mvcc/src/log/fork.test.ts'];
 const opening = ['packages/mvcc/src/open.test.ts'];
-const history = 'packages/mvcc/src/history.ts';
-const tip = 'packages/mvcc/src/tip.ts';
+const history = 'packages/mvcc/src/past/history.ts';
+const tip = 'packages/mvcc/src/log/tip.ts';
 
 const histories = [
   {
     name: 'a record that is jumped to continues what is known',
-    file: 'packages/mvcc/src/continuity.ts',
+    file: 'packages/mvcc/src/log/continuity.ts',
     find: '  if (odd !== undefined) {',
     replace: '  if (odd !== undefined && headers.length < 0) {',
     tests: forks,
   },
   {
     name: 'a record that contradicts is authenticated before it is called another history',
-    file: 'packages/mvcc/src/continuity.ts',
+    file: 'packages/mvcc/src/log/continuity.ts',
     find: '    for (const header of headers) await log.open(header, options);\n',
     replace: '',
     tests: forks,
@@ -82,7 +82,7 @@ const histories = [
   },
   {
     name: 'a keyring is kept from an authenticated record only',
-    file: 'packages/mvcc/src/log.ts',
+    file: 'packages/mvcc/src/log/log.ts',
     find: '    const record = await openRecord(sealing.with(keyring), header, signal);\n    sealing.adopt(keyring);',
     replace: '    sealing.adopt(keyring);\n    const record = await openRecord(sealing, header, signal);',
     tests: forks,
@@ -92,18 +92,18 @@ const histories = [
     file: history,
     find: '      const step = feed.take(last.version + 1);',
     replace: '      const step = feed.take(last.version + 2 ** 40);',
-    tests: ['packages/mvcc/src/watch.test.ts'],
+    tests: ['packages/mvcc/src/past/watch.test.ts'],
   },
   {
     name: 'foreign names hide no record',
-    file: 'packages/mvcc/src/log.ts',
+    file: 'packages/mvcc/src/log/log.ts',
     find: 'for (const limit of orderedList ? [1, undefined] : [undefined]) {',
     replace: 'for (const limit of [1]) {',
     tests: opening,
   },
   {
     name: 'a listing of foreign names has an end',
-    file: 'packages/mvcc/src/log.ts',
+    file: 'packages/mvcc/src/log/log.ts',
     find: 'if (++foreign > FOREIGN_NAMES_MAX) throw tooManyForeign(key);',
     replace: 'if (++foreign > 20 * FOREIGN_NAMES_MAX) return undefined;',
     tests: opening,
@@ -141,80 +141,83 @@ const histories = [
 const bytes = [
   {
     name: 'what came damaged is read once more before it is called corrupt',
-    file: 'packages/core/src/checked-read.ts',
+    file: 'packages/core/src/object/checked-read.ts',
     find: 'if (!isAboutBytes(error)) throw error;',
     replace: 'throw error;',
-    tests: ['packages/core/src/checked-read.test.ts'],
+    tests: ['packages/core/src/object/checked-read.test.ts'],
   },
   {
     name: 'what came damaged and then not at all is not taken for missing',
-    file: 'packages/core/src/checked-read.ts',
+    file: 'packages/core/src/object/checked-read.ts',
     find: 'if (second === undefined) throw failure;',
     replace: 'if (second === undefined) return undefined;',
-    tests: ['packages/core/src/checked-read.test.ts'],
+    tests: ['packages/core/src/object/checked-read.test.ts'],
   },
   {
     name: 'a get says how much it takes',
-    file: 'packages/core/src/checked-read.ts',
+    file: 'packages/core/src/object/checked-read.ts',
     find: 'found = await store.get(name, { ...options, maxBytes });',
     replace: 'found = await store.get(name, options);',
-    tests: ['packages/core/src/checked-read.test.ts', 'packages/core/src/segment-hostile.test.ts'],
+    tests: [
+      'packages/core/src/object/checked-read.test.ts',
+      'packages/core/src/segment/segment-hostile.test.ts',
+    ],
   },
   {
     name: 'more than a get takes is refused',
-    file: 'packages/core/src/checked-read.ts',
+    file: 'packages/core/src/object/checked-read.ts',
     find: 'if (found.bytes.length > maxBytes) throw tooLarge();',
     replace: '',
-    tests: ['packages/core/src/checked-read.test.ts'],
+    tests: ['packages/core/src/object/checked-read.test.ts'],
   },
   {
     name: 'a record longer than records are is not read',
-    file: 'packages/core/src/record.ts',
+    file: 'packages/core/src/record/record.ts',
     find: 'if (bytes.length > RECORD_BYTES_MAX)',
     replace: 'if (false)',
-    tests: ['packages/core/src/record.test.ts'],
+    tests: ['packages/core/src/record/record.test.ts'],
   },
   {
     name: 'a page larger than pages are is not asked for',
-    file: 'packages/core/src/manifest.ts',
+    file: 'packages/core/src/manifest/manifest.ts',
     find: 'if (bytes > PAGE_BYTES_MAX)',
     replace: 'if (false)',
-    tests: ['packages/core/src/manifest.test.ts'],
+    tests: ['packages/core/src/manifest/manifest.test.ts'],
   },
   {
     name: 'a page that is known is not fetched again',
-    file: 'packages/core/src/manifest.ts',
+    file: 'packages/core/src/manifest/manifest.ts',
     find: 'if (same && same.bytes === ref.bytes && equalBytes(same.id, id))',
     replace: 'if (false)',
-    tests: ['packages/core/src/manifest.test.ts'],
+    tests: ['packages/core/src/manifest/manifest.test.ts'],
   },
   {
     name: 'a chunk longer than chunks are is not fetched',
-    file: 'packages/core/src/segment-table.ts',
+    file: 'packages/core/src/segment/segment-table.ts',
     find: 'if (chunkBytes < CHUNK_OVERHEAD_BYTES || chunkBytes > CHUNK_BYTES_MAX)',
     replace: 'if (chunkBytes < CHUNK_OVERHEAD_BYTES)',
-    tests: ['packages/core/src/segment-hostile.test.ts'],
+    tests: ['packages/core/src/segment/segment-hostile.test.ts'],
   },
   {
     name: 'a load goes on when one who waits leaves',
-    file: 'packages/core/src/block-cache.ts',
+    file: 'packages/core/src/segment/block-cache.ts',
     find: 'if (--this.#waiting > 0) return;',
     replace: '',
-    tests: ['packages/core/src/block-cache.test.ts'],
+    tests: ['packages/core/src/segment/block-cache.test.ts'],
   },
   {
     name: 'what fails one caller does not fail those who joined',
-    file: 'packages/core/src/block-cache.ts',
+    file: 'packages/core/src/segment/block-cache.ts',
     find: 'if (other === undefined || signal?.aborted || isEverybodys(error)) throw error;',
     replace: 'throw error;',
-    tests: ['packages/core/src/block-cache.test.ts'],
+    tests: ['packages/core/src/segment/block-cache.test.ts'],
   },
   {
     name: 'a decoded value shares no memory with a cache',
-    file: 'packages/core/src/value.ts',
+    file: 'packages/core/src/value/value.ts',
     find: 'if (kind === RAW) return new Uint8Array(bytes.subarray(1));',
     replace: 'if (kind === RAW) return bytes.subarray(1);',
-    tests: ['packages/core/src/value.test.ts', 'test/own-bytes.test.ts'],
+    tests: ['packages/core/src/value/value.test.ts', 'test/own-bytes.test.ts'],
   },
   {
     name: 'the root key is taken at the call',
@@ -239,10 +242,10 @@ const bytes = [
   },
   {
     name: 'a segment longer than it may be is corrupt, not a store that fails',
-    file: 'packages/mvcc/src/context.ts',
+    file: 'packages/mvcc/src/context/context.ts',
     find: "if (error instanceof StoreError && error.code === 'TOO_LARGE') throw error;",
     replace: '',
-    tests: ['packages/mvcc/src/context.test.ts'],
+    tests: ['packages/mvcc/src/context/context.test.ts'],
   },
 ];
 
@@ -598,9 +601,9 @@ const stores = [
   },
 ];
 
-const pending = 'packages/mvcc/src/pending-reads.ts';
-const transact = 'packages/mvcc/src/transact.ts';
-const transaction = 'packages/mvcc/src/transaction.ts';
+const pending = 'packages/mvcc/src/transaction/pending-reads.ts';
+const transact = 'packages/mvcc/src/transaction/transact.ts';
+const transaction = 'packages/mvcc/src/transaction/transaction.ts';
 
 const calls = [
   {
@@ -662,28 +665,28 @@ const calls = [
   },
   {
     name: 'a slip does not settle a session far ahead of what it used',
-    file: 'packages/mvcc/src/sessions.ts',
+    file: 'packages/mvcc/src/requests/sessions.ts',
     find: 'if (this.#number - used > AHEAD_MAX)',
     replace: 'if (used < 0)',
     tests: ['test/sessions.test.ts'],
   },
   {
     name: 'a digest is of typed bytes',
-    file: 'packages/mvcc/src/requests.ts',
+    file: 'packages/mvcc/src/requests/requests.ts',
     find: "const typed = typeof digest === 'string' ? ['text', codeUnits(digest)] : digest;",
     replace: "const typed = typeof digest === 'string' ? new TextEncoder().encode(digest) : digest;",
     tests: ['test/requests.test.ts'],
   },
   {
     name: 'an option that nobody knows is refused',
-    file: 'packages/mvcc/src/call-options.ts',
+    file: 'packages/mvcc/src/context/call-options.ts',
     find: 'if (known.includes(name)) continue;',
     replace: 'if (name !== undefined) continue;',
     tests: ['test/bad-input.test.ts'],
   },
   {
     name: "the root key is the engine's own copy",
-    file: 'packages/mvcc/src/options.ts',
+    file: 'packages/mvcc/src/context/options.ts',
     find: 'if (isUint8Array(key) && key.length === KEY_BYTES) return Uint8Array.from(key);',
     replace: 'if (isUint8Array(key) && key.length === KEY_BYTES) return key;',
     tests: ['test/at-the-call.test.ts'],
@@ -704,7 +707,7 @@ const calls = [
   },
   {
     name: 'a Standard Schema is asked as one',
-    file: 'packages/mvcc/src/codec.ts',
+    file: 'packages/mvcc/src/namespace/codec.ts',
     find: 'if (!isSchema(codec)) return (codec as Codec<unknown, unknown>).encode(value);',
     replace:
       "if (!isSchema(codec) || 'encode' in codec) return (codec as Codec<unknown, unknown>).encode(value);",
@@ -712,7 +715,7 @@ const calls = [
   },
   {
     name: 'a closed or stopped database hands out nothing more',
-    file: 'packages/mvcc/src/snapshot.ts',
+    file: 'packages/mvcc/src/reading/snapshot.ts',
     find: 'return listing(prepare, (steps) => this.#lifetime.iterate(steps));',
     replace: 'return listing(prepare, (steps) => steps);',
     tests: ['test/closed.test.ts'],
@@ -722,7 +725,7 @@ const calls = [
 const whatWaits = [
   {
     name: 'one stuck probe holds up no later read',
-    file: 'packages/mvcc/src/probes.ts',
+    file: 'packages/mvcc/src/log/probes.ts',
     find: 'const crowded = this.#probes.length >= PROBES_MAX;',
     replace: 'const crowded = true;',
     tests: ['packages/sim/src/stuck.test.ts'],
@@ -736,21 +739,21 @@ const whatWaits = [
   },
   {
     name: 'after close() nothing reaches the store',
-    file: 'packages/mvcc/src/store-gate.ts',
+    file: 'packages/mvcc/src/context/store-gate.ts',
     find: '    this.#shut ??= { reason };\n    for (const calling of this.#underWay) calling.abort(reason);',
     replace: '    if (reason === undefined) this.#shut ??= { reason };',
     tests: ['packages/mvcc/src/closing.test.ts'],
   },
   {
     name: 'a listener that throws changes no answer',
-    file: 'packages/mvcc/src/context.ts',
+    file: 'packages/mvcc/src/context/context.ts',
     find: 'return (event) => quietly(() => onEvent?.(event), report);',
     replace: 'return (event) => (report ? onEvent?.(event) : undefined);',
-    tests: ['packages/mvcc/src/listeners.test.ts', 'packages/mvcc/src/context.test.ts'],
+    tests: ['packages/mvcc/src/context/listeners.test.ts', 'packages/mvcc/src/context/context.test.ts'],
   },
   {
     name: "another database's conflict runs no body again",
-    file: 'packages/mvcc/src/transact.ts',
+    file: 'packages/mvcc/src/transaction/transact.ts',
     find: '    const { error, whose } = ended;',
     replace:
       '    const { error, whose } = ended;\n    if (error instanceof HoldfastError && RUN_AGAIN.has(error.code)) return { lost: error };',
@@ -758,17 +761,17 @@ const whatWaits = [
   },
   {
     name: 'gathering is bounded',
-    file: 'packages/mvcc/src/committer.ts',
+    file: 'packages/mvcc/src/commit/committer.ts',
     find: 'seen < this.#queue.length && round < GATHER_ROUNDS_MAX; round++) {\n      if (this.#queue.hasGroup) return;',
     replace: 'seen < this.#queue.length; round++) {',
     tests: ['test/fetched-once.test.ts'],
   },
   {
     name: 'what was flushed last is still in memory for validation',
-    file: 'packages/mvcc/src/advance.ts',
+    file: 'packages/mvcc/src/log/advance.ts',
     find: '  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));',
     replace: '  return FlushedTails.none;',
-    tests: ['packages/mvcc/src/flushed-tails.test.ts', 'test/validation-time.test.ts'],
+    tests: ['packages/mvcc/src/state/flushed-tails.test.ts', 'test/validation-time.test.ts'],
   },
 ];
 

@@ -2,15 +2,15 @@
 // whose text has changed makes the runner fail, so that this list can't go stale.
 // `tests`: what is run when the simulator finds nothing within its seeds.
 
-const committer = 'packages/mvcc/src/committer.ts';
-const publish = 'packages/mvcc/src/publish.ts';
-const settle = 'packages/mvcc/src/settle.ts';
-const tip = 'packages/mvcc/src/tip.ts';
-const readSet = 'packages/mvcc/src/read-set.ts';
-const transact = 'packages/mvcc/src/transact.ts';
-const validate = 'packages/mvcc/src/validate.ts';
-const sessions = 'packages/mvcc/src/sessions.ts';
-const requests = 'packages/mvcc/src/requests.ts';
+const committer = 'packages/mvcc/src/commit/committer.ts';
+const publish = 'packages/mvcc/src/log/publish.ts';
+const settle = 'packages/mvcc/src/commit/settle.ts';
+const tip = 'packages/mvcc/src/log/tip.ts';
+const readSet = 'packages/mvcc/src/commit/read-set.ts';
+const transact = 'packages/mvcc/src/transaction/transact.ts';
+const validate = 'packages/mvcc/src/commit/validate.ts';
+const sessions = 'packages/mvcc/src/requests/sessions.ts';
+const requests = 'packages/mvcc/src/requests/requests.ts';
 
 /** @type {{ name: string, file: string, find: string, replace: string, tests?: string[] }[]} */
 export const checks = [
@@ -108,13 +108,13 @@ export const checks = [
   },
   {
     name: 'a range that was walked is in the read set',
-    file: 'packages/mvcc/src/tracked-cursor.ts',
+    file: 'packages/mvcc/src/transaction/tracked-cursor.ts',
     find: '    attempt.reads.addRange(this.#seen);',
     replace: '',
   },
   {
     name: 'a key that was read is in the read set',
-    file: 'packages/mvcc/src/transaction.ts',
+    file: 'packages/mvcc/src/transaction/transaction.ts',
     find: 'if (tracked) this.reads.addPoint(stored);',
     replace: '',
   },
@@ -127,7 +127,7 @@ export const checks = [
   },
   {
     name: 'a strong read asks for the tip after it was called',
-    file: 'packages/mvcc/src/probes.ts',
+    file: 'packages/mvcc/src/log/probes.ts',
     find: '    this.#gathering = undefined;\n    this.#again',
     replace: '    this.#again',
   },
@@ -164,39 +164,39 @@ export const checks = [
   },
   {
     name: 'segments are durable before a record names them (I3)',
-    file: 'packages/mvcc/src/segment-upload.ts',
+    file: 'packages/mvcc/src/commit/segment-upload.ts',
     find: 'const upload = putNew(context, name, bytes, options).then(() => descriptor);',
     replace:
       'const upload = Promise.resolve(descriptor);\n    void putNew(context, name, bytes, options).catch(() => {});',
   },
   {
     name: 'the carry holds every write since the flush',
-    file: 'packages/mvcc/src/record-builder.ts',
+    file: 'packages/mvcc/src/commit/record-builder.ts',
     find: 'return { refs, entries: view.tail.encodeFresh(from) };',
     replace: 'return { refs, entries: view.tail.encodeFresh(from).slice(1) };',
   },
   {
     name: 'records that hold the carry are read by a jump',
-    file: 'packages/mvcc/src/advance.ts',
+    file: 'packages/mvcc/src/log/advance.ts',
     find: 'const needed = refs.filter((ref) => ref.version > covered);',
     replace: 'const needed = refs.filter((ref) => ref.version > covered).slice(1);',
   },
   {
     name: 'the newest of all layers wins',
-    file: 'packages/mvcc/src/view.ts',
+    file: 'packages/mvcc/src/state/view.ts',
     find: 'if (entry && (!best || compareStamps(entry, best) > 0)) best = entry;',
     replace: 'if (entry && !best) best = entry;',
   },
   {
     name: 'a name that is taken is compared',
-    file: 'packages/mvcc/src/segment-upload.ts',
+    file: 'packages/mvcc/src/commit/segment-upload.ts',
     find: 'if (found && equalBytes(found.bytes, bytes)) return;',
     replace: 'if (found) return;',
-    tests: ['packages/mvcc/src/segment-upload.test.ts'],
+    tests: ['packages/mvcc/src/commit/segment-upload.test.ts'],
   },
   {
     name: "a segment's second copy is known for its own (an honest store is not called corrupt)",
-    file: 'packages/mvcc/src/segment-upload.ts',
+    file: 'packages/mvcc/src/commit/segment-upload.ts',
     find: 'if (found && equalBytes(found.bytes, bytes)) return;',
     replace: '',
   },
@@ -208,51 +208,51 @@ export const checks = [
   },
   {
     name: "a record's bytes have its hash",
-    file: 'packages/core/src/record.ts',
+    file: 'packages/core/src/record/record.ts',
     find: 'if (!equalBytes(sha256(bytes.subarray(0, end)), hash))',
     replace: 'if (false)',
     tests: ['packages/sim/src/hostile/hostile.test.ts'],
   },
   {
     name: 'a record is of the version that was asked for',
-    file: 'packages/core/src/record.ts',
+    file: 'packages/core/src/record/record.ts',
     find: 'if (found !== version) throw corrupt(object,',
     replace: 'if (false) throw corrupt(object,',
     tests: ['packages/sim/src/hostile/hostile.test.ts'],
   },
   {
     name: "a chunk has the hash that its segment's table names",
-    file: 'packages/core/src/segment-object.ts',
+    file: 'packages/core/src/segment/segment-object.ts',
     find: 'return equalBytes(leafHash(this.#sha256, sealed), table.leaf(chunk));',
     replace: 'return true;',
     tests: [
-      'packages/core/src/segment-hostile.test.ts',
-      'packages/core/src/audit.test.ts',
-      'packages/core/src/record.test.ts',
+      'packages/core/src/segment/segment-hostile.test.ts',
+      'packages/core/src/segment/audit.test.ts',
+      'packages/core/src/record/record.test.ts',
       'packages/sim/src/hostile/hostile.test.ts',
     ],
   },
   {
     name: "a segment's table has the root that the manifest names",
-    file: 'packages/core/src/segment-table.ts',
+    file: 'packages/core/src/segment/segment-table.ts',
     find: 'if (!equalBytes(segmentRoot(sha256, leaves, end), entry.root))',
     replace: 'if (false)',
     tests: [
-      'packages/core/src/segment-hostile.test.ts',
-      'packages/core/src/audit.test.ts',
-      'packages/core/src/record.test.ts',
+      'packages/core/src/segment/segment-hostile.test.ts',
+      'packages/core/src/segment/audit.test.ts',
+      'packages/core/src/record/record.test.ts',
       'packages/sim/src/hostile/hostile.test.ts',
     ],
   },
   {
     name: "the manifest's pages have its root",
-    file: 'packages/core/src/manifest.ts',
+    file: 'packages/core/src/manifest/manifest.ts',
     find: "if (!equalBytes(found, root)) throw corrupt(object, 'its manifest root is not that of its pages');",
     replace: '',
     tests: [
-      'packages/core/src/segment-hostile.test.ts',
-      'packages/core/src/audit.test.ts',
-      'packages/core/src/record.test.ts',
+      'packages/core/src/segment/segment-hostile.test.ts',
+      'packages/core/src/segment/audit.test.ts',
+      'packages/core/src/record/record.test.ts',
       'packages/sim/src/hostile/hostile.test.ts',
     ],
   },
@@ -265,14 +265,14 @@ export const checks = [
   },
   {
     name: "a record's parent is the one before it (I2)",
-    file: 'packages/mvcc/src/advance.ts',
+    file: 'packages/mvcc/src/log/advance.ts',
     find: "  if (!equalBytes(record.parent, view.hash))\n    throw fork(context, view, record, 'its parent is another record');\n",
     replace: '',
     tests: ['test/commit-protocol.test.ts', 'packages/sim/src/hostile/hostile.test.ts'],
   },
   {
     name: 'a holder is the record that the carry names',
-    file: 'packages/mvcc/src/advance.ts',
+    file: 'packages/mvcc/src/log/advance.ts',
     find: 'if (!equalBytes(holder.hash, ref.hash))',
     replace: 'if (false)',
     tests: ['test/commit-protocol.test.ts', 'packages/sim/src/hostile/hostile.test.ts'],
@@ -282,27 +282,27 @@ export const checks = [
     file: tip,
     find: '      if (this.isStale()) {\n        await this.#relocate();',
     replace: '      if (false) {\n        await this.#relocate();',
-    tests: ['packages/mvcc/src/grace.test.ts'],
+    tests: ['packages/mvcc/src/log/grace.test.ts'],
   },
   {
     name: 'a stale writer reads the tip again before it acknowledges',
     file: settle,
     find: 'if (!this.#tip.isStale(confirmedAt)) return 0;',
     replace: 'return 0;',
-    tests: ['packages/mvcc/src/grace.test.ts'],
+    tests: ['packages/mvcc/src/log/grace.test.ts'],
   },
   {
     name: 'a slot below the floor proves nothing',
     file: settle,
     find: 'if (tip.floor > version) throw belowFloor(version, tip.floor);',
     replace: '',
-    tests: ['packages/mvcc/src/grace.test.ts'],
+    tests: ['packages/mvcc/src/log/grace.test.ts'],
   },
   {
     name: 'a transaction older than the floor is too old',
     file: validate,
     find: 'if (readVersion < (bulk ? view.floor : view.floor - 1))',
     replace: 'if (false)',
-    tests: ['packages/mvcc/src/grace.test.ts', 'test/commit-protocol.test.ts'],
+    tests: ['packages/mvcc/src/log/grace.test.ts', 'test/commit-protocol.test.ts'],
   },
 ];

@@ -1,23 +1,9 @@
 export { isUint8Array } from '@holdfast/crypto';
-export { BlockCache } from './block-cache.js';
-export {
-  ByteReader,
-  ByteWriter,
-  compareBytes,
-  concatBytes,
-  copyBytes,
-  equalBytes,
-  plainBytes,
-  toHex,
-} from './bytes.js';
-export { getBounded, readChecked } from './checked-read.js';
-export { type Entry, VALUE_PIECE_BYTES } from './entry.js';
-export { ENVELOPE_BYTES, type Envelope, FORMAT_VERSION, readEnvelope, type Sealing } from './envelope.js';
-export { corrupt, HoldfastError, type HoldfastErrorCode, type HoldfastErrorOptions } from './errors.js';
-export { encodeKey, type Key, type KeyPart, type KeyTuple, MAX_KEY_BYTES, MAX_KEY_DEPTH } from './key.js';
-export { decodeKey } from './key-decode.js';
-export { type KeyRange, keyBounds } from './key-range.js';
-export { Manifest, type PageRef, type PageUpload, readManifestSection } from './manifest.js';
+export { encodeKey, type Key, type KeyPart, type KeyTuple, MAX_KEY_BYTES, MAX_KEY_DEPTH } from './key/key.js';
+export { decodeKey } from './key/key-decode.js';
+export { type KeyRange, keyBounds } from './key/key-range.js';
+export { Manifest, type PageRef, type PageUpload, readManifestSection } from './manifest/manifest.js';
+export { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, readPageClear } from './manifest/page.js';
 export {
   CompactRange,
   compactRangeLength,
@@ -33,8 +19,31 @@ export {
   standsIn,
   verifyConsistency,
   verifyInclusion,
-} from './merkle.js';
-export { MISS } from './miss.js';
+} from './merkle/merkle.js';
+export {
+  ByteReader,
+  ByteWriter,
+  compareBytes,
+  concatBytes,
+  copyBytes,
+  equalBytes,
+  plainBytes,
+  toHex,
+} from './object/bytes.js';
+export { getBounded, readChecked } from './object/checked-read.js';
+export {
+  ENVELOPE_BYTES,
+  type Envelope,
+  FORMAT_VERSION,
+  readEnvelope,
+  type Sealing,
+} from './object/envelope.js';
+export {
+  corrupt,
+  HoldfastError,
+  type HoldfastErrorCode,
+  type HoldfastErrorOptions,
+} from './object/errors.js';
 export {
   LOG_PREFIX,
   MAX_VERSION,
@@ -45,8 +54,7 @@ export {
   parseRecordName,
   recordName,
   SEGMENT_PREFIX,
-} from './names.js';
-export { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, readPageClear } from './page.js';
+} from './object/names.js';
 export {
   type Carry,
   type CarryRef,
@@ -65,18 +73,21 @@ export {
   type RecordHeader,
   recordObjectId,
   type Write,
-} from './record.js';
-export { auditSegment } from './segment-audit.js';
-export { BLOCK_BYTES, SegmentBuilder } from './segment-builder.js';
-export { type Cursor, type CursorOptions, SegmentCursor } from './segment-cursor.js';
+} from './record/record.js';
+export { BlockCache } from './segment/block-cache.js';
+export { type Entry, VALUE_PIECE_BYTES } from './segment/entry.js';
+export { MISS } from './segment/miss.js';
+export { auditSegment } from './segment/segment-audit.js';
+export { BLOCK_BYTES, SegmentBuilder } from './segment/segment-builder.js';
+export { type Cursor, type CursorOptions, SegmentCursor } from './segment/segment-cursor.js';
 export {
   type ClearSegmentEntry,
   placeSegment,
   type SegmentDescriptor,
   type SegmentEntry,
-} from './segment-entry.js';
-export { SMALL_SEGMENT_BYTES, type VerifyOptions } from './segment-object.js';
-export { SegmentReader } from './segment-reader.js';
-export type { SegmentDeps } from './segment-source.js';
-export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value.js';
-export { WindowBudget } from './window-budget.js';
+} from './segment/segment-entry.js';
+export { SMALL_SEGMENT_BYTES, type VerifyOptions } from './segment/segment-object.js';
+export { SegmentReader } from './segment/segment-reader.js';
+export type { SegmentDeps } from './segment/segment-source.js';
+export { WindowBudget } from './segment/window-budget.js';
+export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value/value.js';

@@ -5,9 +5,9 @@
 import { MemoryStore, type ObjectStore } from '@holdfast/object-store';
 import { FaultyStore, GatedStore, ManualClock, settled } from '@holdfast/object-store/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Lifetime } from './context/lifetime.js';
 import { type Database, openDatabase } from './database.js';
-import { Lifetime } from './lifetime.js';
-import type { Transaction } from './transaction.js';
+import type { Transaction } from './transaction/transaction.js';
 
 const OPTIONS = { key: 'plaintext', probe: 'skip' } as const;
 

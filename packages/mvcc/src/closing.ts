@@ -7,11 +7,11 @@
  * - Once it resolves, nothing of the database touches the store again.
  */
 import type { Clock } from '@holdfast/object-store';
-import type { Committer } from './committer.js';
-import type { Flusher } from './flusher.js';
-import { inTime } from './in-time.js';
-import type { Lifetime } from './lifetime.js';
-import type { StoreGate } from './store-gate.js';
+import type { Committer } from './commit/committer.js';
+import { inTime } from './context/in-time.js';
+import type { Lifetime } from './context/lifetime.js';
+import type { StoreGate } from './context/store-gate.js';
+import type { Flusher } from './upkeep/flusher.js';
 
 interface Parts {
   readonly lifetime: Lifetime;

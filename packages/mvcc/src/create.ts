@@ -28,10 +28,10 @@ import {
   systemRandom,
   unsafeInWords,
 } from '@holdfast/object-store';
-import { callStore, fromStoreError } from './context.js';
-import { DatabaseSealing } from './database-sealing.js';
-import { newestRecord } from './log.js';
-import type { NormalisedOptions } from './options.js';
+import { callStore, fromStoreError } from './context/context.js';
+import { DatabaseSealing } from './context/database-sealing.js';
+import type { NormalisedOptions } from './context/options.js';
+import { newestRecord } from './log/log.js';
 
 /** What came of it. Whatever it is, the next listing of the log tells whose database there is. */
 export interface Creation {

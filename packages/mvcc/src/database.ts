@@ -3,14 +3,24 @@
  */
 import { HoldfastError, type Key, type KeyRange, type KeyTuple } from '@holdfast/core';
 import { type CallOptions, metered, type ObjectStore, Traffic, withRetry } from '@holdfast/object-store';
-import { AtomicOperation } from './atomic.js';
-import { CALL_OPTIONS, READ_OPTIONS, takeOptions } from './call-options.js';
-import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './checkpoints.js';
 import { closeDown } from './closing.js';
-import type { NamespaceOptions } from './codec.js';
-import { Committer } from './committer.js';
-import type { Context } from './context.js';
+import { Committer } from './commit/committer.js';
+import { RecordBuilder } from './commit/record-builder.js';
+import { CALL_OPTIONS, READ_OPTIONS, takeOptions } from './context/call-options.js';
+import type { Context } from './context/context.js';
+import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './context/options.js';
+import { steps, withNext } from './context/steps.js';
+import { StoreGate } from './context/store-gate.js';
 import { probeStore, storeFingerprint } from './create.js';
+import { isBreak } from './log/fork.js';
+import type { Log } from './log/log.js';
+import type { Tip } from './log/tip.js';
+import type { NamespaceOptions } from './namespace/codec.js';
+import { Namespace, type NamespaceHost } from './namespace/namespace.js';
+import { openParts } from './open.js';
+import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './past/checkpoints.js';
+import { type Change, History, type LogEntry, type LogOptions, type WatchOptions } from './past/history.js';
+import { type VerifyOptions, type VerifyReport, verify } from './past/verify.js';
 import {
   type Entry,
   type ListOptions,
@@ -18,13 +28,17 @@ import {
   type Range,
   type ReadOptions,
   type StoredAndBytes,
-} from './entry-reader.js';
-import { Flusher, isFlushDue } from './flusher.js';
-import { isBreak } from './fork.js';
-import { type Change, History, type LogEntry, type LogOptions, type WatchOptions } from './history.js';
-import { ENTRIES, KEYS, type Listing } from './listing.js';
-import type { Log } from './log.js';
-import { Namespace, type NamespaceHost } from './namespace.js';
+} from './reading/entry-reader.js';
+import { ENTRIES, KEYS, type Listing } from './reading/listing.js';
+import { Reads } from './reading/reads.js';
+import { Snapshot, type SnapshotOptions } from './reading/snapshot.js';
+import { requestEntry } from './requests/request-entry.js';
+import { type Outcome, outcomeOf, type RequestId } from './requests/requests.js';
+import type { TailEntry } from './state/tail.js';
+import { formatVersionstamp } from './state/versionstamp.js';
+import type { View } from './state/view.js';
+import { type Stats, statsOf } from './stats.js';
+import { AtomicOperation } from './transaction/atomic.js';
 import {
   deleting,
   deletingRange,
@@ -33,30 +47,16 @@ import {
   setting,
   type WriteOptions,
   type WriteResult,
-} from './one-write.js';
-import { openParts } from './open.js';
-import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './options.js';
-import { Reads } from './reads.js';
-import { RecordBuilder } from './record-builder.js';
-import { requestEntry } from './request-entry.js';
-import { type Outcome, outcomeOf, type RequestId } from './requests.js';
-import { Snapshot, type SnapshotOptions } from './snapshot.js';
-import { type Stats, statsOf } from './stats.js';
-import { steps, withNext } from './steps.js';
-import { StoreGate } from './store-gate.js';
-import type { TailEntry } from './tail.js';
-import type { Tip } from './tip.js';
+} from './transaction/one-write.js';
 import {
   type Committed,
   runTransaction,
   type TransactCall,
   type TransactOptions,
   takeCall,
-} from './transact.js';
-import type { Transaction, TransactionAttempt } from './transaction.js';
-import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
-import { formatVersionstamp } from './versionstamp.js';
-import type { View } from './view.js';
+} from './transaction/transact.js';
+import type { Transaction, TransactionAttempt } from './transaction/transaction.js';
+import { Flusher, isFlushDue } from './upkeep/flusher.js';
 
 const COMMIT_TIMEOUT_MS = 60_000;
 /** For one request: a whole segment has to fit through a slow line. */

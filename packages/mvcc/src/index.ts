@@ -1,34 +1,34 @@
 // `AsyncDisposable`, for readers of these types whose `lib` does not have it.
 /// <reference lib="esnext.disposable" preserve="true" />
 export { MISS } from '@holdfast/core';
-export { AtomicOperation, type AtomicResult, type Check } from './atomic.js';
-export type { Budget } from './budget.js';
-export type { Checkpoint } from './checkpoints.js';
-export type { Codec, NamespaceOptions, StandardSchema } from './codec.js';
-export type { DatabaseEvent } from './context.js';
+export type { Budget } from './context/budget.js';
+export type { DatabaseEvent } from './context/context.js';
+export type { DatabaseKey } from './context/database-sealing.js';
+export { normaliseOptions, type OpenOptions } from './context/options.js';
 export {
   Database,
   openDatabase,
 } from './database.js';
-export type { DatabaseKey } from './database-sealing.js';
-export type { Entry, ListOptions, Range, ReadOptions } from './entry-reader.js';
-export type { Change, LogEntry, LogOptions, WatchOptions } from './history.js';
-export type { Listing } from './listing.js';
+export type { Codec, NamespaceOptions, StandardSchema } from './namespace/codec.js';
 export {
   Namespace,
   type NamespaceChange,
   type NamespaceDifference,
   NamespaceSnapshot,
   NamespaceTransaction,
-} from './namespace.js';
-export type { NamespaceEntry } from './namespace-reads.js';
-export type { WriteOptions, WriteResult } from './one-write.js';
-export { normaliseOptions, type OpenOptions } from './options.js';
-export type { Outcome, RequestId, SessionRequest } from './requests.js';
+} from './namespace/namespace.js';
+export type { NamespaceEntry } from './namespace/namespace-reads.js';
+export type { Checkpoint } from './past/checkpoints.js';
+export type { Change, LogEntry, LogOptions, WatchOptions } from './past/history.js';
+export type { VerifyOptions, VerifyProgress, VerifyReport } from './past/verify.js';
+export type { Entry, ListOptions, Range, ReadOptions } from './reading/entry-reader.js';
+export type { Listing } from './reading/listing.js';
+export { type Difference, Snapshot, type SnapshotOptions } from './reading/snapshot.js';
+export type { Outcome, RequestId, SessionRequest } from './requests/requests.js';
 export { type Damage, findReadable, type Salvage, type SalvageOptions } from './salvage.js';
-export { type Difference, Snapshot, type SnapshotOptions } from './snapshot.js';
+export { formatVersionstamp, parseVersionstamp, type Versionstamp } from './state/versionstamp.js';
 export type { Stats } from './stats.js';
-export type { TransactOptions } from './transact.js';
-export { TRANSACTION_BYTES_MAX, type Transaction } from './transaction.js';
-export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify.js';
-export { formatVersionstamp, parseVersionstamp, type Versionstamp } from './versionstamp.js';
+export { AtomicOperation, type AtomicResult, type Check } from './transaction/atomic.js';
+export type { WriteOptions, WriteResult } from './transaction/one-write.js';
+export type { TransactOptions } from './transaction/transact.js';
+export { TRANSACTION_BYTES_MAX, type Transaction } from './transaction/transaction.js';

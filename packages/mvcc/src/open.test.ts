@@ -2,7 +2,7 @@ import { recordName } from '@holdfast/core';
 import { type ListedObject, type ListOptions, MemoryStore, StoreError } from '@holdfast/object-store';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from './database.js';
-import { newestRecord } from './log.js';
+import { newestRecord } from './log/log.js';
 
 const key = new Uint8Array(32).fill(7);
 

@@ -23,16 +23,16 @@ import {
 } from '@holdfast/core';
 import { type CryptoProvider, defaultProvider } from '@holdfast/crypto';
 import { type ObjectStore, systemClock, systemRandom } from '@holdfast/object-store';
-import { jump } from './advance.js';
-import { type Context, callStore, readingInWords, tell } from './context.js';
+import { type Context, callStore, readingInWords, tell } from './context/context.js';
+import { DatabaseSealing } from './context/database-sealing.js';
+import { Lifetime } from './context/lifetime.js';
+import type { NormalisedOptions } from './context/options.js';
+import { openRecordKeyring } from './context/record-keyring.js';
 import { type Creation, create } from './create.js';
-import { DatabaseSealing } from './database-sealing.js';
-import { Lifetime } from './lifetime.js';
-import { Log, missingRecord, newestRecord } from './log.js';
-import type { NormalisedOptions } from './options.js';
-import { openRecordKeyring } from './record-keyring.js';
-import { instant, Tip } from './tip.js';
-import type { View } from './view.js';
+import { jump } from './log/advance.js';
+import { Log, missingRecord, newestRecord } from './log/log.js';
+import { instant, Tip } from './log/tip.js';
+import type { View } from './state/view.js';
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;

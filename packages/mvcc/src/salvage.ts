@@ -10,9 +10,9 @@
  */
 import { HoldfastError, LOG_PREFIX, objectName, parseRecordName, SEGMENT_PREFIX } from '@holdfast/core';
 import { type ObjectStore, withRetry } from '@holdfast/object-store';
-import { callStore } from './context.js';
+import { callStore } from './context/context.js';
+import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './context/options.js';
 import { openParts } from './open.js';
-import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './options.js';
 
 export interface Damage {
   readonly version: number;

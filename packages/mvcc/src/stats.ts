@@ -1,6 +1,6 @@
 /** What an open database tells of itself. */
-import type { CommitterStats } from './committer.js';
-import type { View } from './view.js';
+import type { CommitterStats } from './commit/committer.js';
+import type { View } from './state/view.js';
 
 export interface Stats {
   readonly version: number;

@@ -1,0 +1,95 @@
+/** What a transaction has read, and whether someone has written it since. */
+import type { CallOptions } from '@holdfast/object-store';
+import { Lanes } from '../context/lanes.js';
+import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
+import type { View } from '../state/view.js';
+
+export class ReadSet {
+  readonly #points = new Set<StoredKey>();
+  readonly #ranges: Bounds[] = [];
+
+  get isEmpty(): boolean {
+    return this.#points.size === 0 && this.#ranges.length === 0;
+  }
+
+  addPoint(key: StoredKey): void {
+    this.#points.add(key);
+  }
+
+  addRange(bounds: Bounds): void {
+    this.#ranges.push(bounds);
+  }
+
+  /** Whether any of these writes hits what was read. */
+  overlaps(written: ReadonlySet<StoredKey>): boolean {
+    if (written.size === 0) return false;
+    const [few, many] = this.#points.size < written.size ? [this.#points, written] : [written, this.#points];
+    for (const key of few) if (many.has(key)) return true;
+    for (const bounds of this.#ranges) {
+      const begin = toStoredKey(bounds.begin);
+      const end = bounds.end && toStoredKey(bounds.end);
+      for (const key of written) if (key >= begin && (end === undefined || key < end)) return true;
+    }
+    return false;
+  }
+
+  /** Whether anything that was read was written after `version`, as of `view`. */
+  async isOverwrittenIn(view: View, version: number, options: CallOptions = {}): Promise<boolean> {
+    if (this.isOverwrittenInMemory(view, version)) return true;
+    return this.isOverwrittenInSegments(view, version, options);
+  }
+
+  /** As far as memory tells: what lies in segments alone is not looked at. */
+  isOverwrittenInMemory(view: View, version: number): boolean {
+    if (view.version <= version) return false;
+    for (const key of this.#points) if (view.isWrittenAfter(key, version)) return true;
+    for (const bounds of this.#ranges) if (view.hasWriteAfter(bounds, version)) return true;
+    return false;
+  }
+
+  /** Whether `isOverwrittenInSegments()` has anything to look at. */
+  needsSegments(view: View, version: number): boolean {
+    return view.newestBeyondMemory > version && view.version > version && !this.isEmpty;
+  }
+
+  /**
+   * The rest: a write since `version` that is not in memory lies in a segment whose newest entry is newer too. All
+   * keys and ranges are asked for at once.
+   * @param lanes what bounds how many are under way.
+   */
+  async isOverwrittenInSegments(
+    view: View,
+    version: number,
+    options: CallOptions = {},
+    lanes: Lanes = new Lanes(LANES),
+  ): Promise<boolean> {
+    if (!this.needsSegments(view, version)) return false;
+    const segments = view.segmentsBeyondMemory(version + 1);
+    let found = false;
+    const ask = (look: () => Promise<boolean>): Promise<void> =>
+      lanes.run(async () => {
+        if (!found && (await look())) found = true;
+      });
+    await Promise.all([
+      ...Array.from(this.#points, (key) =>
+        ask(() => view.isWrittenAfterIn(segments, fromStoredKey(key), version, options)),
+      ),
+      ...this.#ranges.map((bounds) => ask(() => hasWriteAfter(view, bounds, version, options))),
+    ]);
+    return found;
+  }
+}
+
+/** How many keys and ranges are asked for at once. */
+export const LANES = 128;
+
+async function hasWriteAfter(
+  view: View,
+  bounds: Bounds,
+  version: number,
+  options: CallOptions,
+): Promise<boolean> {
+  const cursor = view.scan(bounds, { ...options, keysOnly: true, newerThan: version, beyondMemory: true });
+  for (await cursor.start(); !cursor.done; await cursor.next()) if (cursor.version > version) return true;
+  return false;
+}

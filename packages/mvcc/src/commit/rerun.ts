@@ -1,0 +1,88 @@
+/**
+ * Runs transactions again that lost only to members of their own group, on the group's writes: a hot key then
+ * costs one record for many of them, not one record each.
+ *
+ * Invariants:
+ * - They run one after the other, each on exactly the state that lies before it in the record, so there is
+ *   nothing to validate (I5).
+ * - That state is durable only with the record they are in. If it does not become the next one, what they saw
+ *   never was, and they hear of a conflict: the caller sees to that.
+ * - A body that waits for more than memory holds up nobody: it is let go, and told of its conflict when it ended.
+ */
+
+import type { View } from '../state/view.js';
+import type { Accepted, Waiting } from './proposal.js';
+import { Bases, resolveWrites, type Verdict } from './validate.js';
+
+/** How long a body may take, in turns of the microtask queue: some dozen reads of what is in memory. */
+const TURNS_MAX = 512;
+
+export interface Chained {
+  /** To be laid on the accepted ones, in this order. */
+  readonly accepted: Accepted[];
+  readonly losers: (Verdict['outrun'][number] & { readonly ended?: Promise<unknown> | undefined })[];
+}
+
+/**
+ * @param room how many more transactions the record takes, and how many more bytes.
+ */
+export async function chain(
+  view: View,
+  accepted: readonly Accepted[],
+  outrun: Verdict['outrun'],
+  room: { readonly transactions: number; readonly bytes: number },
+): Promise<Chained> {
+  const chained: Chained = { accepted: [], losers: [] };
+  // A large transaction's writes are not at hand here.
+  const blind = accepted.some(({ waiting }) => waiting.proposal.bulk);
+  let state = view;
+  const laid = [...accepted];
+  let shown = 0;
+  let bytes = 0;
+  for (const loser of outrun) {
+    const { rerun } = loser.waiting.proposal;
+    if (blind || !rerun || chained.accepted.length >= room.transactions) {
+      chained.losers.push(loser);
+      continue;
+    }
+    state = state.withPending(laid.slice(shown).map(({ writes }, i) => ({ writes, order: shown + i })));
+    shown = laid.length;
+    const running = layAgain(state, loser.waiting, rerun, room.bytes - bytes);
+    const outcome = await soon(running);
+    if (outcome?.value) {
+      chained.accepted.push(outcome.value.accepted);
+      laid.push(outcome.value.accepted);
+      bytes += outcome.value.bytes;
+    } else chained.losers.push({ ...loser, ended: running });
+  }
+  return chained;
+}
+
+async function layAgain(
+  state: View,
+  waiting: Waiting,
+  rerun: NonNullable<Waiting['proposal']['rerun']>,
+  room: number,
+): Promise<{ readonly accepted: Accepted; readonly bytes: number } | undefined> {
+  try {
+    const again = await rerun(state);
+    if (!again) return undefined;
+    if (again.bytes > room) return undefined;
+    const { meter } = waiting.proposal;
+    const writes = await resolveWrites(new Bases(state), new Map(), { ...again, meter });
+    return { accepted: { waiting, writes }, bytes: again.bytes };
+  } catch {
+    // Whatever it was, it was concluded from a state that is not durable: the next run, on one that is, will tell.
+    return undefined;
+  }
+}
+
+/** What comes within a bounded number of microtasks; undefined: nothing yet. */
+async function soon<T>(work: Promise<T>): Promise<{ readonly value: T } | undefined> {
+  let outcome: { readonly value: T } | undefined;
+  work.then((value) => {
+    outcome = { value };
+  });
+  for (let turn = 0; turn < TURNS_MAX && !outcome; turn++) await undefined;
+  return outcome;
+}

@@ -1,0 +1,181 @@
+/**
+ * Which of the waiting transactions can be laid on a state, in which order.
+ *
+ * Invariants:
+ * - A transaction is accepted only if nothing that it read was written after its read version, in the state or
+ *   by a transaction accepted before it (I5).
+ * - Mutations are resolved against exactly what lies before them.
+ */
+import { HoldfastError, toHex, type Write } from '@holdfast/core';
+import type { Meter } from '@holdfast/object-store';
+import { Lanes } from '../context/lanes.js';
+import { fromStoredKey, type StoredKey } from '../state/space.js';
+import type { TailEntry } from '../state/tail.js';
+import type { View } from '../state/view.js';
+import { applyMutations, type Change, isBulkWrite } from './mutation.js';
+import type { Accepted, Proposal, Waiting } from './proposal.js';
+import { LANES } from './read-set.js';
+
+export interface Verdict {
+  readonly accepted: Accepted[];
+  /** Lost to an accepted one of the same group: to be told when that one is durable. */
+  readonly outrun: { readonly waiting: Waiting; readonly error: HoldfastError }[];
+  /** Can't be laid on this state: conflicts, aborts, mutations of a wrong type, budgets. */
+  readonly refused: { readonly waiting: Waiting; readonly error: unknown }[];
+}
+
+/**
+ * Asks memory first; what only segments can tell is asked of them for all members and keys at once, and then it is
+ * decided in order.
+ * @param signal ends the waiting for segments: who needed them is refused with its reason.
+ */
+export async function validate(
+  view: View,
+  group: readonly Waiting[],
+  signal?: AbortSignal,
+): Promise<Verdict> {
+  const verdict: Verdict = { accepted: [], outrun: [], refused: [] };
+  const refusals = new Map<Waiting, unknown>();
+  const lanes = new Lanes(LANES);
+  const looks: Promise<void>[] = [];
+  for (const waiting of group) {
+    const error = refusalInMemory(view, waiting);
+    if (error !== undefined) refusals.set(waiting, error);
+    else if (waiting.proposal.reads.needsSegments(view, since(waiting)))
+      looks.push(lookIntoSegments(view, waiting, refusals, lanes, signal));
+    else waiting.provenThrough = view.version;
+  }
+  const bases = new Bases(view, lanes, signal);
+  for (const waiting of group) if (!refusals.has(waiting)) bases.fetch(waiting.proposal);
+  await Promise.all(looks);
+  const written = new Set<StoredKey>();
+  const pending = new Map<StoredKey, Uint8Array | undefined>();
+  for (const waiting of group) {
+    const { proposal } = waiting;
+    try {
+      if (refusals.has(waiting)) throw refusals.get(waiting);
+      if (proposal.reads.overlaps(written)) {
+        verdict.outrun.push({ waiting, error: conflict(proposal.readVersion) });
+        continue;
+      }
+      const writes = await resolveWrites(bases, pending, proposal);
+      for (const stored of proposal.changes.keys()) written.add(stored);
+      verdict.accepted.push({ waiting, writes });
+    } catch (error) {
+      verdict.refused.push({ waiting, error });
+    }
+  }
+  return verdict;
+}
+
+/** From where on it has to be looked whether its reads still hold: an earlier look has proven the rest. */
+function since({ proposal, provenThrough }: Waiting): number {
+  return Math.max(proposal.readVersion, provenThrough);
+}
+
+/** Why it can't be laid on the state, as far as memory tells; undefined: nothing is known against it. */
+function refusalInMemory(view: View, waiting: Waiting): unknown {
+  const { signal, bulk, reads, readVersion } = waiting.proposal;
+  if (signal?.aborted) return signal.reason;
+  // Segments uploaded below the floor may be collected at any time: no record may begin to name them.
+  if (readVersion < (bulk ? view.floor : view.floor - 1))
+    return new HoldfastError(
+      'TRANSACTION_TOO_OLD',
+      `The transaction read version ${readVersion}; the oldest still retained is ${view.floor}. Start it again.`,
+    );
+  return reads.isOverwrittenInMemory(view, since(waiting)) ? conflict(readVersion) : undefined;
+}
+
+async function lookIntoSegments(
+  view: View,
+  waiting: Waiting,
+  refusals: Map<Waiting, unknown>,
+  lanes: Lanes,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { meter, reads, readVersion } = waiting.proposal;
+  try {
+    const found = await reads.isOverwrittenInSegments(view, since(waiting), { signal, meter }, lanes);
+    if (found) refusals.set(waiting, conflict(readVersion));
+    else waiting.provenThrough = view.version;
+  } catch (error) {
+    refusals.set(waiting, error);
+  }
+}
+
+/** What mutations are resolved with: what a key's newest write in a view is. */
+export class Bases {
+  readonly #view: View;
+  readonly #lanes: Lanes;
+  readonly #signal: AbortSignal | undefined;
+  /** By account: whose budget does not allow a read fails alone. */
+  readonly #fetched = new Map<Meter | undefined, Map<StoredKey, Promise<TailEntry | undefined>>>();
+
+  constructor(view: View, lanes: Lanes = new Lanes(LANES), signal?: AbortSignal) {
+    this.#view = view;
+    this.#lanes = lanes;
+    this.#signal = signal;
+  }
+
+  /** Begins to read what the mutations of a proposal need and memory doesn't have. */
+  fetch({ changes, meter }: Pick<Proposal, 'changes' | 'meter'>): void {
+    const fetched = this.#fetched.get(meter) ?? new Map<StoredKey, Promise<TailEntry | undefined>>();
+    this.#fetched.set(meter, fetched);
+    for (const [stored, change] of changes) {
+      if ('value' in change || fetched.has(stored)) continue;
+      const key = fromStoredKey(stored);
+      if (!this.#view.isBeyondMemory(stored, key)) continue;
+      const found = this.#lanes.run(() => this.#view.latest(stored, key, { signal: this.#signal, meter }));
+      // Whoever needs it meets the error there.
+      found.catch(() => {});
+      fetched.set(stored, found);
+    }
+  }
+
+  get(
+    stored: StoredKey,
+    key: Uint8Array,
+    { meter }: Pick<Proposal, 'meter'>,
+  ): Promise<TailEntry | undefined> {
+    const fetched = this.#fetched.get(meter)?.get(stored);
+    return fetched ?? this.#view.latest(stored, key, { signal: this.#signal, meter });
+  }
+}
+
+/**
+ * The writes that go into the record, mutations resolved.
+ * @param bases of the view that the record follows.
+ * @param pending what lies between the view and this transaction; its own values are added.
+ */
+export async function resolveWrites(
+  bases: Bases,
+  pending: Map<StoredKey, Uint8Array | undefined>,
+  proposal: Pick<Proposal, 'changes' | 'bulk' | 'meter'>,
+): Promise<Write[]> {
+  const writes: Write[] = [];
+  for (const [stored, change] of proposal.changes) {
+    const value = 'value' in change ? change.value : await resolve(bases, pending, stored, change, proposal);
+    if (!proposal.bulk || !isBulkWrite(stored, change)) writes.push({ key: fromStoredKey(stored), value });
+    pending.set(stored, value);
+  }
+  return writes;
+}
+
+export function conflict(readVersion: number): HoldfastError {
+  return new HoldfastError(
+    'CONFLICT',
+    `Another transaction wrote what this one had read at version ${readVersion}. Nothing was changed; run it again.`,
+  );
+}
+
+async function resolve(
+  bases: Bases,
+  pending: ReadonlyMap<StoredKey, Uint8Array | undefined>,
+  stored: StoredKey,
+  change: Extract<Change, { mutations: unknown }>,
+  proposal: Pick<Proposal, 'meter'>,
+): Promise<Uint8Array> {
+  const key = fromStoredKey(stored);
+  const base = pending.has(stored) ? pending.get(stored) : (await bases.get(stored, key, proposal))?.value;
+  return applyMutations(base, change.mutations, () => `the key with bytes ${toHex(key.subarray(1))}`);
+}

@@ -1,0 +1,230 @@
+/**
+ * From a record to the state at its version.
+ *
+ * Invariants:
+ * - Record n+1 is laid on view n only if it names n's hash as its parent (I2); anything else is `FORK`.
+ * - A view made by a jump equals the one made record by record: the carry holds every write since the flush.
+ */
+import {
+  type CarryRef,
+  carryFrom,
+  corrupt,
+  equalBytes,
+  getBounded,
+  HoldfastError,
+  type LogRecord,
+  leafHash,
+  Manifest,
+  objectName,
+  PAGE_PREFIX,
+  type RecordClear,
+  type RecordDraft,
+  recordName,
+  SEGMENT_PREFIX,
+  toHex,
+} from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import { type Context, callStore } from '../context/context.js';
+import { FlushedTails, flushedRuns } from '../state/flushed-tails.js';
+import { toStoredKey } from '../state/space.js';
+import { TailBuilder } from '../state/tail.js';
+import { View } from '../state/view.js';
+import { continues } from './continuity.js';
+import { fork } from './fork.js';
+import { type Log, missingRecord } from './log.js';
+
+/** What of a record makes a state. */
+export type StateRecord = RecordClear & Pick<LogRecord, 'hash' | 'bytes'> & { readonly body: RecordDraft };
+
+export interface AdvanceOptions extends CallOptions {
+  /** The record's manifest, where its writer has it at hand. */
+  readonly manifest?: Manifest | undefined;
+}
+
+/** The state at `record.version`, from the state one version earlier. */
+export async function advance(
+  context: Context,
+  view: View,
+  record: StateRecord,
+  options: AdvanceOptions = {},
+): Promise<View> {
+  if (record.version !== view.version + 1)
+    throw new RangeError(`Expected record ${view.version + 1}, found ${record.version}.`);
+  if (!equalBytes(record.parent, view.hash))
+    throw fork(context, view, record, 'its parent is another record');
+  const { carry } = record.body;
+  const tail = new TailBuilder(
+    view.tail,
+    record.flushedThrough,
+    carryFrom(carry, record.flushedThrough),
+    view.flushedThrough,
+  );
+  addOwnWrites(tail, record);
+  const manifest = await manifestOf(context, record, [options.manifest, view.manifest], options);
+  return makeView(context, record, tail, manifest, flushedAfter(view, record, manifest));
+}
+
+/** What is known of the last flushed tails: a record that publishes a flush adds the one before it. */
+function flushedAfter(view: View, record: StateRecord, manifest: Manifest): FlushedTails {
+  const [after, through] = [view.flushedThrough, record.flushedThrough];
+  if (through === after) return view.flushed;
+  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));
+}
+
+/**
+ * The state at `record.version`, from its carry.
+ * @param known an older state that this process holds: it spares what it covers, once the record is shown to
+ * continue it.
+ */
+export async function jump(
+  context: Context,
+  log: Log,
+  record: LogRecord,
+  known?: View,
+  options: CallOptions = {},
+): Promise<View> {
+  if (known !== undefined && record.version <= known.version)
+    throw new RangeError(`Expected a record after ${known.version}, found ${record.version}.`);
+  const base = known && known.flushedThrough <= record.flushedThrough ? known : undefined;
+  const { refs, entries } = record.body.carry;
+  // What the base's tail holds reaches to its version; a carry that starts later leaves a stretch to holders.
+  const covered = Math.max(record.flushedThrough, base?.version ?? 0);
+  const needed = refs.filter((ref) => ref.version > covered);
+  const [isShown, manifest, ...holders] = await Promise.all([
+    known === undefined || continues(context, log, known, record, options),
+    manifestOf(context, record, [known?.manifest], options),
+    ...needed.map((ref) => readHolder(context, log, ref, record, options)),
+  ]);
+  if (!isShown) return jump(context, log, record, undefined, options);
+  const from = carryFrom(record.body.carry, record.flushedThrough);
+  const tail = new TailBuilder(base?.tail, record.flushedThrough, from, base?.flushedThrough);
+  for (const holder of holders) {
+    addCarried(tail, holder, record.flushedThrough);
+    addOwnWrites(tail, holder, record.flushedThrough);
+  }
+  for (const { key, value, version, order } of entries)
+    if (version > record.flushedThrough) tail.add(toStoredKey(key), { value, version, order });
+  addOwnWrites(tail, record);
+  // A flush that was jumped over may have moved writes that were never here.
+  const flushed = known?.flushedThrough === record.flushedThrough ? known.flushed : FlushedTails.none;
+  return makeView(context, record, tail, manifest, flushed);
+}
+
+async function readHolder(
+  context: Context,
+  log: Log,
+  ref: CarryRef,
+  record: LogRecord,
+  options: CallOptions,
+): Promise<LogRecord> {
+  const holder = await log.read(ref.version, options);
+  if (holder === undefined) throw missingRecord(ref.version, `record ${record.version}`);
+  if (!equalBytes(holder.hash, ref.hash))
+    throw fork(
+      context,
+      record,
+      holder,
+      `record ${record.version} names another one, with hash ${toHex(ref.hash)}`,
+    );
+  return holder;
+}
+
+function addCarried(tail: TailBuilder, record: LogRecord, flushedThrough: number): void {
+  for (const { key, value, version, order } of record.body.carry.entries)
+    if (version > flushedThrough) tail.add(toStoredKey(key), { value, version, order });
+}
+
+function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0): void {
+  const { version } = record;
+  if (version <= flushedThrough) return;
+  for (const [order, { writes }] of record.body.transactions.entries())
+    for (const { key, value } of writes) tail.add(toStoredKey(key), { value, version, order });
+}
+
+function makeView(
+  context: Context,
+  record: StateRecord,
+  tail: TailBuilder,
+  manifest: Manifest,
+  flushed: FlushedTails,
+): View {
+  const { sha256 } = context.sealing.provider;
+  let ownBytes = 0;
+  for (const { bulkRun, writes } of record.body.transactions) {
+    if (bulkRun !== 0 && !manifest.entries.some(({ run }) => run === bulkRun))
+      throw corrupt(
+        recordName(record.version),
+        `expected run ${bulkRun} of one of its transactions in its manifest, found none`,
+      );
+    for (const { key, value } of writes) ownBytes += key.length + (value?.length ?? 0);
+  }
+  return new View(
+    {
+      version: record.version,
+      hash: record.hash,
+      timeMs: record.body.timeMs,
+      flushedThrough: record.flushedThrough,
+      floor: record.floor,
+      history: record.history.append(sha256, leafHash(sha256, record.hash)),
+      keyring: record.keyring,
+      stores: record.body.stores,
+      refs: record.body.carry.refs,
+      recordBytes: record.bytes,
+      ownBytes,
+      tail: tail.finish(),
+      flushed,
+      manifest,
+    },
+    context.segments,
+  );
+}
+
+/** Most records change nothing in the manifest: one that is at hand then serves, and else its pages do. */
+async function manifestOf(
+  context: Context,
+  record: RecordClear,
+  atHand: readonly (Manifest | undefined)[],
+  options: CallOptions,
+): Promise<Manifest> {
+  const known = atHand.filter((manifest) => manifest !== undefined);
+  const same = known.find((manifest) => equalBytes(manifest.section, record.manifestSection));
+  return same ?? loadManifest(context, record, options, known);
+}
+
+/** @param known manifests whose pages need not be fetched again. */
+export async function loadManifest(
+  context: Context,
+  record: RecordClear,
+  options: CallOptions = {},
+  known: readonly Manifest[] = [],
+): Promise<Manifest> {
+  const object = recordName(record.version);
+  const { manifestSection, manifestRoot } = record;
+  const fetchPage = async (name: string, bytes: number): Promise<Uint8Array> => {
+    const page = await callStore(`reading ${name}`, () => getBounded(context.store, name, bytes, options));
+    if (page) return page.bytes;
+    throw new HoldfastError(
+      'CORRUPT',
+      `${name} is missing: ${object} names it, and the store has no such object under ${PAGE_PREFIX}. Restore it from a replica of the bucket.`,
+    );
+  };
+  const { sealing } = context;
+  const { signal } = options;
+  const manifest = await Manifest.load(
+    sealing,
+    manifestSection,
+    manifestRoot,
+    object,
+    fetchPage,
+    known,
+    signal,
+  );
+  // It would hide what is written until then.
+  const early = manifest.entries.find(({ maxVersion }) => maxVersion > record.version);
+  if (early)
+    throw corrupt(
+      object,
+      `expected segments of versions up to ${record.version} in its manifest, found ${objectName(SEGMENT_PREFIX, early.id)} with version ${early.maxVersion}`,
+    );
+  return manifest;
+}

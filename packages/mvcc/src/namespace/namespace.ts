@@ -1,0 +1,257 @@
+/** A database seen through a key prefix, with codecs of its own: every read and write, relative to the prefix. */
+import type { Key, KeyRange, MISS } from '@holdfast/core';
+import { takeOptions } from '../context/call-options.js';
+import { atCall, mapSteps } from '../context/steps.js';
+import type { Change, WatchOptions } from '../past/history.js';
+import type { ListOptions, Range, ReadOptions } from '../reading/entry-reader.js';
+import type { Guard } from '../reading/listing.js';
+import type { Difference, Snapshot, SnapshotOptions } from '../reading/snapshot.js';
+import type { AtomicOperation } from '../transaction/atomic.js';
+import type { WriteOptions, WriteResult } from '../transaction/one-write.js';
+import { TRANSACT_OPTIONS, type TransactOptions } from '../transaction/transact.js';
+import type { Transaction, TransactionAttempt } from '../transaction/transaction.js';
+import { NamespaceForm, type NamespaceOptions } from './codec.js';
+import { NamespaceReads, type ReadHost } from './namespace-reads.js';
+
+/** What a namespace needs of its database. */
+export interface NamespaceHost extends ReadHost<ReadOptions, ReadOptions & ListOptions> {
+  set(key: Key, value: unknown, options?: WriteOptions): Promise<WriteResult>;
+  delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
+  deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult>;
+  add(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
+  max(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
+  min(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
+  atomic(): AtomicOperation;
+  transact<T>(body: (tx: TransactionAttempt) => Promise<T> | T, options?: TransactOptions): Promise<T>;
+  snapshot(options?: SnapshotOptions): Promise<Snapshot>;
+  watch(range?: KeyRange, options?: WatchOptions): AsyncGenerator<Change, void, undefined>;
+}
+
+export class Namespace<V = unknown, In = V> extends NamespaceReads<
+  V,
+  ReadOptions,
+  ReadOptions & ListOptions
+> {
+  readonly #db: NamespaceHost;
+
+  /** Made by `Database.namespace()`. */
+  constructor(db: NamespaceHost, prefix: Key, options?: NamespaceOptions<V, In>) {
+    super(db, new NamespaceForm<V>(prefix, options as NamespaceOptions<V, never>));
+    this.#db = db;
+  }
+
+  /** The whole key of one of this namespace's. */
+  keyOf(key: Key): Key {
+    return this.form.keyOf(key);
+  }
+
+  /** An asynchronous schema has the value to itself until it has validated it: don't change it before that. */
+  async set(key: Key, value: In, options?: WriteOptions): Promise<WriteResult> {
+    const taken = takeOptions('set', options, ['requestId', 'signal', 'meter']);
+    const whole = this.form.keyOf(key);
+    const encoded = this.form.encode(value);
+    // A promise as a value is none: the database says so.
+    return this.#db.set(whole, encoded !== value && isPromise(encoded) ? await encoded : encoded, taken);
+  }
+
+  async delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.delete(this.form.keyOf(key), options);
+  }
+
+  async deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.deleteRange(rangeToDelete(this.form, range), options);
+  }
+
+  async add(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.add(this.form.keyOf(key), n, options);
+  }
+
+  async max(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.max(this.form.keyOf(key), n, options);
+  }
+
+  async min(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult> {
+    return this.#db.min(this.form.keyOf(key), n, options);
+  }
+
+  atomic(): AtomicOperation<In> {
+    const { keyOf, encodeNow } = this.form;
+    return this.#db.atomic().in<In>({ key: keyOf, value: encodeNow });
+  }
+
+  /** A transaction in this namespace's keys and values; its `tx` is the whole one. */
+  async transact<T>(
+    body: (tx: NamespaceTransaction<V, In>) => Promise<T> | T,
+    options?: TransactOptions,
+  ): Promise<T> {
+    const taken = takeOptions('transact', options, TRANSACT_OPTIONS);
+    if (typeof body !== 'function') return this.#db.transact(body, taken);
+    return this.#db.transact((tx) => body(new NamespaceTransaction<V, In>(tx, this.form)), taken);
+  }
+
+  async snapshot(options?: SnapshotOptions): Promise<NamespaceSnapshot<V>> {
+    return new NamespaceSnapshot(await this.#db.snapshot(options), this.form);
+  }
+
+  watch(range?: KeyRange, options?: WatchOptions): AsyncGenerator<NamespaceChange<V>, void, undefined> {
+    const open = atCall(() => this.#db.watch(rangeOfKeys(this.form, range), options));
+    return mapSteps(open, (change) => translated(this.form, change));
+  }
+
+  /** A namespace in this one, with codecs of its own: this one's don't apply to it. */
+  namespace<W = unknown, WIn = W>(prefix: Key, options?: NamespaceOptions<W, WIn>): Namespace<W, WIn> {
+    return new Namespace(this.#db, this.form.boundOf(prefix), options);
+  }
+}
+
+/** A change with the namespace's own key and values. */
+export type NamespaceChange<V> = Omit<Change<V>, 'key'> & { readonly key: Key };
+export type NamespaceDifference<V> = Omit<Difference<V>, 'key'> & { readonly key: Key };
+
+export class NamespaceSnapshot<V = unknown> extends NamespaceReads<V, undefined, ListOptions> {
+  readonly #snapshot: Snapshot;
+
+  /** Made by `Namespace.snapshot()`. */
+  constructor(snapshot: Snapshot, form: NamespaceForm<V>) {
+    super(snapshot, form);
+    this.#snapshot = snapshot;
+  }
+
+  /** The snapshot itself, for keys outside the namespace. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  get version(): number {
+    return this.#snapshot.version;
+  }
+
+  get time(): Date {
+    return this.#snapshot.time;
+  }
+
+  /** The value if memory can tell, as `Snapshot.peek`. */
+  peek(key: Key): V | undefined | typeof MISS {
+    const found = this.#snapshot.peek(this.form.keyOf(key));
+    return typeof found === 'symbol' || found === undefined
+      ? (found as typeof MISS | undefined)
+      : this.form.decode(found);
+  }
+
+  diff(
+    other: NamespaceSnapshot<V> | Snapshot,
+    range?: KeyRange,
+  ): AsyncGenerator<NamespaceDifference<V>, void, undefined> {
+    const whole = other instanceof NamespaceSnapshot ? other.snapshot : other;
+    const open = atCall(() => this.#snapshot.diff(whole, rangeOfKeys(this.form, range)));
+    return mapSteps(open, (difference) => translated(this.form, difference));
+  }
+}
+
+/**
+ * A transaction in a namespace's keys and values. Its methods may be taken out of it:
+ * `transact(async ({ get, set }) => …)`.
+ */
+export class NamespaceTransaction<V = unknown, In = V> extends NamespaceReads<V, undefined, ListOptions> {
+  readonly #attempt: TransactionAttempt;
+
+  /** Made by `Namespace.transact()`. */
+  constructor(attempt: TransactionAttempt, form: NamespaceForm<V>) {
+    super(attempt, form);
+    this.#attempt = attempt;
+    bindMethods(this);
+  }
+
+  protected override run<T>(read: () => Promise<T>): Promise<T> {
+    return this.#attempt.track(read);
+  }
+
+  protected override get guard(): Guard {
+    return (steps) => this.#attempt.trackWalk(steps);
+  }
+
+  /** The transaction itself, for keys outside the namespace. */
+  get tx(): Transaction {
+    return this.#attempt;
+  }
+
+  get readVersion(): number {
+    return this.#attempt.readVersion;
+  }
+
+  get now(): Date {
+    return this.#attempt.now;
+  }
+
+  snapshotGet(key: Key): Promise<V | undefined> {
+    return this.run(async () => {
+      const stored = await this.#attempt.snapshotGet(this.form.keyOf(key));
+      return stored === undefined ? undefined : this.form.decode(stored);
+    });
+  }
+
+  /** @throws TypeError for what doesn't fit the schema, and where that is asynchronous. */
+  set(key: Key, value: In): void {
+    this.#attempt.set(this.form.keyOf(key), this.form.encodeNow(value));
+  }
+
+  delete(key: Key): void {
+    this.#attempt.delete(this.form.keyOf(key));
+  }
+
+  deleteRange(range: KeyRange): void {
+    this.#attempt.deleteRange(rangeToDelete(this.form, range));
+  }
+
+  add(key: Key, n: number | bigint): void {
+    this.#attempt.add(this.form.keyOf(key), n);
+  }
+
+  max(key: Key, n: number | bigint): void {
+    this.#attempt.max(this.form.keyOf(key), n);
+  }
+
+  min(key: Key, n: number | bigint): void {
+    this.#attempt.min(this.form.keyOf(key), n);
+  }
+}
+
+function bindMethods(target: object): void {
+  for (
+    let prototype: object = Object.getPrototypeOf(target);
+    prototype !== Object.prototype;
+    prototype = Object.getPrototypeOf(prototype)
+  )
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      if (typeof value !== 'function' || name === 'constructor' || Object.hasOwn(target, name)) continue;
+      Object.defineProperty(target, name, { value: value.bind(target) });
+    }
+}
+
+/** Deletion asks for a range: to leave it out by a slip must not delete everything. */
+function rangeToDelete(form: NamespaceForm, range: KeyRange): KeyRange {
+  if (range === undefined)
+    throw new TypeError('expected a range such as { prefix: key }, found undefined; {} stands for all keys');
+  return form.rangeOf(range as Range);
+}
+
+function rangeOfKeys(form: NamespaceForm, range: KeyRange | undefined): KeyRange {
+  return form.rangeOf(range as Range | undefined);
+}
+
+function translated<V, C extends Change | Difference>(
+  form: NamespaceForm<V>,
+  change: C,
+): Omit<C, 'key' | 'value' | 'previous'> & { key: Key; value: V | undefined; previous: V | undefined } {
+  const { key, value, previous } = change;
+  return {
+    ...change,
+    key: form.shorten(key),
+    value: form.decode(value),
+    previous: form.decode(previous),
+  };
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return value instanceof Promise;
+}

@@ -1,0 +1,177 @@
+/**
+ * Checks everything a database consists of: the chain of records, the history tree, the manifest, every segment.
+ *
+ * Invariants:
+ * - It trusts nothing that was read before: every object is fetched again.
+ * - A problem does not end it: the report names them all.
+ */
+import {
+  type CompactRange,
+  equalBytes,
+  type LogRecord,
+  leafHash,
+  objectName,
+  PAGE_PREFIX,
+  recordName,
+  SEGMENT_PREFIX,
+  type SegmentEntry,
+} from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import pLimit from 'p-limit';
+import { type Context, callStore } from '../context/context.js';
+import { loadManifest } from '../log/advance.js';
+import type { Log } from '../log/log.js';
+import type { View } from '../state/view.js';
+
+export interface VerifyProgress {
+  readonly phase: 'log' | 'segments';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface VerifyOptions extends CallOptions {
+  /** Also the segments of every retained version, not only of the newest. Default false. */
+  readonly deep?: boolean | undefined;
+  readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
+}
+
+/** What was checked, and what was wrong. */
+export interface VerifyReport {
+  readonly ok: boolean;
+  readonly version: number;
+  readonly records: number;
+  readonly segments: number;
+  readonly entries: number;
+  readonly blocks: number;
+  /** Bytes of all objects that were checked. */
+  readonly bytes: number;
+  /** Objects under the prefix that no retained version names: left by interrupted work, for GC. */
+  readonly unreferenced: number;
+  readonly problems: readonly string[];
+}
+
+const AT_ONCE = 8;
+
+export async function verify(
+  context: Context,
+  log: Log,
+  view: View,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  const { signal, meter, deep = false, onProgress } = options;
+  const calls = { signal, meter };
+  const problems: string[] = [];
+  const note = (error: unknown): void => {
+    signal?.throwIfAborted();
+    problems.push(error instanceof Error ? error.message : String(error));
+  };
+  const segments = new Map<string, SegmentEntry>();
+  const pages = new Set<string>();
+  const total = view.version - view.floor + 1;
+  let bytes = 0;
+  let records = 0;
+
+  const limit = pLimit(AT_ONCE);
+  let previous: LogRecord | undefined;
+  let history: CompactRange | undefined;
+  const { sha256 } = context.sealing.provider;
+  for (let first = view.floor; first <= view.version; first += AT_ONCE * 4) {
+    const last = Math.min(first + AT_ONCE * 4 - 1, view.version);
+    const batch = await Promise.all(
+      Array.from({ length: last - first + 1 }, (_, i) => limit(() => log.read(first + i, calls).catch(note))),
+    );
+    for (const [i, record] of batch.entries()) {
+      const version = first + i;
+      if (!record) {
+        if (record === undefined) problems.push(`${recordName(version)} is missing, or could not be read.`);
+        previous = history = undefined;
+        continue;
+      }
+      records++;
+      bytes += record.bytes;
+      if (previous && !equalBytes(record.parent, previous.hash))
+        problems.push(`${recordName(version)} names another parent than the record before it.`);
+      if (history && !sameRange(history, record.history))
+        problems.push(`${recordName(version)} has another history tree than the records before it.`);
+      history = record.history.append(sha256, leafHash(sha256, record.hash));
+      if (deep || version === view.version) {
+        if (!previous || !equalBytes(previous.manifestRoot, record.manifestRoot) || version === view.version)
+          await loadManifest(context, record, calls).then((manifest) => {
+            for (const name of manifest.pageNames()) pages.add(name);
+            for (const entry of manifest.entries) {
+              const name = objectName(SEGMENT_PREFIX, entry.id);
+              const known = segments.get(name);
+              // One of the two is checked against the object below; the other is then of another object.
+              if (known && !isSameSegment(known, entry))
+                problems.push(
+                  `${recordName(version)} says another thing of ${name} than a record before it.`,
+                );
+              segments.set(name, entry);
+            }
+          }, note);
+      }
+      previous = record;
+    }
+    onProgress?.({ phase: 'log', done: last - view.floor + 1, total });
+  }
+  if (previous && !equalBytes(previous.hash, view.hash))
+    problems.push(`${recordName(view.version)} is not the record that this process has followed.`);
+
+  let entries = 0;
+  let blocks = 0;
+  let done = 0;
+  await Promise.all(
+    [...segments.values()].map((segment) =>
+      limit(async () => {
+        await view
+          .reader(segment)
+          .verify(calls)
+          .then((checked) => {
+            entries += checked.entries;
+            blocks += checked.chunks;
+            bytes += segment.bytes;
+          }, note);
+        onProgress?.({ phase: 'segments', done: ++done, total: segments.size });
+      }),
+    ),
+  );
+
+  const unreferenced = await countUnreferenced(context, new Set([...segments.keys(), ...pages]), calls);
+  return {
+    ok: problems.length === 0,
+    version: view.version,
+    records,
+    segments: segments.size,
+    entries,
+    blocks,
+    bytes,
+    unreferenced,
+    problems,
+  };
+}
+
+/** Wherever they were placed: a segment may change its level and run without being written anew. */
+function isSameSegment(a: SegmentEntry, b: SegmentEntry): boolean {
+  const fields = (Object.keys(a) as (keyof SegmentEntry)[]).filter((f) => f !== 'level' && f !== 'run');
+  return fields.every((field) => {
+    const [one, other] = [a[field], b[field]];
+    return one instanceof Uint8Array ? equalBytes(one, other as Uint8Array) : one === other;
+  });
+}
+
+function sameRange(a: CompactRange, b: CompactRange): boolean {
+  return a.size === b.size && a.hashes.every((hash, i) => equalBytes(hash, b.hashes[i]!));
+}
+
+async function countUnreferenced(
+  context: Context,
+  named: ReadonlySet<string>,
+  calls: CallOptions,
+): Promise<number> {
+  let count = 0;
+  for (const prefix of [SEGMENT_PREFIX, PAGE_PREFIX])
+    await callStore(`listing ${prefix}`, async () => {
+      for await (const { key } of context.store.list(prefix, calls)) if (!named.has(key)) count++;
+    });
+  return count;
+}

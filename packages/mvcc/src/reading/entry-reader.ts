@@ -1,0 +1,150 @@
+/** From stored entries to what users see: decoded keys and values, tombstones left out. */
+import {
+  decodeKey,
+  decodeValue,
+  encodeKey,
+  encodeValue,
+  type Key,
+  type KeyRange,
+  type KeyTuple,
+  keyBounds,
+} from '@holdfast/core';
+import type { Meter } from '@holdfast/object-store';
+import { kindOf } from '../context/call-options.js';
+import {
+  type Bounds,
+  boundsInSpace,
+  inSpace,
+  type StoredKey,
+  toStoredKey,
+  USER_SPACE,
+} from '../state/space.js';
+import type { TailEntry } from '../state/tail.js';
+import { formatVersionstamp, OWN_VERSION, type Versionstamp } from '../state/versionstamp.js';
+
+/** A key with its value and the transaction that wrote it. */
+export interface Entry<V = unknown> {
+  readonly key: KeyTuple;
+  readonly value: V;
+  /** The record that wrote it; 0: this transaction, not committed yet. */
+  readonly version: number;
+  /** The transaction that wrote it; empty: this one, not committed yet. */
+  readonly versionstamp: Versionstamp;
+}
+
+/** Which keys, in which order, and how many at most. */
+export type Range = KeyRange & {
+  readonly reverse?: boolean | undefined;
+  readonly limit?: number | undefined;
+};
+
+export interface ReadOptions {
+  /** Spares the probe if the tip was confirmed this recently. Default 0: the read is strong. */
+  readonly maxStalenessMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Counts this read's requests and bytes too. */
+  readonly meter?: Meter | undefined;
+}
+
+export interface ListOptions {
+  readonly reverse?: boolean | undefined;
+  readonly limit?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What `ListOptions` and `ReadOptions` know, for those who refuse what they don't. */
+export const LIST_OPTIONS = ['reverse', 'limit', 'signal'] as const;
+
+export interface StoredAndBytes {
+  readonly stored: StoredKey;
+  readonly bytes: Uint8Array;
+}
+
+export function userKey(key: Key): StoredAndBytes {
+  const bytes = inSpace(USER_SPACE, encodeKey(key));
+  return { stored: toStoredKey(bytes), bytes };
+}
+
+/** Many keys, encoded at once: the caller may use its array again. */
+export function userKeys(keys: readonly Key[]): StoredAndBytes[] {
+  if (Array.isArray(keys)) return keys.map(userKey);
+  throw new TypeError(`getMany: expected an array of keys, found ${kindOf(keys)}.`);
+}
+
+/** @throws TypeError for undefined, which is absence. */
+export function userValue(value: unknown): Uint8Array {
+  if (value === undefined)
+    throw new TypeError(
+      'set: expected a value, found undefined. Use delete() to remove a key, or store null.',
+    );
+  return encodeValue(value);
+}
+
+/** The bounds of a range where order and limit have no meaning: given, they are refused rather than ignored. */
+export function userBounds(range: KeyRange): Bounds {
+  if (range === undefined)
+    throw new TypeError('expected a range such as { prefix: key }, found undefined; {} stands for all keys');
+  return boundsInSpace(USER_SPACE, keyBounds(range));
+}
+
+/** The range as it is now: its keys are copies. */
+export function ownRange(range: KeyRange | undefined): KeyRange {
+  if (range === undefined) return {};
+  keyBounds(range);
+  const bounds = Object.entries(range) as [keyof KeyRange, Key | undefined][];
+  return Object.fromEntries(
+    bounds.map(([field, key]) => [field, key === undefined ? key : decodeKey(encodeKey(key))]),
+  );
+}
+
+export interface ParsedRange {
+  readonly bounds: Bounds;
+  readonly reverse: boolean;
+  /** Infinity: no limit. */
+  readonly limit: number;
+}
+
+export function userRange(range: Range | undefined, options: ListOptions = {}): ParsedRange {
+  // What is no range is left to `keyBounds` to refuse.
+  const isFields = typeof range === 'object' && range !== null && !Array.isArray(range);
+  const { reverse, limit, ...fields } = (isFields ? range : {}) as Range & Record<string, unknown>;
+  const keys = isFields ? fields : range;
+  const most = options.limit ?? limit ?? Number.POSITIVE_INFINITY;
+  if (
+    typeof most !== 'number' ||
+    !(most >= 0) ||
+    (most !== Number.POSITIVE_INFINITY && !Number.isInteger(most))
+  )
+    throw new RangeError(`limit: expected a whole number from 0, found ${String(most)}.`);
+  const bounds = boundsInSpace(USER_SPACE, keyBounds(keys as KeyRange | undefined));
+  return { bounds, reverse: options.reverse ?? reverse ?? false, limit: most };
+}
+
+/** A range for its first key only. */
+export function firstRange(
+  range: Range | undefined,
+  options: { reverse?: boolean | undefined },
+): ParsedRange {
+  if (range?.limit !== undefined)
+    throw new TypeError('first: expected a range without limit, found one; use list() for several entries.');
+  return userRange(range, { reverse: options.reverse, limit: 1 });
+}
+
+export function toEntry(
+  key: Uint8Array,
+  { version, order }: { version: number; order: number },
+  value: unknown,
+): Entry {
+  const own = version === OWN_VERSION;
+  return {
+    key: decodeKey(key.subarray(1)),
+    value,
+    version: own ? 0 : version,
+    versionstamp: own ? '' : formatVersionstamp({ version, order }),
+  };
+}
+
+export function entryOf(key: Uint8Array, found: TailEntry | undefined): Entry | undefined {
+  if (found?.value === undefined) return undefined;
+  return toEntry(key, found, decodeValue(found.value));
+}

@@ -1,0 +1,127 @@
+/**
+ * The reads of an open database, over what asks for the newest state. What a read is given is taken at the call.
+ */
+import { decodeValue, type Key } from '@holdfast/core';
+import { READ_OPTIONS, takeOptions } from '../context/call-options.js';
+import type { Lifetime } from '../context/lifetime.js';
+import type { TailEntry } from '../state/tail.js';
+import type { View } from '../state/view.js';
+import {
+  type Entry,
+  entryOf,
+  firstRange,
+  LIST_OPTIONS,
+  type ListOptions,
+  type ParsedRange,
+  type Range,
+  type ReadOptions,
+  type StoredAndBytes,
+  userKey,
+  userKeys,
+  userRange,
+} from './entry-reader.js';
+import { countLive, firstOf, type Listing, listing, type Walk } from './listing.js';
+
+/** How the newest state is asked for, as fresh as the options want it. */
+export interface Newest {
+  readonly read: (at: StoredAndBytes, options: ReadOptions) => Promise<TailEntry | undefined>;
+  readonly fresh: (options: ReadOptions) => Promise<View>;
+}
+
+export class Reads {
+  readonly #lifetime: Lifetime;
+  readonly #newest: Newest;
+
+  constructor(lifetime: Lifetime, newest: Newest) {
+    this.#lifetime = lifetime;
+    this.#newest = newest;
+  }
+
+  /** @param call how messages name it. */
+  run<T>(
+    call: string,
+    options: ReadOptions | undefined,
+    read: (taken: ReadOptions) => Promise<T>,
+  ): Promise<T> {
+    return this.#lifetime.run(async () => read(takeOptions(call, options, READ_OPTIONS)));
+  }
+
+  get(key: Key, options: ReadOptions | undefined): Promise<unknown> {
+    return this.run('get', options, async (taken) => decoded(await this.#newest.read(userKey(key), taken)));
+  }
+
+  getEntry(key: Key, options: ReadOptions | undefined): Promise<Entry | undefined> {
+    return this.run('getEntry', options, async (taken) => {
+      const at = userKey(key);
+      return entryOf(at.bytes, await this.#newest.read(at, taken));
+    });
+  }
+
+  getMany(keys: readonly Key[], options: ReadOptions | undefined): Promise<unknown[]> {
+    return this.run('getMany', options, async (taken) => {
+      const all = userKeys(keys);
+      const view = await this.#newest.fresh(taken);
+      const found = await Promise.all(all.map(({ stored, bytes }) => view.get(stored, bytes, taken)));
+      return found.map(decoded);
+    });
+  }
+
+  has(key: Key, options: ReadOptions | undefined): Promise<boolean> {
+    return this.run('has', options, async (taken) => {
+      const found = await this.#newest.read(userKey(key), taken);
+      return found?.value !== undefined;
+    });
+  }
+
+  first(
+    range: Range | undefined,
+    options: (ReadOptions & Omit<ListOptions, 'limit'>) | undefined,
+  ): Promise<Entry | undefined> {
+    return this.#lifetime.run(async () => {
+      const taken = takeOptions('first', options, ['reverse', ...READ_OPTIONS]);
+      const { bounds, reverse } = firstRange(range, taken);
+      const view = await this.#newest.fresh(taken);
+      return firstOf(view.scan(bounds, { ...taken, reverse }));
+    });
+  }
+
+  listing<T>(
+    call: string,
+    range: Range | undefined,
+    options: (ReadOptions & ListOptions) | undefined,
+    form: Pick<Walk<T>, 'keysOnly' | 'make'>,
+  ): Listing<T> {
+    const prepare = (): Walk<T> => {
+      const { taken, parsed } = takeWalk(call, range, options);
+      const { signal, meter } = taken;
+      const scan = { signal, meter, reverse: parsed.reverse, keysOnly: form.keysOnly };
+      const open = async () => ({
+        cursor: (await this.#newest.fresh(taken)).scan(parsed.bounds, scan),
+        signal,
+      });
+      return { ...form, range: parsed, open };
+    };
+    return listing(prepare, (steps) => this.#lifetime.iterate(steps));
+  }
+
+  count(range: Range | undefined, options: (ReadOptions & ListOptions) | undefined): Promise<number> {
+    return this.#lifetime.run(async () => {
+      const { taken, parsed } = takeWalk('count', range, options);
+      const view = await this.#newest.fresh(taken);
+      return countLive(view.scan(parsed.bounds, { ...taken, keysOnly: true }), parsed.limit, taken.signal);
+    });
+  }
+}
+
+function decoded(found: TailEntry | undefined): unknown {
+  return found?.value && decodeValue(found.value);
+}
+
+function takeWalk(
+  call: string,
+  range: Range | undefined,
+  options: (ReadOptions & ListOptions) | undefined,
+): { taken: ReadOptions & ListOptions; parsed: ParsedRange } {
+  const taken = takeOptions(call, options, [...LIST_OPTIONS, 'maxStalenessMs', 'meter']);
+  return { taken, parsed: userRange(range, taken) };
+}

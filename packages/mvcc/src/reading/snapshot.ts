@@ -1,0 +1,217 @@
+/** A read view of one version. It never probes, never changes, and costs nothing to hold but its memory. */
+import {
+  decodeKey,
+  decodeValue,
+  HoldfastError,
+  type Key,
+  type KeyRange,
+  type KeyTuple,
+  MISS,
+} from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import { takeOptions } from '../context/call-options.js';
+import type { Lifetime } from '../context/lifetime.js';
+import type { ScanCursor } from '../state/merge-cursor.js';
+import { type Bounds, toStoredKey } from '../state/space.js';
+import { formatVersionstamp, type Versionstamp } from '../state/versionstamp.js';
+import type { View } from '../state/view.js';
+import {
+  type Entry,
+  entryOf,
+  firstRange,
+  LIST_OPTIONS,
+  type ListOptions,
+  type ParsedRange,
+  type Range,
+  type ReadOptions,
+  userBounds,
+  userKey,
+  userKeys,
+  userRange,
+} from './entry-reader.js';
+import { countLive, ENTRIES, firstOf, KEYS, type Listing, listing, type Walk } from './listing.js';
+
+export interface SnapshotOptions extends ReadOptions {
+  /** A version, or the newest one written by then; default: the newest there is. */
+  readonly at?: number | Date | undefined;
+}
+
+/** A key whose value differs between two versions. */
+export interface Difference<V = unknown> {
+  readonly key: KeyTuple;
+  /** The later version's value; undefined: deleted. */
+  readonly value: V | undefined;
+  /** The earlier version's; undefined: it wasn't there. */
+  readonly previous: V | undefined;
+  /** Who wrote the later version's. */
+  readonly version: number;
+  readonly versionstamp: Versionstamp;
+}
+
+export class Snapshot {
+  readonly #view: View;
+  readonly #lifetime: Lifetime;
+  readonly #calls: CallOptions;
+
+  /** Made by `Database.snapshot()`. */
+  constructor(view: View, lifetime: Lifetime, calls: CallOptions = {}) {
+    this.#view = view;
+    this.#lifetime = lifetime;
+    this.#calls = calls;
+  }
+
+  get version(): number {
+    return this.#view.version;
+  }
+
+  /** The writer's wall clock when it made this version. Advisory. */
+  get time(): Date {
+    return new Date(this.#view.timeMs);
+  }
+
+  /** Merkle root of this version's segments, 32 bytes. */
+  get manifestRoot(): Uint8Array {
+    return this.#view.manifest.root.slice();
+  }
+
+  /** This version's record hash, 32 bytes: it pins the whole history before it. */
+  get hash(): Uint8Array {
+    return this.#view.hash.slice();
+  }
+
+  async get<V = unknown>(key: Key): Promise<V | undefined> {
+    return (await this.getEntry<V>(key))?.value;
+  }
+
+  /**
+   * The value if memory can tell: undefined where the key is known not to be there, `MISS` where `get` would have
+   * to read.
+   */
+  peek<V = unknown>(key: Key): V | undefined | typeof MISS {
+    this.#lifetime.check();
+    const { stored, bytes } = userKey(key);
+    const found = this.#view.peek(stored, bytes);
+    return found === MISS ? MISS : found?.value && (decodeValue(found.value) as V);
+  }
+
+  getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]> {
+    return this.#lifetime.run(async () => {
+      const found = userKeys(keys).map(({ stored, bytes }) => this.#view.get(stored, bytes, this.#calls));
+      return (await Promise.all(found)).map((entry) => entry?.value && (decodeValue(entry.value) as V));
+    });
+  }
+
+  getEntry<V = unknown>(key: Key): Promise<Entry<V> | undefined> {
+    return this.#lifetime.run(async () => {
+      const { stored, bytes } = userKey(key);
+      return entryOf(bytes, await this.#view.get(stored, bytes, this.#calls)) as Entry<V> | undefined;
+    });
+  }
+
+  has(key: Key): Promise<boolean> {
+    return this.#lifetime.run(async () => {
+      const { stored, bytes } = userKey(key);
+      return (await this.#view.get(stored, bytes, this.#calls))?.value !== undefined;
+    });
+  }
+
+  /** The first entry of the range, or the last with `reverse`. */
+  first<V = unknown>(range?: Range, options?: Omit<ListOptions, 'limit'>): Promise<Entry<V> | undefined> {
+    return this.#lifetime.run(async () => {
+      const taken = takeOptions('first', options, ['reverse', 'signal']);
+      const { cursor } = this.#scan(firstRange(range, taken), taken, false);
+      return firstOf(cursor) as Promise<Entry<V> | undefined>;
+    });
+  }
+
+  list<V = unknown>(range?: Range, options?: ListOptions): Listing<Entry<V>> {
+    return this.#listing('list', range, options, ENTRIES) as Listing<Entry<V>>;
+  }
+
+  keys(range?: Range, options?: ListOptions): Listing<KeyTuple> {
+    return this.#listing('keys', range, options, KEYS);
+  }
+
+  count(range?: Range, options?: ListOptions): Promise<number> {
+    return this.#lifetime.run(async () => {
+      const taken = takeOptions('count', options, LIST_OPTIONS);
+      const parsed = userRange(range, taken);
+      const { cursor, signal } = this.#scan(parsed, taken, true);
+      return countLive(cursor, parsed.limit, signal);
+    });
+  }
+
+  #listing<T>(
+    call: string,
+    range: Range | undefined,
+    options: ListOptions | undefined,
+    form: Pick<Walk<T>, 'keysOnly' | 'make'>,
+  ): Listing<T> {
+    const prepare = (): Walk<T> => {
+      const taken = takeOptions(call, options, LIST_OPTIONS);
+      const parsed = userRange(range, taken);
+      return { ...form, range: parsed, open: async () => this.#scan(parsed, taken, form.keysOnly) };
+    };
+    return listing(prepare, (steps) => this.#lifetime.iterate(steps));
+  }
+
+  #scan(
+    { bounds, reverse }: ParsedRange,
+    options: ListOptions,
+    keysOnly: boolean,
+  ): { cursor: ScanCursor; signal: AbortSignal | undefined } {
+    const signal = options.signal ?? this.#calls.signal;
+    return { cursor: this.#view.scan(bounds, { ...this.#calls, signal, reverse, keysOnly }), signal };
+  }
+
+  /**
+   * What changed from this version to `other` (or back, if `other` is the older one: the result is then what
+   * would undo it). Reads only what was written in between.
+   */
+  diff<V = unknown>(other: Snapshot, range: KeyRange = {}): AsyncGenerator<Difference<V>, void, undefined> {
+    let bounds: Bounds | Error;
+    try {
+      if (!(other instanceof Snapshot))
+        throw new TypeError('diff: expected another snapshot of this database, found something else.');
+      bounds = userBounds(range);
+    } catch (error) {
+      bounds = error as Error;
+    }
+    return this.#lifetime.iterate(this.#differences(other, bounds)) as AsyncGenerator<
+      Difference<V>,
+      void,
+      undefined
+    >;
+  }
+
+  async *#differences(other: Snapshot, bounds: Bounds | Error): AsyncGenerator<Difference, void, undefined> {
+    if (bounds instanceof Error) throw bounds;
+    const forward = other.version >= this.version;
+    const [older, newer] = forward ? [this.#view, other.#view] : [other.#view, this.#view];
+    const cursor = newer.scan(bounds, { ...this.#calls, newerThan: older.version });
+    for (await cursor.start(); !cursor.done; await cursor.next()) {
+      if (cursor.version <= older.version) continue;
+      const key = cursor.key.slice();
+      const { version, order } = cursor;
+      const after = cursor.tombstone ? undefined : (await cursor.value()).slice();
+      const before = (await older.get(toStoredKey(key), key, this.#calls))?.value;
+      if (after === undefined && before === undefined) continue;
+      const [value, previous] = forward ? [after, before] : [before, after];
+      yield {
+        key: decodeKey(key.subarray(1)),
+        value: value && decodeValue(value),
+        previous: previous && decodeValue(previous),
+        version,
+        versionstamp: formatVersionstamp({ version, order }),
+      };
+    }
+  }
+}
+
+/** What a version that is gone or not yet there is answered with. */
+export function expired(version: number, floor: number): HoldfastError {
+  return new HoldfastError(
+    'SNAPSHOT_EXPIRED',
+    `Version ${version} is no longer retained: the oldest is ${floor}. Start again on a newer version; checkpoint(name) keeps one.`,
+  );
+}

@@ -1,0 +1,417 @@
+/**
+ * One attempt of a transaction's body: reads from one view, collects writes, remembers what it read.
+ *
+ * Invariants:
+ * - It reads its own writes; nobody else sees them before the commit.
+ * - Every key and every stretch of keys whose content (or absence) it has told the body is in the read set,
+ *   unless the body asked with `snapshotGet`.
+ * - Writes take effect in the order of the calls: a range deletes what was written before it, and what is written
+ *   after it stays. `changes` never holds a mutation in a deleted range: there it is known what it meets.
+ */
+import { HoldfastError, type Key, type KeyRange, type KeyTuple } from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import { DeletedRanges } from '../commit/deleted-ranges.js';
+import {
+  applyMutations,
+  type Change,
+  checkOperand,
+  isBulkWrite,
+  type MutationKind,
+} from '../commit/mutation.js';
+import { ReadSet } from '../commit/read-set.js';
+import { takeOptions } from '../context/call-options.js';
+import {
+  type Entry,
+  entryOf,
+  firstRange,
+  LIST_OPTIONS,
+  type ListOptions,
+  type ParsedRange,
+  type Range,
+  type StoredAndBytes,
+  userBounds,
+  userKey,
+  userKeys,
+  userRange,
+  userValue,
+} from '../reading/entry-reader.js';
+import { countLive, ENTRIES, firstOf, KEYS, type Listing, listing, type Walk } from '../reading/listing.js';
+import type { ScanCursor } from '../state/merge-cursor.js';
+import { type SortedMap, sortedMap } from '../state/sorted-map.js';
+import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
+import type { TailEntry } from '../state/tail.js';
+import { OWN_VERSION } from '../state/versionstamp.js';
+import type { View } from '../state/view.js';
+import { PendingReads } from './pending-reads.js';
+import { type Overlay, TrackedCursor } from './tracked-cursor.js';
+
+/** One transaction writes at most this much, keys and values together. */
+export const TRANSACTION_BYTES_MAX: number = 256 * 1024 * 1024;
+/** And at most this much that has to lie in the record itself: mutations, and the engine's own small entries. */
+export const TRANSACTION_INLINE_BYTES_MAX: number = 16 * 1024 * 1024;
+const CHANGE_OVERHEAD_BYTES = 16;
+
+/**
+ * What the body of a transaction works with. What is handed in is taken as it is at the call. Writes are recorded,
+ * never awaited; a read that the body does not await is waited for before the commit, and if it fails the
+ * transaction does.
+ */
+export interface Transaction {
+  /** The version that its reads see. */
+  readonly readVersion: number;
+  /**
+   * The transaction's time: this process's clock when this run of the body began, never before the time of the
+   * version that it reads. The same throughout a run; another run has its own.
+   */
+  readonly now: Date;
+  get<V = unknown>(key: Key): Promise<V | undefined>;
+  getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]>;
+  getEntry<V = unknown>(key: Key): Promise<Entry<V> | undefined>;
+  /** Reads without a conflict: the commit does not care whether the value has changed since. */
+  snapshotGet<V = unknown>(key: Key): Promise<V | undefined>;
+  has(key: Key): Promise<boolean>;
+  /** The first entry of the range, or the last with `reverse`. */
+  first<V = unknown>(range?: Range, options?: Omit<ListOptions, 'limit'>): Promise<Entry<V> | undefined>;
+  list<V = unknown>(range?: Range, options?: ListOptions): Listing<Entry<V>>;
+  keys(range?: Range, options?: ListOptions): Listing<KeyTuple>;
+  count(range?: Range, options?: ListOptions): Promise<number>;
+  set(key: Key, value: unknown): void;
+  delete(key: Key): void;
+  /** Deletes every key that is in the range now; what the body writes there later stays. */
+  deleteRange(range: KeyRange): void;
+  /** Adds to a number (or bigint), from nothing if the key is not there. Never conflicts with other adds. */
+  add(key: Key, n: number | bigint): void;
+  /** Sets the key to the larger of what is there and `n`. Never conflicts. */
+  max(key: Key, n: number | bigint): void;
+  min(key: Key, n: number | bigint): void;
+}
+
+export interface AttemptParts {
+  readonly view: View;
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+  readonly calls: CallOptions;
+  /** @throws HoldfastError once the database has ended. */
+  readonly checkOpen: () => void;
+}
+
+export class TransactionAttempt implements Transaction {
+  readonly #view: View;
+  readonly #calls: CallOptions;
+  readonly #nowMs: number;
+  readonly #checkOpen: () => void;
+  readonly #pending = new PendingReads();
+  readonly reads: ReadSet = new ReadSet();
+  /** In key order: large ones become segments as they are. */
+  readonly changes: SortedMap<Change> = sortedMap();
+  #deleted: DeletedRanges = DeletedRanges.none;
+  #bytes = 0;
+  #inlineBytes = 0;
+  #finished = false;
+
+  constructor({ view, nowMs, calls, checkOpen }: AttemptParts) {
+    this.#view = view;
+    this.#calls = calls;
+    this.#nowMs = Math.max(nowMs, view.timeMs);
+    this.#checkOpen = checkOpen;
+  }
+
+  get readVersion(): number {
+    return this.#view.version;
+  }
+
+  get now(): Date {
+    return new Date(this.#nowMs);
+  }
+
+  /** What all writes weigh. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What of it lies in the record, however large the transaction is. */
+  get inlineBytes(): number {
+    return this.#inlineBytes;
+  }
+
+  /** Whether this attempt's own calls raised the error, and not another database, or the body's code. */
+  hasRaised(error: unknown): boolean {
+    return this.#pending.hasRaised(error);
+  }
+
+  /**
+   * The body has ended, well: waits for the reads that it left, then takes no more calls, and finds the keys of the
+   * deleted ranges. `changes` is complete after that.
+   * @throws what a read failed with that the body has not seen.
+   */
+  async complete(): Promise<void> {
+    await this.#pending.settle();
+    this.finish();
+    await this.#expandDeleted();
+  }
+
+  /** No more reads or writes. */
+  finish(): void {
+    this.#finished = true;
+    this.#pending.close();
+  }
+
+  #check(): void {
+    if (this.#finished)
+      throw new HoldfastError(
+        'CLOSED',
+        'This transaction has ended: expected its calls to be awaited inside the body, found one after it.',
+      );
+    this.#checkOpen();
+    this.#calls.signal?.throwIfAborted();
+  }
+
+  /** Sees to a read that is made of this transaction's own. */
+  track<T>(read: () => Promise<T>): Promise<T> {
+    return this.#pending.run(read);
+  }
+
+  trackWalk<T>(steps: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+    return this.#pending.walk(steps, () => this.#check());
+  }
+
+  /** A read for the body. */
+  #read<T>(read: () => Promise<T>): Promise<T> {
+    return this.#pending.run(async () => {
+      this.#check();
+      return read();
+    });
+  }
+
+  /** The newest write that this transaction sees. */
+  async readStored({ stored, bytes }: StoredAndBytes, tracked = true): Promise<TailEntry | undefined> {
+    const own = this.changes.get(stored);
+    if (own && 'value' in own) return { value: own.value, ...OWN_STAMP };
+    if (this.#deleted.has(stored)) return { value: undefined, ...OWN_STAMP };
+    if (tracked) this.reads.addPoint(stored);
+    const found = await this.#view.get(stored, bytes, this.#calls);
+    if (own === undefined) return found;
+    return { value: applyMutations(found?.value, own.mutations, () => 'this key'), ...OWN_STAMP };
+  }
+
+  async #entry(at: StoredAndBytes, tracked = true): Promise<Entry<never> | undefined> {
+    return entryOf(at.bytes, await this.readStored(at, tracked)) as Entry<never> | undefined;
+  }
+
+  get<V = unknown>(key: Key): Promise<V | undefined> {
+    return this.#read(async () => (await this.#entry(userKey(key)))?.value);
+  }
+
+  getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]> {
+    return this.#read(() =>
+      Promise.all(userKeys(keys).map(async (at) => (await this.#entry(at))?.value as V | undefined)),
+    );
+  }
+
+  getEntry<V = unknown>(key: Key): Promise<Entry<V> | undefined> {
+    return this.#read(() => this.#entry(userKey(key)));
+  }
+
+  snapshotGet<V = unknown>(key: Key): Promise<V | undefined> {
+    return this.#read(async () => (await this.#entry(userKey(key), false))?.value);
+  }
+
+  has(key: Key): Promise<boolean> {
+    return this.#read(async () => (await this.readStored(userKey(key)))?.value !== undefined);
+  }
+
+  first<V = unknown>(range?: Range, options?: Omit<ListOptions, 'limit'>): Promise<Entry<V> | undefined> {
+    return this.#read(async () => {
+      const taken = takeOptions('first', options, ['reverse', 'signal']);
+      const { cursor } = await this.#scan(firstRange(range, taken), taken, false);
+      return firstOf(cursor) as Promise<Entry<V> | undefined>;
+    });
+  }
+
+  list<V = unknown>(range?: Range, options?: ListOptions): Listing<Entry<V>> {
+    return this.#listing('list', range, options, ENTRIES) as Listing<Entry<V>>;
+  }
+
+  keys(range?: Range, options?: ListOptions): Listing<KeyTuple> {
+    return this.#listing('keys', range, options, KEYS);
+  }
+
+  count(range?: Range, options?: ListOptions): Promise<number> {
+    return this.#read(async () => {
+      const taken = takeOptions('count', options, LIST_OPTIONS);
+      const parsed = userRange(range, taken);
+      const { cursor, signal } = await this.#scan(parsed, taken, true);
+      return countLive(cursor, parsed.limit, signal);
+    });
+  }
+
+  #listing<T>(
+    call: string,
+    range: Range | undefined,
+    options: ListOptions | undefined,
+    form: Pick<Walk<T>, 'keysOnly' | 'make'>,
+  ): Listing<T> {
+    const prepare = (): Walk<T> => {
+      const taken = takeOptions(call, options, LIST_OPTIONS);
+      const parsed = userRange(range, taken);
+      return { ...form, range: parsed, open: () => this.#scan(parsed, taken, form.keysOnly) };
+    };
+    return listing(prepare, (steps) => this.trackWalk(steps));
+  }
+
+  async #scan(
+    { bounds, reverse }: ParsedRange,
+    options: ListOptions,
+    keysOnly: boolean,
+  ): Promise<{ cursor: ScanCursor; signal: AbortSignal | undefined }> {
+    const signal = options.signal ?? this.#calls.signal;
+    const scan = { ...this.#calls, signal, reverse, keysOnly };
+    return { cursor: new TrackedCursor(this.#view, this, bounds, scan), signal };
+  }
+
+  set(key: Key, value: unknown): void {
+    this.#write(() => this.setStored(userKey(key).stored, userValue(value)));
+  }
+
+  delete(key: Key): void {
+    this.#write(() => this.setStored(userKey(key).stored, undefined));
+  }
+
+  deleteRange(range: KeyRange): void {
+    this.#write(() => this.deleteBounds(userBounds(range)));
+  }
+
+  add(key: Key, n: number | bigint): void {
+    this.#write(() => this.mutateStored(userKey(key).stored, 'add', n));
+  }
+  max(key: Key, n: number | bigint): void {
+    this.#write(() => this.mutateStored(userKey(key).stored, 'max', n));
+  }
+  min(key: Key, n: number | bigint): void {
+    this.#write(() => this.mutateStored(userKey(key).stored, 'min', n));
+  }
+
+  #write(write: () => void): void {
+    try {
+      this.#check();
+      write();
+    } catch (error) {
+      this.#pending.raise(error);
+      throw error;
+    }
+  }
+
+  setStored(stored: StoredKey, value: Uint8Array | undefined): void {
+    this.#put(stored, { value });
+  }
+
+  /** @param end of a range in one space. */
+  deleteBounds({ begin, end }: Bounds): void {
+    const from = toStoredKey(begin);
+    const to = toStoredKey(end!);
+    if (from >= to) return;
+    // What is there besides is found when the body has ended.
+    for (let pair = this.changes.getPairOrNextHigher(from); pair && pair[0] < to; ) {
+      this.#put(pair[0], { value: undefined });
+      pair = this.changes.nextHigherPair(pair[0]);
+    }
+    this.#deleted = this.#deleted.with(from, to);
+  }
+
+  mutateStored(stored: StoredKey, kind: MutationKind, n: number | bigint): void {
+    const mutation = { kind, operand: checkOperand(kind, n) };
+    const own = this.changes.get(stored);
+    if (own && 'value' in own)
+      this.#put(stored, { value: applyMutations(own.value, [mutation], () => 'this key') });
+    else if (this.#deleted.has(stored))
+      this.#put(stored, { value: applyMutations(undefined, [mutation], () => 'this key') });
+    else this.#put(stored, { mutations: [...(own?.mutations ?? []), mutation] });
+  }
+
+  #put(stored: StoredKey, change: Change): void {
+    const before = this.changes.get(stored);
+    const bytes = this.#bytes + weigh(stored, change) - weigh(stored, before);
+    const inlineBytes = this.#inlineBytes + weighInline(stored, change) - weighInline(stored, before);
+    if (inlineBytes > TRANSACTION_INLINE_BYTES_MAX)
+      throw new HoldfastError(
+        'LIMIT_EXCEEDED',
+        `The add, max and min of one transaction weigh at most ${TRANSACTION_INLINE_BYTES_MAX} bytes, because they lie in one record; found ${inlineBytes}. Split it. Nothing was changed.`,
+      );
+    if (bytes > TRANSACTION_BYTES_MAX)
+      throw new HoldfastError(
+        'LIMIT_EXCEEDED',
+        `One transaction writes at most ${TRANSACTION_BYTES_MAX} bytes, found ${bytes}. Split it. Nothing was changed.`,
+      );
+    this.#bytes = bytes;
+    this.#inlineBytes = inlineBytes;
+    this.changes.set(stored, change);
+  }
+
+  /**
+   * A tombstone for each key of the deleted ranges that the body has not written since. The ranges are in the read
+   * set: a key that appears there meanwhile is a conflict.
+   */
+  async #expandDeleted(): Promise<void> {
+    const { signal } = this.#calls;
+    for (const { begin, end } of this.#deleted.stretches) {
+      const bounds = { begin: fromStoredKey(begin), end: fromStoredKey(end) };
+      this.reads.addRange(bounds);
+      const cursor = this.#view.scan(bounds, { ...this.#calls, keysOnly: true });
+      let passed = 0;
+      for (await cursor.start(); !cursor.done; passed++) {
+        if (passed % 4096 === 0) signal?.throwIfAborted();
+        const stored = cursor.tombstone ? undefined : toStoredKey(cursor.key);
+        if (stored !== undefined && this.changes.get(stored) === undefined)
+          this.#put(stored, { value: undefined });
+        const fetching = cursor.next();
+        if (fetching) await fetching;
+      }
+    }
+  }
+
+  /**
+   * The writes so far as entries over the view, mutations resolved against it, and the ranges that are deleted
+   * under them. The walked stretch is in the read set, so what the mutations were resolved with is too.
+   */
+  async overlay(bounds: Bounds): Promise<Overlay> {
+    const entries = sortedMap<TailEntry>();
+    const end = bounds.end && toStoredKey(bounds.end);
+    // Both of one moment, whatever the body writes while values are fetched.
+    const changes = this.changes.clone();
+    const deleted = this.#deleted;
+    let pair = changes.getPairOrNextHigher(toStoredKey(bounds.begin));
+    for (; pair && (end === undefined || pair[0] < end); pair = changes.nextHigherPair(pair[0])) {
+      const [stored, change] = pair;
+      if ('value' in change) entries.set(stored, { value: change.value, ...OWN_STAMP });
+      else {
+        const found = await this.#view.get(stored, fromStoredKey(stored), this.#calls);
+        entries.set(stored, {
+          value: applyMutations(found?.value, change.mutations, () => 'this key'),
+          ...OWN_STAMP,
+        });
+      }
+    }
+    return { entries, deleted };
+  }
+}
+
+/** Own writes are newer than anything in the state. */
+const OWN_STAMP = { version: OWN_VERSION, order: 0 } as const;
+
+function weigh(stored: StoredKey, change: Change | undefined): number {
+  if (change === undefined) return 0;
+  const bytes =
+    'value' in change
+      ? (change.value?.length ?? 0)
+      : change.mutations.reduce((sum, { operand }) => sum + weighOperand(operand), 0);
+  return stored.length + CHANGE_OVERHEAD_BYTES + bytes;
+}
+
+function weighInline(stored: StoredKey, change: Change | undefined): number {
+  return change === undefined || isBulkWrite(stored, change) ? 0 : weigh(stored, change);
+}
+
+/** What an operand can add to the value that is written. */
+function weighOperand(operand: number | bigint): number {
+  return 16 + (typeof operand === 'bigint' ? operand.toString(16).length / 2 : 0);
+}

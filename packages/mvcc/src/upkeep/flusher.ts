@@ -1,0 +1,77 @@
+/**
+ * Moves the tail into segments once it has grown. Plans on a view, uploads beside the commits, and publishes
+ * with the next record; if another process was faster, its flush stands and ours is left for GC.
+ */
+import type { Entry } from '@holdfast/core';
+import type { Committer } from '../commit/committer.js';
+import { uploadRun } from '../commit/segment-upload.js';
+import type { Context } from '../context/context.js';
+import type { Tip } from '../log/tip.js';
+import { fromStoredKey } from '../state/space.js';
+import type { View } from '../state/view.js';
+
+/** What a reader may have to fetch besides the newest record, in objects and in bytes, before a flush is due. */
+const HOLDERS_MAX = 16;
+const TAIL_BYTES_MAX = 2 * 1024 * 1024;
+
+/** Whether the tail is due. */
+export function isFlushDue(view: View): boolean {
+  return view.refs.length >= HOLDERS_MAX || view.tailBytes >= TAIL_BYTES_MAX;
+}
+
+export class Flusher {
+  readonly #context: Context;
+  readonly #tip: Tip;
+  readonly #committer: Committer;
+  #running: Promise<boolean> | undefined;
+  flushes = 0;
+
+  constructor(context: Context, tip: Tip, committer: Committer) {
+    this.#context = context;
+    this.#tip = tip;
+    this.#committer = committer;
+  }
+
+  /** Flushes in the background if it is due and not under way. A failure is told, and left to the next try. */
+  consider(): void {
+    // A database that is closing settles what it has begun, and begins nothing.
+    if (this.#running || this.#context.lifetime.ending.aborted || !isFlushDue(this.#tip.view)) return;
+    this.flush().catch((error: unknown) => this.#context.emit({ type: 'flush-failed', error }));
+  }
+
+  /**
+   * Flushes what is there now. Resolves to false where there is nothing to flush, or another's flush was first (or
+   * the floor has passed its segments); rejects where it could not be done.
+   */
+  flush(): Promise<boolean> {
+    this.#running ??= this.#flush().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Resolves when no flush is under way. */
+  async idle(): Promise<void> {
+    await this.#running?.catch(() => {});
+  }
+
+  async #flush(): Promise<boolean> {
+    const view = this.#tip.view;
+    if (view.tail.all.size === 0) return false;
+    const segments = await uploadRun(this.#context, view.version, tailEntries(view));
+    const prepared = { after: view.flushedThrough, through: view.version, segments };
+    const published = await this.#committer.publishFlush(prepared);
+    if (published) {
+      this.flushes++;
+      const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+      this.#context.emit({ type: 'flush', through: view.version, segments: segments.length, bytes });
+    }
+    return published;
+  }
+}
+
+/** Tombstones stay: they hide older entries, and tell transactions of a key that was deleted since they read it. */
+function* tailEntries(view: View): Generator<Entry> {
+  for (const [stored, { value, version, order }] of view.tail.all.entries())
+    yield { key: fromStoredKey(stored), value, version, order };
+}
