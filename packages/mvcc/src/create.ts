@@ -10,6 +10,7 @@ import {
   CompactRange,
   corrupt,
   encodeRecord,
+  GRACE_MS_DEFAULT,
   HoldfastError,
   LOG_PREFIX,
   Manifest,
@@ -80,6 +81,7 @@ export async function create(store: ObjectStore, options: NormalisedOptions): Pr
       keyring: sealing.keyringBytes,
       manifestRoot: manifest.root,
       manifestSection: manifest.section,
+      graceMs: options.graceMs ?? GRACE_MS_DEFAULT,
     },
     {
       writerId: random(16),

@@ -35,7 +35,6 @@ import { instant, Tip } from './log/tip.js';
 import type { View } from './state/view.js';
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
-const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;
 /** A newest record that is gone when it is read (GC) is looked for again this often. */
 const OPEN_ATTEMPTS_MAX = 5;
 
@@ -90,9 +89,11 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
     };
     const log = new Log(context);
     const record = await openRecord(sealing, header, signal);
+    const { graceMs } = record;
+    if (options.graceMs !== undefined && options.graceMs !== graceMs)
+      throw anotherGrace(options.graceMs, graceMs);
     const view: View = await jump(context, log, record, undefined, { signal });
-    const graceMs = options.graceMs ?? DEFAULT_GRACE_MS;
-    const tip = new Tip(context, log, view, asked, { graceMs, pinned: at !== undefined });
+    const tip = new Tip(context, log, view, asked, { pinned: at !== undefined });
     // Asleep since the listing: what was read may be a late PUT into a collected slot.
     if (!tip.isStale()) return { context, log, tip };
     problem = new HoldfastError(
@@ -142,6 +143,13 @@ function anotherDatabase(version: number, id: Uint8Array, found: Uint8Array): Ho
   return new HoldfastError(
     'FORK',
     `Expected database ${toHex(id)} here, found ${recordName(version)} of database ${toHex(found)}. Nothing was changed; check the location, and compare replicas of the bucket.`,
+  );
+}
+
+/** One process's grace period breaks another's writers: it is the database's, fixed when it was made. */
+function anotherGrace(expected: number, found: number): RangeError {
+  return new RangeError(
+    `graceMs: expected ${found}, with which this database was made, found ${expected}. Nothing was changed; leave the option out.`,
   );
 }
 
