@@ -15,6 +15,7 @@
 import { equalBytes, type HoldfastError } from '@holdfast/core';
 import { type CallOptions, orAborted } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
+import { inTime } from '../context/in-time.js';
 import type { View } from '../state/view.js';
 import { isBreak, type Place } from './fork.js';
 import { type Instant, instant, type Tip } from './tip.js';
@@ -56,11 +57,7 @@ export class Witness {
     look: Promise<void> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<HoldfastError | undefined> {
-    if (look) {
-      const stop = new AbortController();
-      await Promise.race([look, this.#context.clock.sleep(LOOK_WAIT_MS, stop.signal).catch(() => {})]);
-      stop.abort('over');
-    }
+    if (look) await inTime(this.#context.clock, look, LOOK_WAIT_MS);
     if (this.#doubt) await orAborted(this.#doubt, signal);
     return this.#broken;
   }
