@@ -11,7 +11,6 @@ import {
   BlockCache,
   decodeRecordHeader,
   equalBytes,
-  getBounded,
   HoldfastError,
   LOG_PREFIX,
   openRecord,
@@ -30,7 +29,8 @@ import type { NormalisedOptions } from './context/options.js';
 import { openRecordKeyring } from './context/record-keyring.js';
 import { type Creation, create } from './create.js';
 import { jump } from './log/advance.js';
-import { Log, missingRecord, newestRecord } from './log/log.js';
+import { Log, missingRecord, readSlot } from './log/log.js';
+import { StoreSlots } from './log/store-slots.js';
 import { instant, Tip } from './log/tip.js';
 import type { View } from './state/view.js';
 
@@ -48,23 +48,23 @@ export interface Opened {
 export async function openParts(store: ObjectStore, options: NormalisedOptions): Promise<Opened> {
   const clock = options.clock ?? systemClock;
   const { signal, id, at } = options;
+  const slots = new StoreSlots(store);
   let created: Creation | undefined;
   let problem: unknown;
   for (let attempt = 1; attempt <= OPEN_ATTEMPTS_MAX; attempt++) {
     signal?.throwIfAborted();
     const asked = instant(clock);
-    const newest =
-      at ?? (await callStore('looking for the newest record', () => newestRecord(store, { signal })));
+    const newest = at ?? (await callStore('looking for the newest record', () => slots.newest({ signal })));
     if (newest === undefined) {
       if (id !== undefined) throw emptied(id);
-      created = await create(store, options);
+      created = await create(store, slots, options);
       problem = created.problem;
       continue;
     }
     const provider = options.crypto ?? defaultProvider();
     const header = await callStore(`reading record ${newest}`, () =>
       readChecked(
-        async () => (await getBounded(store, recordName(newest), RECORD_BYTES_MAX, { signal }))?.bytes,
+        () => readSlot(slots, newest, RECORD_BYTES_MAX, { signal }),
         (bytes) => decodeRecordHeader(provider.sha256, bytes, newest),
       ),
     );
@@ -79,6 +79,7 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
     const cache = new BlockCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     const context: Context = {
       store,
+      slots,
       sealing,
       cache,
       segments: { store: readingInWords(store), sealing, cache },
