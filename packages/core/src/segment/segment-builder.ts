@@ -171,6 +171,10 @@ export class SegmentBuilder {
       bytes,
       descriptor: {
         ...summary,
+        ranges: 0,
+        rangeBegin: NOTHING,
+        rangeEnd: NOTHING,
+        earliestExpiryMs: 0,
         id: this.#id,
         bytes: bytes.length,
         metaBytes,
