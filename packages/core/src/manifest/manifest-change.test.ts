@@ -477,7 +477,7 @@ describe('whatever runs and edits come', () => {
         }
         expect((await tried.load()).manifest.entries).toEqual(model);
       }),
-      { numRuns: 40 },
+      { numRuns: 12 },
     );
   }, 60_000);
 });
