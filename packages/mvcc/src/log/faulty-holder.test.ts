@@ -66,7 +66,7 @@ async function manifestWith(change: Partial<SegmentEntry>): Promise<Manifest> {
   });
   const run = loaded.entries.map((entry) => ({ ...entry, ...change }));
   const newId = (): Uint8Array => sealing.random(24).fill(0, 0, 2);
-  return (await Manifest.empty(sha256).withRun(sealing, run, newId)).manifest;
+  return (await Manifest.empty(sha256).edit(sealing, { remove: [], add: run }, newId)).manifest;
 }
 
 function withWrite(key: Uint8Array, value: Uint8Array): (body: RecordBody) => RecordBody {
