@@ -179,7 +179,7 @@ const bytes = [
   },
   {
     name: 'a page larger than pages are is not asked for',
-    file: 'packages/core/src/manifest/manifest.ts',
+    file: 'packages/core/src/manifest/manifest-section.ts',
     find: 'if (bytes > PAGE_BYTES_MAX)',
     replace: 'if (false)',
     tests: ['packages/core/src/manifest/manifest.test.ts'],
@@ -187,9 +187,23 @@ const bytes = [
   {
     name: 'a page that is known is not fetched again',
     file: 'packages/core/src/manifest/manifest.ts',
-    find: 'if (same && same.bytes === ref.bytes && equalBytes(same.id, id))',
+    find: 'if (same && same.level === level && same.bytes === size && equalBytes(same.id, id))',
     replace: 'if (false)',
     tests: ['packages/core/src/manifest/manifest.test.ts'],
+  },
+  {
+    name: 'the order of segments is checked from page to page',
+    file: 'packages/core/src/manifest/manifest.ts',
+    find: 'const fault = before && orderFault(before, first);',
+    replace: 'const fault = undefined;',
+    tests: ['packages/core/src/manifest/manifest-hostile.test.ts'],
+  },
+  {
+    name: 'small manifest pages become one',
+    file: 'packages/core/src/manifest/page-plan.ts',
+    find: 'return (isGap || isNewPage(a) || isNewPage(b)) && isSmall(a.entries) && isSmall(b.entries);',
+    replace: 'return false;',
+    tests: ['packages/core/src/manifest/manifest-change.test.ts'],
   },
   {
     name: 'a chunk longer than chunks are is not fetched',

@@ -2,8 +2,10 @@ export { isUint8Array } from '@holdfast/crypto';
 export { encodeKey, type Key, type KeyPart, type KeyTuple, MAX_KEY_BYTES, MAX_KEY_DEPTH } from './key/key.js';
 export { decodeKey } from './key/key-decode.js';
 export { type KeyRange, keyBounds } from './key/key-range.js';
-export { Manifest, type PageRef, type PageUpload, readManifestSection } from './manifest/manifest.js';
+export { type ChangedManifest, Manifest, type PageUpload } from './manifest/manifest.js';
+export { type PageRef, readManifestSection } from './manifest/manifest-section.js';
 export { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, readPageClear } from './manifest/page.js';
+export type { ManifestChange } from './manifest/page-plan.js';
 export {
   CompactRange,
   compactRangeLength,
@@ -96,9 +98,12 @@ export { BLOCK_BYTES, SegmentBuilder } from './segment/segment-builder.js';
 export { type Cursor, type CursorOptions, SegmentCursor } from './segment/segment-cursor.js';
 export {
   type ClearSegmentEntry,
+  endsBefore,
   placeSegment,
   type SegmentDescriptor,
   type SegmentEntry,
+  STREAM_LEVEL,
+  segmentBegin,
 } from './segment/segment-entry.js';
 export { SMALL_SEGMENT_BYTES, type VerifyOptions } from './segment/segment-object.js';
 export { SegmentReader } from './segment/segment-reader.js';

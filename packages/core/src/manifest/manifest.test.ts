@@ -3,7 +3,8 @@ import { merkleRoot } from '../merkle/merkle.js';
 import { ByteWriter } from '../object/bytes.js';
 import type { SegmentEntry } from '../segment/segment-entry.js';
 import { testId, testSealing } from '../segment/segment-fixture.js';
-import { Manifest, readManifestSection } from './manifest.js';
+import { Manifest } from './manifest.js';
+import { readManifestSection } from './manifest-section.js';
 import { PAGE_BYTES_MAX } from './page.js';
 
 const sealing = testSealing();
@@ -25,12 +26,12 @@ function segment(i: number, keyBytes = 8): SegmentEntry {
     stampOrder: 0,
     entries: 10,
     tombstones: 0,
-    firstKey: key,
-    lastKey: key,
     ranges: 0,
     rangeBegin: new Uint8Array(0),
     rangeEnd: new Uint8Array(0),
     earliestExpiryMs: 0,
+    firstKey: key,
+    lastKey: key,
   };
 }
 
@@ -134,7 +135,7 @@ describe('a manifest', () => {
   test('with a page larger than pages are is refused before the page is asked for', async () => {
     const hash = new Uint8Array(32).fill(1);
     const sectionOf = (bytes: number): Uint8Array =>
-      new ByteWriter().varint(2).varint(1).u8(1).raw(testId(sealing)).varint(bytes).raw(hash).finish();
+      new ByteWriter().varint(2).varint(1).u8(0).u8(1).raw(testId(sealing)).varint(bytes).raw(hash).finish();
     const root = merkleRoot(sha256, [hash]);
     let asked = 0;
     const fetchPage = async (): Promise<undefined> => {

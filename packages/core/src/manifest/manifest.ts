@@ -1,34 +1,40 @@
 /**
- * The manifest: every live segment, newest first, cut into sealed pages under one Merkle root.
+ * The manifest: every live segment, by level, newest run first, cut into sealed pages under one Merkle root.
  * FORMAT.md, "Manifest section".
  *
  * Invariants:
  * - A page is sealed once. Inline in a record or alone under `man/`, its bytes and its hash are the same.
- * - Only the first page may be inline; the others are objects that were durable before a record named them (I3).
+ * - A page lists segments of one level. Only the first page may be inline, and only if it is of level 0; the others are
+ *   objects that were durable before a record named them (I3).
+ * - The order of all segments is that of `manifest-order.ts`, whoever made the manifest.
  */
 
-import { leafHash, merkleRoot } from '../merkle/merkle.js';
-import { ByteReader, ByteWriter, copyBytes, equalBytes, toHex } from '../object/bytes.js';
+import { leafHash, merkleRoot, type Sha256 } from '../merkle/merkle.js';
+import { copyBytes, equalBytes, toHex } from '../object/bytes.js';
 import { readChecked } from '../object/checked-read.js';
-import { ENVELOPE_BYTES, type Sealing } from '../object/envelope.js';
+import type { Sealing } from '../object/envelope.js';
 import { corrupt } from '../object/errors.js';
-import { OBJECT_ID_BYTES, type ObjectId, objectName, PAGE_PREFIX } from '../object/names.js';
-import type { SegmentEntry } from '../segment/segment-entry.js';
-import { decodePage, encodePage, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX } from './page.js';
-
-/** A page this large stays in the record; the next one that would grow past it starts a new page. */
-const INLINE_BYTES_MAX = 8 * 1024;
-/** What a segment with keys of ordinary length adds to a page, at most. */
-const ENTRY_BYTES = 160;
-/** The same but for its keys. */
-const ENTRY_BYTES_BESIDE_KEYS = 120;
+import { type ObjectId, objectName, PAGE_PREFIX } from '../object/names.js';
+import { type SegmentEntry, STREAM_LEVEL } from '../segment/segment-entry.js';
+import { entryFault, LEVEL_MAX, orderFault } from './manifest-order.js';
+import { encodeManifestSection, readManifestSection } from './manifest-section.js';
+import { decodePage, encodePage } from './page.js';
+import {
+  INLINE_BYTES_MAX,
+  isNewPage,
+  type ManifestChange,
+  type PlannedPage,
+  planEdit,
+  planRun,
+} from './page-plan.js';
 
 interface Page {
+  readonly level: number;
   readonly id: ObjectId;
   readonly hash: Uint8Array;
   readonly bytes: number;
   /** Present where the page travels in the record. */
-  readonly inline?: Uint8Array | undefined;
+  readonly inline: Uint8Array | undefined;
   readonly entries: readonly SegmentEntry[];
 }
 
@@ -39,36 +45,41 @@ export interface PageUpload {
   readonly bytes: Uint8Array;
 }
 
-/** What the clear section says of a page. */
-export interface PageRef {
-  readonly id: ObjectId | undefined;
-  readonly hash: Uint8Array;
-  readonly bytes: number;
-  readonly inline: Uint8Array | undefined;
+/** A manifest that follows another, and the pages that must be durable before a record names it. */
+export interface ChangedManifest {
+  readonly manifest: Manifest;
+  readonly uploads: PageUpload[];
 }
-
-type Sha256 = Sealing['provider']['sha256'];
 
 export class Manifest {
   readonly #pages: readonly Page[];
+  readonly #sha256: Sha256;
   /** The number that the next run gets; runs are numbered from 1 in the order of their making. */
   readonly nextRun: number;
   /** Merkle root over the pages. */
   readonly root: Uint8Array;
   /** What goes into a record. */
   readonly section: Uint8Array;
-  /** Every live segment, newest first. */
+  /** Every live segment: level by level, newest run first. */
   readonly entries: readonly SegmentEntry[];
+  /** Those that a read by key asks: all but the parts of streams. */
+  readonly searched: readonly SegmentEntry[];
+  #parts: ReadonlyMap<string, SegmentEntry> | undefined;
 
   private constructor(sha256: Sha256, pages: readonly Page[], nextRun: number) {
     this.#pages = pages;
+    this.#sha256 = sha256;
     this.nextRun = nextRun;
     this.root = merkleRoot(
       sha256,
       pages.map((page) => page.hash),
     );
-    this.section = encodeSection(pages, nextRun);
+    this.section = encodeManifestSection(pages, nextRun);
     this.entries = pages.flatMap((page) => page.entries);
+    const isSearched = (page: Page): boolean => page.level !== STREAM_LEVEL;
+    this.searched = pages.every(isSearched)
+      ? this.entries
+      : pages.filter(isSearched).flatMap((page) => page.entries);
   }
 
   static empty(sha256: Sha256): Manifest {
@@ -99,20 +110,35 @@ export class Manifest {
     for (const manifest of known) for (const page of manifest.#pages) knownPages.set(toHex(page.hash), page);
     const pages = await Promise.all(
       refs.map(async (ref): Promise<Page> => {
+        const { level, bytes: size } = ref;
         // Copies: they outlive the record that the section is a view of.
         const hash = copyBytes(ref.hash);
         const inline = ref.inline && copyBytes(ref.inline);
         const id = inline ? inline.subarray(24, 48) : copyBytes(ref.id!);
-        const page = { id, hash, bytes: ref.bytes, inline };
+        const page = { level, id, hash, bytes: size, inline };
         const same = knownPages.get(toHex(hash));
-        if (same && same.bytes === ref.bytes && equalBytes(same.id, id))
+        // Of another level, its entries would be others.
+        if (same && same.level === level && same.bytes === size && equalBytes(same.id, id))
           return { ...page, entries: same.entries };
         const name = inline ? `${object} (inline manifest page)` : objectName(PAGE_PREFIX, id);
         const bytes = inline ?? (await fetchNamed(sha256, page, name, object, fetchPage));
-        return { ...page, entries: await decodePage(sealing, bytes, name, signal) };
+        return { ...page, entries: await decodePage(sealing, bytes, level, name, signal) };
       }),
     );
+    // Inside of a page its reader has checked the order.
+    const fault = faultBetween(pages, nextRun);
+    if (fault !== undefined) throw corrupt(object, `in its manifest, ${fault}`);
     return new Manifest(sha256, pages, nextRun);
+  }
+
+  /** The parts of streams, by their segments' ids in hex. */
+  get parts(): ReadonlyMap<string, SegmentEntry> {
+    this.#parts ??= new Map(
+      this.#pages
+        .filter(({ level }) => level === STREAM_LEVEL)
+        .flatMap(({ entries }) => entries.map((entry) => [toHex(entry.id), entry])),
+    );
+    return this.#parts;
   }
 
   /** The names of the pages that are objects. */
@@ -122,41 +148,98 @@ export class Manifest {
 
   /**
    * The manifest with one more run, the newest.
-   * @param run its segments in key order, placed as run `nextRun`.
+   * @param run its segments in order, placed as run `nextRun`, all at one level.
    * @param newId makes the id of a page.
-   * @returns also the pages that must be durable before the record is sent.
+   * @throws RangeError for segments that are no run, or not the next.
    */
   async withRun(
     sealing: Sealing,
     run: readonly SegmentEntry[],
     newId: () => ObjectId,
-  ): Promise<{ manifest: Manifest; uploads: PageUpload[] }> {
-    const { sha256 } = sealing.provider;
-    const uploads: PageUpload[] = [];
-    const seal = async (entries: readonly SegmentEntry[]): Promise<Page & { inline: Uint8Array }> => {
-      const id = newId();
-      const bytes = await encodePage(sealing, id, entries);
-      return { id, hash: leafHash(sha256, bytes), bytes: bytes.length, inline: bytes, entries };
-    };
-    const spill = (page: Page & { inline: Uint8Array }): Page => {
-      uploads.push({ id: page.id, name: objectName(PAGE_PREFIX, page.id), bytes: page.inline });
-      return { id: page.id, hash: page.hash, bytes: page.bytes, entries: page.entries };
-    };
-    const [head, ...older] = this.#pages;
-    let pages: Page[];
-    if (head?.inline && head.bytes + roomFor(run) <= INLINE_BYTES_MAX) {
-      pages = [await seal([...run, ...head.entries]), ...older];
-    } else {
-      const rest = head?.inline ? [spill({ ...head, inline: head.inline }), ...older] : [...this.#pages];
-      const fresh: Page[] = [];
-      for (let start = 0; start < run.length; start += PAGE_ENTRIES_MAX) {
-        const page = await seal(run.slice(start, start + PAGE_ENTRIES_MAX));
-        fresh.push(start === 0 && page.bytes <= INLINE_BYTES_MAX ? page : spill(page));
-      }
-      pages = [...fresh, ...rest];
-    }
-    return { manifest: new Manifest(sha256, pages, this.nextRun + 1), uploads };
+  ): Promise<ChangedManifest> {
+    const level = run[0]?.level;
+    if (run.length === 0 || run.some((entry) => entry.run !== this.nextRun || entry.level !== level))
+      throw new RangeError(
+        `Expected segments of run ${this.nextRun}, all of one level, found others or none.`,
+      );
+    return this.#withPages(sealing, planRun(this.#pages, run), this.nextRun + 1, newId);
   }
+
+  /**
+   * The manifest without some segments and with others, for whoever rewrites segments. A segment moves to another
+   * level or run by being both removed and added.
+   * @param change what is added may be of a run that is there, or of new ones: `nextRun` and up.
+   * @throws RangeError for a segment to remove that isn't live, one to add that is, or added ones that overlap in a run.
+   */
+  async edit(sealing: Sealing, change: ManifestChange, newId: () => ObjectId): Promise<ChangedManifest> {
+    const nextRun = change.add.reduce((max, { run }) => Math.max(max, run + 1), this.nextRun);
+    return this.#withPages(sealing, planEdit(this.#pages, change), nextRun, newId);
+  }
+
+  async #withPages(
+    sealing: Sealing,
+    planned: readonly PlannedPage<Page>[],
+    nextRun: number,
+    newId: () => ObjectId,
+  ): Promise<ChangedManifest> {
+    const fault =
+      planned.map(faultInside).find((found) => found !== undefined) ?? faultBetween(planned, nextRun);
+    if (fault !== undefined) throw new RangeError(`The segments don't make a manifest: ${fault}.`);
+    const uploads: PageUpload[] = [];
+    const pages: Page[] = [];
+    for (const page of planned) {
+      const sealed = isNewPage(page) ? await sealPage(sealing, newId(), page) : page;
+      const mayBeInline = pages.length === 0 && page.level === 0 && sealed.bytes <= INLINE_BYTES_MAX;
+      if (!sealed.inline || mayBeInline) pages.push(sealed);
+      else {
+        const { id, inline } = sealed;
+        uploads.push({ id, name: objectName(PAGE_PREFIX, id), bytes: inline });
+        pages.push({ ...sealed, inline: undefined });
+      }
+    }
+    return { manifest: new Manifest(this.#sha256, pages, nextRun), uploads };
+  }
+}
+
+/** @returns the page with its bytes at hand: it is inline until it is put out. */
+async function sealPage(
+  sealing: Sealing,
+  id: ObjectId,
+  { level, entries }: { readonly level: number; readonly entries: readonly SegmentEntry[] },
+): Promise<Page> {
+  const inline = await encodePage(sealing, id, entries);
+  const hash = leafHash(sealing.provider.sha256, inline);
+  return { level, id, hash, bytes: inline.length, inline, entries };
+}
+
+/** What is wrong within a new page, in words. A page that is kept was checked when it was made or read. */
+function faultInside(page: PlannedPage<Page>): string | undefined {
+  if (!isNewPage(page)) return undefined;
+  const { level, entries } = page;
+  if (!Number.isInteger(level) || level < 0 || level > LEVEL_MAX)
+    return `expected a level from 0 to ${LEVEL_MAX}, found ${level}`;
+  for (const [i, entry] of entries.entries()) {
+    const before = entries[i - 1];
+    const fault = entryFault(entry) ?? (before && orderFault(before, entry));
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** What is wrong between pages that are in order in themselves, in words. */
+function faultBetween(
+  pages: readonly { readonly level: number; readonly entries: readonly SegmentEntry[] }[],
+  nextRun: number,
+): string | undefined {
+  for (const [i, { entries }] of pages.entries()) {
+    const first = entries[0]!;
+    // The newest run of its level, or one that the page before has.
+    if (first.run >= nextRun) return `expected runs below the next, ${nextRun}, found ${first.run}`;
+    const before = pages[i - 1]?.entries.at(-1);
+    const fault = before && orderFault(before, first);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
 }
 
 /** The bytes of a page that an object holds: those that the section names, or an error. */
@@ -177,56 +260,4 @@ async function fetchNamed(
   );
   if (found === undefined) throw corrupt(name, `${object} names it, and it is missing`);
   return found;
-}
-
-/** What these segments add to a page, at most. */
-function roomFor(run: readonly SegmentEntry[]): number {
-  let bytes = 0;
-  for (const { firstKey, lastKey } of run)
-    bytes += Math.max(ENTRY_BYTES, ENTRY_BYTES_BESIDE_KEYS + firstKey.length + lastKey.length);
-  return bytes;
-}
-
-function encodeSection(pages: readonly Page[], nextRun: number): Uint8Array {
-  const writer = new ByteWriter();
-  writer.varint(nextRun).varint(pages.length);
-  for (const page of pages) {
-    if (page.inline) writer.u8(0).bytes(page.inline);
-    else writer.u8(1).raw(page.id).varint(page.bytes).raw(page.hash);
-  }
-  return writer.finish();
-}
-
-/** The clear manifest section of a record, checked against its Merkle root; needs no key. */
-export function readManifestSection(
-  sha256: Sha256,
-  section: Uint8Array,
-  root: Uint8Array,
-  object: string,
-): { refs: PageRef[]; nextRun: number } {
-  const reader = new ByteReader(section, `${object} (manifest)`);
-  const nextRun = reader.varint();
-  const refs: PageRef[] = [];
-  for (let left = reader.count(2); left > 0; left--) {
-    const form = reader.u8();
-    if (form === 0) {
-      const inline = reader.bytes();
-      if (inline.length < ENVELOPE_BYTES)
-        throw reader.corrupt(`expected a page of ${ENVELOPE_BYTES} bytes or more, found ${inline.length}`);
-      refs.push({ id: undefined, hash: leafHash(sha256, inline), bytes: inline.length, inline });
-    } else if (form === 1) {
-      const id = reader.raw(OBJECT_ID_BYTES);
-      const bytes = reader.varint();
-      if (bytes > PAGE_BYTES_MAX)
-        throw reader.corrupt(`expected a page of at most ${PAGE_BYTES_MAX} bytes, found ${bytes}`);
-      refs.push({ id, bytes, hash: reader.raw(32), inline: undefined });
-    } else throw reader.corrupt(`expected page form 0 or 1, found ${form}`);
-  }
-  reader.end();
-  const found = merkleRoot(
-    sha256,
-    refs.map((ref) => ref.hash),
-  );
-  if (!equalBytes(found, root)) throw corrupt(object, 'its manifest root is not that of its pages');
-  return { refs, nextRun };
 }

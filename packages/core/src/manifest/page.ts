@@ -1,17 +1,19 @@
 /**
- * A manifest page: some of the live segments, in one sealed piece (FORMAT.md, "Manifest page").
+ * A manifest page: some of the live segments of one level, in one sealed piece (FORMAT.md, "Manifest page").
  *
  * Invariants:
+ * - A page doesn't say its level: the section that names the page does.
  * - What an auditor without keys needs (names, sizes, roots) is clear; keys and versions are sealed, and the clear
  *   bytes are authenticated with them.
- * - A decoded entry is consistent in itself: its numbers and its key range can be relied on.
- * - A page has at most `PAGE_ENTRIES_MAX` entries and `PAGE_BYTES_MAX` bytes: no writer makes a larger one, no reader
- *   takes it.
+ * - A decoded entry is consistent in itself, and in its order after the one before: its numbers and its reach can be
+ *   relied on.
+ * - A page has 1 to `PAGE_ENTRIES_MAX` entries and at most `PAGE_BYTES_MAX` bytes: no writer makes another one, no
+ *   reader takes it.
  */
 import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
 import { MAX_KEY_BYTES } from '../key/key.js';
 import { HASH_BYTES } from '../merkle/merkle.js';
-import { ByteReader, ByteWriter, compareBytes, copyBytes } from '../object/bytes.js';
+import { ByteReader, ByteWriter, copyBytes } from '../object/bytes.js';
 import {
   ENVELOPE_BYTES,
   newCipher,
@@ -24,19 +26,53 @@ import { corrupt, HoldfastError } from '../object/errors.js';
 import { OBJECT_ID_BYTES, type ObjectId } from '../object/names.js';
 import type { ClearSegmentEntry, SegmentEntry } from '../segment/segment-entry.js';
 import { FOOTER_BYTES, META_BYTES_MAX } from '../segment/segment-table.js';
+import { entryFault, orderFault } from './manifest-order.js';
 
 /** Segments that one page lists, at most. */
 export const PAGE_ENTRIES_MAX = 256;
 const VARINT_BYTES_MAX = 8;
+const NO_BOUND = new Uint8Array(0);
 /** An encoded key, before it the byte that says whose it is, and its length. */
 const KEY_FIELD_BYTES_MAX = 2 + 1 + MAX_KEY_BYTES;
-/** Id, root, three clear varints, eight sealed ones, first and last key. */
-const ENTRY_BYTES_MAX = OBJECT_ID_BYTES + HASH_BYTES + 11 * VARINT_BYTES_MAX + 2 * KEY_FIELD_BYTES_MAX;
-/** The most bytes that a page has: what PAGE_ENTRIES_MAX entries with keys of MAX_KEY_BYTES take, about 4 MiB. */
-export const PAGE_BYTES_MAX: number =
-  ENVELOPE_BYTES + VARINT_BYTES_MAX + 4 + CHUNK_OVERHEAD_BYTES + PAGE_ENTRIES_MAX * ENTRY_BYTES_MAX;
+/** The same of a range's bound: it may be a byte longer, to lie right behind a key and all that begins with it. */
+const BOUND_FIELD_BYTES_MAX = KEY_FIELD_BYTES_MAX + 1;
+/** Id, root, three clear varints, nine sealed ones, first and last key, the hull of the range tombstones. */
+const ENTRY_BYTES_MAX =
+  OBJECT_ID_BYTES + HASH_BYTES + 12 * VARINT_BYTES_MAX + 2 * KEY_FIELD_BYTES_MAX + 2 * BOUND_FIELD_BYTES_MAX;
+/** What a page weighs beside its entries: the count takes two bytes at most. */
+const PAGE_BYTES_BESIDE_ENTRIES = ENVELOPE_BYTES + 2 + 4 + CHUNK_OVERHEAD_BYTES;
+/** The most bytes that a page has: what PAGE_ENTRIES_MAX entries with keys of MAX_KEY_BYTES take, about 8 MiB. */
+export const PAGE_BYTES_MAX: number = PAGE_BYTES_BESIDE_ENTRIES + PAGE_ENTRIES_MAX * ENTRY_BYTES_MAX;
 
-/** @throws HoldfastError LIMIT_EXCEEDED over PAGE_ENTRIES_MAX or PAGE_BYTES_MAX. */
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
+function fieldBytes(bytes: Uint8Array): number {
+  return varintBytes(bytes.length) + bytes.length;
+}
+
+/** What a segment adds to a page, exactly. */
+export function entryBytes(e: SegmentEntry): number {
+  let bytes = OBJECT_ID_BYTES + HASH_BYTES + fieldBytes(e.firstKey) + fieldBytes(e.lastKey);
+  for (const number of [e.bytes, e.metaBytes, e.epoch, e.run, e.stampVersion, e.stampOrder])
+    bytes += varintBytes(number);
+  for (const number of [e.minVersion, e.maxVersion, e.entries, e.tombstones, e.ranges, e.earliestExpiryMs])
+    bytes += varintBytes(number);
+  return e.ranges === 0 ? bytes : bytes + fieldBytes(e.rangeBegin) + fieldBytes(e.rangeEnd);
+}
+
+/** What a page of these segments weighs: exactly, or a byte more. */
+export function pageBytes(entries: readonly SegmentEntry[]): number {
+  return entries.reduce((sum, entry) => sum + entryBytes(entry), PAGE_BYTES_BESIDE_ENTRIES);
+}
+
+/**
+ * Seals segments of one level, whatever their order: who names the page answers for that.
+ * @throws HoldfastError LIMIT_EXCEEDED over PAGE_ENTRIES_MAX or PAGE_BYTES_MAX.
+ */
 export async function encodePage(
   sealing: Sealing,
   id: ObjectId,
@@ -47,15 +83,11 @@ export async function encodePage(
   const details = new ByteWriter(64 + 64 * entries.length);
   for (const e of entries) {
     clear.raw(e.id).varint(e.bytes).varint(e.metaBytes).raw(e.root).varint(e.epoch);
-    details.varint(e.level).varint(e.run).varint(e.stampVersion).varint(e.stampOrder);
+    details.varint(e.run).varint(e.stampVersion).varint(e.stampOrder);
     details.varint(e.minVersion).varint(e.maxVersion).varint(e.entries).varint(e.tombstones);
-    details
-      .bytes(e.firstKey)
-      .bytes(e.lastKey)
-      .varint(e.ranges)
-      .bytes(e.rangeBegin)
-      .bytes(e.rangeEnd)
-      .varint(e.earliestExpiryMs);
+    details.varint(e.ranges);
+    if (e.ranges > 0) details.bytes(e.rangeBegin).bytes(e.rangeEnd);
+    details.varint(e.earliestExpiryMs).bytes(e.firstKey).bytes(e.lastKey);
   }
   const clearBytes = clear.finish();
   const plaintext = details.finish();
@@ -75,13 +107,15 @@ export async function encodePage(
 }
 
 /**
- * Opens a page and checks its entries, each against itself.
+ * Opens a page and checks its entries, each against itself and the one before.
+ * @param level what the section says of the page.
  * @param object how errors name the page.
  * @param signal ends the waiting for its epoch's key.
  */
 export async function decodePage(
   sealing: Sealing,
   bytes: Uint8Array,
+  level: number,
   object: string,
   signal?: AbortSignal,
 ): Promise<SegmentEntry[]> {
@@ -90,40 +124,39 @@ export async function decodePage(
   const plaintext = await cipher.open(0, true, sealed, aad);
   if (!plaintext) throw corrupt(object, 'its details fail authentication');
   const reader = new ByteReader(plaintext, `${object} (details)`);
-  const entries = clear.map((segment): SegmentEntry => {
-    const entry: SegmentEntry = {
-      ...segment,
-      level: reader.varint(),
-      run: reader.varint(),
-      stampVersion: reader.varint(),
-      stampOrder: reader.varint(),
-      minVersion: reader.varint(),
-      maxVersion: reader.varint(),
-      entries: reader.varint(),
-      tombstones: reader.varint(),
-      firstKey: copyBytes(reader.bytes()),
-      lastKey: copyBytes(reader.bytes()),
-      ranges: reader.varint(),
-      rangeBegin: copyBytes(reader.bytes()),
-      rangeEnd: copyBytes(reader.bytes()),
-      earliestExpiryMs: reader.varint(),
-    };
-    if (
-      entry.minVersion > entry.maxVersion ||
-      (entry.entries === 0 && entry.ranges === 0) ||
-      entry.tombstones > entry.entries ||
-      (entry.stampVersion === 0 && (entry.minVersion === 0 || entry.stampOrder !== 0)) ||
-      (entry.stampVersion !== 0 &&
-        (entry.stampVersion < entry.minVersion || entry.stampVersion > entry.maxVersion)) ||
-      compareBytes(entry.firstKey, entry.lastKey) > 0
-    )
-      throw reader.corrupt(
-        'the versions, counts or key range of the segment before it contradict each other',
-      );
-    return entry;
-  });
+  const entries: SegmentEntry[] = [];
+  for (const segment of clear) {
+    const entry: SegmentEntry = { ...segment, level, ...readDetails(reader) };
+    const before = entries.at(-1);
+    const fault = entryFault(entry) ?? (before && orderFault(before, entry));
+    if (fault !== undefined) throw reader.corrupt(`before it, ${fault}`);
+    entries.push(entry);
+  }
   reader.end();
   return entries;
+}
+
+/** What a page seals of a segment. */
+function readDetails(reader: ByteReader): Omit<SegmentEntry, keyof ClearSegmentEntry | 'level'> {
+  const numbers = {
+    run: reader.varint(),
+    stampVersion: reader.varint(),
+    stampOrder: reader.varint(),
+    minVersion: reader.varint(),
+    maxVersion: reader.varint(),
+    entries: reader.varint(),
+    tombstones: reader.varint(),
+    ranges: reader.varint(),
+  };
+  const bound = (): Uint8Array => (numbers.ranges === 0 ? NO_BOUND : copyBytes(reader.bytes()));
+  return {
+    ...numbers,
+    rangeBegin: bound(),
+    rangeEnd: bound(),
+    earliestExpiryMs: reader.varint(),
+    firstKey: copyBytes(reader.bytes()),
+    lastKey: copyBytes(reader.bytes()),
+  };
 }
 
 /** What an auditor without keys sees: enough to fetch every segment and to compare its root. */
@@ -152,6 +185,7 @@ function readClear(
   const count = reader.count(OBJECT_ID_BYTES + HASH_BYTES + 3);
   if (count > PAGE_ENTRIES_MAX)
     throw reader.corrupt(`expected at most ${PAGE_ENTRIES_MAX} segments, found ${count}`);
+  if (count === 0) throw reader.corrupt('expected a segment at least, found none');
   const entries: ClearSegmentEntry[] = [];
   for (let i = 0; i < count; i++) {
     const entry: ClearSegmentEntry = {

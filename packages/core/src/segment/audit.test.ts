@@ -1,6 +1,7 @@
 import { nodeProvider } from '@holdfast/crypto/node';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Manifest, readManifestSection } from '../manifest/manifest.js';
+import { Manifest } from '../manifest/manifest.js';
+import { readManifestSection } from '../manifest/manifest-section.js';
 import { readPageClear } from '../manifest/page.js';
 import { CompactRange, leafHash } from '../merkle/merkle.js';
 import { equalBytes } from '../object/bytes.js';
@@ -132,7 +133,8 @@ async function addRun(
   manifest: Manifest,
   run: SegmentEntry[],
 ): Promise<Manifest> {
-  const grown = await manifest.withRun(sealing, run, () => testId(sealing));
+  const placed = run.map((entry) => ({ ...entry, run: manifest.nextRun }));
+  const grown = await manifest.withRun(sealing, placed, () => testId(sealing));
   for (const { name, bytes } of grown.uploads) await store.put(name, bytes);
   return grown.manifest;
 }

@@ -1,5 +1,16 @@
-/** What is known of a segment outside it: what its builder says, and its place in the manifest. */
+/**
+ * What is known of a segment outside it: what its builder says, and its place in the manifest.
+ *
+ * Invariants:
+ * - A segment holds entries or range tombstones or both, never neither. Its _reach_ is the hull of both: from
+ *   `segmentBegin` through `lastKey`, and up to `rangeEnd`.
+ * - Its versions are those of its entries and of its range tombstones.
+ */
+import { compareBytes } from '../object/bytes.js';
 import type { ObjectId } from '../object/names.js';
+
+/** The level of the parts of streams: found by their ids, never searched by key. */
+export const STREAM_LEVEL = 255;
 
 /** What a builder says of a finished segment. */
 export interface SegmentDescriptor {
@@ -11,25 +22,27 @@ export interface SegmentDescriptor {
   /** Merkle root, 32 bytes. */
   readonly root: Uint8Array;
   readonly epoch: number;
+  /** 0: it holds range tombstones only. */
   readonly entries: number;
   readonly tombstones: number;
-  /** Over entries with a version of their own; 0, 0 if none. */
-  readonly minVersion: number;
-  readonly maxVersion: number;
-  readonly firstKey: Uint8Array;
-  readonly lastKey: Uint8Array;
-  /** Range tombstones; `entries` may be 0 where there are any, and then the two keys are empty. */
+  /** Range tombstones. */
   readonly ranges: number;
-  /** The keys that they reach over, the end excluded; empty where there are none. */
+  /** Hull of the range tombstones, its end exclusive; both empty where there are none. */
   readonly rangeBegin: Uint8Array;
   readonly rangeEnd: Uint8Array;
-  /** Of the entry that expires first, milliseconds since 1970; 0: none does. */
+  /** When the first of its entries expires, in ms since 1970; 0: none does. */
   readonly earliestExpiryMs: number;
+  /** Over range tombstones, and entries with a version of their own; 0, 0 if none. */
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  /** Of its entries; both empty where it has none. */
+  readonly firstKey: Uint8Array;
+  readonly lastKey: Uint8Array;
 }
 
 /** A live segment: what its builder said of it, and its place in the manifest. */
 export interface SegmentEntry extends SegmentDescriptor {
-  /** 0: may overlap other runs. */
+  /** 0: may overlap other runs; STREAM_LEVEL: a part of a stream; between them: what compaction has made. */
   readonly level: number;
   /** Segments of one run share it and do not overlap. */
   readonly run: number;
@@ -45,6 +58,22 @@ export interface ClearSegmentEntry {
   readonly metaBytes: number;
   readonly root: Uint8Array;
   readonly epoch: number;
+}
+
+/** The first key that a segment says something of. */
+export function segmentBegin(segment: SegmentDescriptor): Uint8Array {
+  const { entries, ranges, firstKey, rangeBegin } = segment;
+  if (ranges === 0) return firstKey;
+  if (entries === 0) return rangeBegin;
+  return compareBytes(firstKey, rangeBegin) <= 0 ? firstKey : rangeBegin;
+}
+
+/** Whether all that a segment says something of lies before `key`. */
+export function endsBefore(segment: SegmentDescriptor, key: Uint8Array): boolean {
+  const { entries, ranges, lastKey, rangeEnd } = segment;
+  return (
+    (entries === 0 || compareBytes(lastKey, key) < 0) && (ranges === 0 || compareBytes(rangeEnd, key) <= 0)
+  );
 }
 
 /**
@@ -64,7 +93,7 @@ export function placeSegment(
   return { ...descriptor, ...coverVersions(descriptor, stampVersion), level, run, stampVersion, stampOrder };
 }
 
-/** The versions of all entries of a segment, given those that entries carry themselves and its run's stamp. */
+/** The versions of all that a segment holds, given those that it carries itself and its run's stamp. */
 export function coverVersions(
   own: { readonly minVersion: number; readonly maxVersion: number },
   stampVersion: number,

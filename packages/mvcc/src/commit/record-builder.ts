@@ -77,7 +77,13 @@ export class RecordBuilder {
       const bulkRun = bulk ? await addRun(bulk, { stampVersion: version, stampOrder: order }) : 0;
       transactions.push({ readVersion, bulkRun, writes });
     }
-    await Promise.all(uploads.map(({ name, bytes }) => putNew(this.#context, name, bytes, calls)));
+    // Where a record adds several runs, one may have been listed anew with the next: the page before is nobody's.
+    const named = new Set(uploads.length > 0 ? manifest.pageNames() : []);
+    await Promise.all(
+      uploads
+        .filter(({ name }) => named.has(name))
+        .map(({ name, bytes }) => putNew(this.#context, name, bytes, calls)),
+    );
     const clear: RecordClear = {
       version,
       parent: view.hash,

@@ -61,12 +61,13 @@ async function forge(change: (body: RecordBody) => RecordBody, manifest?: Manife
 async function manifestWith(change: Partial<SegmentEntry>): Promise<Manifest> {
   const header = decodeRecordHeader(sha256, (await store.get(recordName(version)))!.bytes, version);
   const { manifestSection, manifestRoot } = header;
-  const loaded = await Manifest.load(sealing, manifestSection, manifestRoot, 'the manifest', () => {
-    throw new Error('There is no other page.');
-  });
+  const fetchPage = async (name: string): Promise<Uint8Array | undefined> => (await store.get(name))?.bytes;
+  const loaded = await Manifest.load(sealing, manifestSection, manifestRoot, 'the manifest', fetchPage);
   const run = loaded.entries.map((entry) => ({ ...entry, ...change }));
   const newId = (): Uint8Array => sealing.random(24).fill(0, 0, 2);
-  return (await Manifest.empty(sha256).withRun(sealing, run, newId)).manifest;
+  const edited = await Manifest.empty(sha256).edit(sealing, { remove: [], add: run }, newId);
+  for (const { name, bytes } of edited.uploads) await store.put(name, bytes);
+  return edited.manifest;
 }
 
 function withWrite(key: Uint8Array, value: Uint8Array): (body: RecordBody) => RecordBody {

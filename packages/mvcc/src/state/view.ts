@@ -143,7 +143,7 @@ export class View {
 
   /** A key's newest write, tombstones too. Undefined: none is known. */
   async get(stored: StoredKey, key: Uint8Array, options: CallOptions = {}): Promise<TailEntry | undefined> {
-    return this.#newest(this.tail.get(stored), this.manifest.entries, key, options);
+    return this.#newest(this.tail.get(stored), this.manifest.searched, key, options);
   }
 
   /** The same; asks memory for what it can tell, the tails that were flushed last too. */
@@ -188,7 +188,7 @@ export class View {
 
   get #beyondMemory(): { readonly segments: readonly SegmentEntry[]; readonly newest: number } {
     if (this.#beyond === undefined) {
-      const segments = this.manifest.entries.filter((segment) => !this.flushed.covers(segment.run));
+      const segments = this.manifest.searched.filter((segment) => !this.flushed.covers(segment.run));
       const newest = segments.reduce((max, { maxVersion }) => Math.max(max, maxVersion), 0);
       this.#beyond = { segments, newest };
     }
@@ -227,7 +227,7 @@ export class View {
   peek(stored: StoredKey, key: Uint8Array): TailEntry | undefined | typeof MISS {
     let best = this.tail.get(stored);
     const floor = best?.version ?? 0;
-    for (const segment of this.manifest.entries) {
+    for (const segment of this.manifest.searched) {
       if (
         segment.maxVersion < floor ||
         compareBytes(key, segment.firstKey) < 0 ||
@@ -258,7 +258,7 @@ export class View {
     if (overlay) sources.push({ bound: undefined, open: () => new MapCursor(overlay, bounds, reverse) });
     if (!beyondMemory)
       sources.push({ bound: undefined, open: () => new MapCursor(this.tail.all, bounds, reverse) });
-    const segments = beyondMemory ? this.segmentsBeyondMemory() : this.manifest.entries;
+    const segments = beyondMemory ? this.segmentsBeyondMemory() : this.manifest.searched;
     for (const segment of segments) {
       if (segment.maxVersion <= newerThan) continue;
       if (compareBytes(segment.lastKey, begin) < 0 || (end && compareBytes(segment.firstKey, end) >= 0))
