@@ -10,7 +10,7 @@
 import type { SegmentDescriptor } from '@holdfast/core';
 import type { View } from '../state/view.js';
 
-/** What edits may change. What else they are to change one day joins it here, and plan.ts takes it from here. */
+/** What edits may change of what a record says. What else they are to change one day joins it here. */
 export interface EditedState extends Pick<View, 'flushedThrough' | 'floor'> {
   /** Runs that join the manifest, the oldest first. */
   readonly addedRuns: readonly (readonly SegmentDescriptor[])[];

@@ -76,8 +76,7 @@ test('what an edit says the tail begins after is not carried', () => {
 
 test('nobody and no edits make a fence: it changes nothing', () => {
   expect(plan(view)).toMatchObject({
-    flushedThrough: view.flushedThrough,
-    floor: view.floor,
+    edited: { flushedThrough: view.flushedThrough, floor: view.floor },
     members: [],
     edits: [],
     runs: [],

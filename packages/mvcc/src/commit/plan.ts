@@ -4,13 +4,7 @@
  * Invariant: it follows from the state, and from what was found about the group on that very state. Nothing is asked,
  * and nobody is told.
  */
-import {
-  carryFrom,
-  type LoggedTransaction,
-  type RecordDraft,
-  type SegmentDescriptor,
-  type SegmentEntry,
-} from '@holdfast/core';
+import { carryFrom, type RecordDraft, type SegmentDescriptor, type SegmentEntry } from '@holdfast/core';
 import type { View } from '../state/view.js';
 import { applyEdits, type Edit, type EditedState } from './edit.js';
 import type { Accepted } from './proposal.js';
@@ -22,11 +16,11 @@ const CARRY_BYTES_MAX = 256 * 1024;
 const CARRY_TIMES_OWN = 4;
 
 /** A run that joins the manifest. A large transaction's entries get their stamp by it. */
-export interface NewRun extends Partial<Pick<SegmentEntry, 'stampVersion' | 'stampOrder'>> {
+interface NewRun extends Partial<Pick<SegmentEntry, 'stampVersion' | 'stampOrder'>> {
   readonly segments: readonly SegmentDescriptor[];
 }
 
-export interface Plan extends Chained, Pick<EditedState, 'flushedThrough' | 'floor'> {
+export interface Plan extends Chained {
   /** The state that the record follows. */
   readonly parent: View;
   readonly version: number;
@@ -34,9 +28,11 @@ export interface Plan extends Chained, Pick<EditedState, 'flushedThrough' | 'flo
   readonly members: readonly Accepted[];
   /** Those that it publishes: the others are stale. */
   readonly edits: readonly Edit[];
+  /** What they come to. */
+  readonly edited: Omit<EditedState, 'addedRuns'>;
   /** The oldest first: they get the numbers that come next. */
   readonly runs: readonly NewRun[];
-  readonly transactions: readonly LoggedTransaction[];
+  readonly transactions: RecordDraft['transactions'];
   readonly carry: RecordDraft['carry'];
 }
 
@@ -47,17 +43,17 @@ export function plan(parent: View, chained: Chained = NOBODY, waitingEdits: read
   const version = parent.version + 1;
   const members = [...chained.accepted, ...chained.rerun];
   const { state, applied: edits } = applyEdits(parent, waitingEdits);
-  const { flushedThrough, floor } = state;
-  const runs: NewRun[] = state.addedRuns.map((segments) => ({ segments }));
-  const transactions = members.map(({ waiting, writes }, order): LoggedTransaction => {
+  const { addedRuns, ...edited } = state;
+  const runs: NewRun[] = addedRuns.map((segments) => ({ segments }));
+  const transactions = members.map(({ waiting, writes }, order) => {
     const { readVersion, bulk } = waiting.proposal;
     if (!bulk) return { readVersion, bulkRun: 0, writes };
     const bulkRun = parent.manifest.nextRun + runs.length;
     runs.push({ segments: bulk, stampVersion: version, stampOrder: order });
     return { readVersion, bulkRun, writes };
   });
-  const carry = planCarry(parent, flushedThrough);
-  return { ...chained, parent, version, members, edits, flushedThrough, floor, runs, transactions, carry };
+  const carry = planCarry(parent, edited.flushedThrough);
+  return { ...chained, parent, version, members, edits, edited, runs, transactions, carry };
 }
 
 /** What the record after `view` carries of the older tail. */

@@ -41,32 +41,31 @@ export class RecordBuilder {
    */
   async build(plan: Plan, calls: CallOptions = {}): Promise<BuiltRecord> {
     const { sealing, clock } = this.#context;
-    const { parent, version, flushedThrough, floor, transactions, carry } = plan;
+    const { parent: view, version, edited, transactions, carry } = plan;
     const uploads: PageUpload[] = [];
-    let { manifest } = parent;
+    let { manifest } = view;
     for (const { segments, ...stamp } of plan.runs) {
       const placed = segments.map((segment) =>
         placeSegment(segment, { level: 0, run: manifest.nextRun, ...stamp }),
       );
-      const added = await manifest.withRun(sealing, placed, () => newObjectId(this.#context, parent.version));
+      const added = await manifest.withRun(sealing, placed, () => newObjectId(this.#context, view.version));
       manifest = added.manifest;
       uploads.push(...added.uploads);
     }
     await Promise.all(uploads.map(({ name, bytes }) => putNew(this.#context, name, bytes, calls)));
     const clear: RecordClear = {
       version,
-      parent: parent.hash,
-      flushedThrough,
-      floor,
-      history: parent.history,
+      parent: view.hash,
+      ...edited,
+      history: view.history,
       keyring: sealing.keyringBytes,
       manifestRoot: manifest.root,
       manifestSection: manifest.section,
     };
     const body: RecordDraft = {
       writerId: this.#writerId,
-      timeMs: Math.max(clock.now(), parent.timeMs),
-      stores: withStore(parent.stores, this.#storeFingerprint),
+      timeMs: Math.max(clock.now(), view.timeMs),
+      stores: withStore(view.stores, this.#storeFingerprint),
       transactions,
       carry,
     };
