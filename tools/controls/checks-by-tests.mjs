@@ -775,10 +775,24 @@ const whatWaits = [
   },
   {
     name: 'gathering is bounded',
-    file: 'packages/mvcc/src/commit/committer.ts',
-    find: 'seen < this.#queue.length && round < GATHER_ROUNDS_MAX; round++) {\n      if (this.#queue.hasGroup) return;',
+    file: 'packages/mvcc/src/commit/commit-queue.ts',
+    find: 'seen < this.#queue.length && round < GATHER_ROUNDS_MAX; round++) {\n      // More could not go into the next record anyway.\n      if (this.#queue.length >= GROUP_TRANSACTIONS_MAX || this.#bytes >= GROUP_BYTES_MAX) return;',
     replace: 'seen < this.#queue.length; round++) {',
     tests: ['test/fetched-once.test.ts'],
+  },
+  {
+    name: 'an edit is laid on what those before it in its record leave',
+    file: 'packages/mvcc/src/commit/edit.ts',
+    find: 'const edited = edit.applyTo(state);',
+    replace: 'const edited = edit.applyTo({ flushedThrough, floor, addedRuns: [] });',
+    tests: ['packages/mvcc/src/commit/edit.test.ts'],
+  },
+  {
+    name: 'who waits for a stale edit is told so',
+    file: 'packages/mvcc/src/commit/group.ts',
+    find: 'resolve(published.includes(edit));',
+    replace: 'resolve(true);',
+    tests: ['packages/mvcc/src/commit/edit.test.ts'],
   },
   {
     name: 'what was flushed last is still in memory for validation',

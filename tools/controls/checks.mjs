@@ -3,6 +3,7 @@
 // `tests`: what is run when the simulator finds nothing within its seeds.
 
 const committer = 'packages/mvcc/src/commit/committer.ts';
+const flushEdit = 'packages/mvcc/src/upkeep/flush-edit.ts';
 const publish = 'packages/mvcc/src/log/publish.ts';
 const settle = 'packages/mvcc/src/commit/settle.ts';
 const tip = 'packages/mvcc/src/log/tip.ts';
@@ -60,9 +61,9 @@ export const checks = [
   {
     name: 'acknowledge only after the record is in the chain (I4)',
     file: committer,
-    find: "if (!asleep && (await this.#send(view, confirmedAt, built, members, deadline)) === 'committed') {",
+    find: 'const settled = await this.#settler.send(view, built, confirmedAt, deadline);',
     replace:
-      "if (!asleep) this.#acknowledge(built, members, course);\n    if (!asleep && (await this.#send(view, confirmedAt, built, members, deadline)) === 'committed') {",
+      'this.#acknowledge(next, built, group);\n    const settled = await this.#settler.send(view, built, confirmedAt, deadline);',
   },
   {
     name: 'maybeCommitted after a PUT whose outcome is unknown',
@@ -134,8 +135,8 @@ export const checks = [
   {
     name: 'who ran again on writes that were lost is not committed with them',
     file: committer,
-    find: '      for (const { waiting } of chained.accepted)\n        this.#lose(view, losers, { waiting, error: conflict(waiting.proposal.readVersion) });\n      return accepted.map(({ waiting }) => waiting);',
-    replace: '      return members.map(({ waiting }) => waiting);',
+    find: '    this.#lose(lost.parent, group, lost.rerun);\n    group.members = lost.accepted.map(({ waiting }) => waiting);',
+    replace: '    group.members = lost.members.map(({ waiting }) => waiting);',
     tests: ['test/commit-protocol.test.ts'],
   },
   {
@@ -158,9 +159,16 @@ export const checks = [
   },
   {
     name: 'a flush is laid on the state it was planned on',
-    file: committer,
-    find: 'const usable = flush && isUsable(flush, view) ? flush : undefined;',
-    replace: 'const usable = flush;',
+    file: flushEdit,
+    find: "if (state.flushedThrough !== this.after) return 'stale';",
+    replace: '',
+  },
+  {
+    name: 'a flush names no segments older than the floor',
+    file: flushEdit,
+    find: "if (this.through < state.floor) return 'stale';",
+    replace: '',
+    tests: ['packages/mvcc/src/upkeep/flush-edit.test.ts'],
   },
   {
     name: 'segments are durable before a record names them (I3)',
@@ -171,7 +179,7 @@ export const checks = [
   },
   {
     name: 'the carry holds every write since the flush',
-    file: 'packages/mvcc/src/commit/record-builder.ts',
+    file: 'packages/mvcc/src/commit/plan.ts',
     find: 'return { refs, entries: view.tail.encodeFresh(from) };',
     replace: 'return { refs, entries: view.tail.encodeFresh(from).slice(1) };',
   },

@@ -1,9 +1,10 @@
-/** What goes into a record: transactions that wait for one, and flushes. */
+/** What goes into a record: transactions and edits, and who waits for them. */
 import type { SegmentDescriptor, Write } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { StoredKey } from '../state/space.js';
 import type { Stamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
+import type { Edit } from './edit.js';
 import type { Change } from './mutation.js';
 import type { ReadSet } from './read-set.js';
 
@@ -26,14 +27,6 @@ export interface Proposal extends CallOptions {
 /** What another run of a body came to. */
 export type Rerun = Pick<Proposal, 'changes' | 'bytes'>;
 
-/** A flush that is durable and waits for a record to publish it. */
-export interface PreparedFlush {
-  /** The flush before it, which must still be the last one. */
-  readonly after: number;
-  readonly through: number;
-  readonly segments: readonly SegmentDescriptor[];
-}
-
 /** A proposal and who waits for it. */
 export interface Waiting {
   readonly proposal: Proposal;
@@ -51,4 +44,18 @@ export interface Waiting {
 export interface Accepted {
   readonly waiting: Waiting;
   readonly writes: readonly Write[];
+}
+
+/** Lost to a transaction of its own group: told of its conflict when that one is durable. */
+export interface Loser {
+  readonly waiting: Waiting;
+  /** Its body is still running until then. */
+  readonly ended?: Promise<unknown> | undefined;
+}
+
+/** An edit and who waits for it. */
+export interface WaitingEdit {
+  readonly edit: Edit;
+  readonly resolve: (published: boolean) => void;
+  readonly reject: (error: unknown) => void;
 }

@@ -1,6 +1,5 @@
-/** Makes the record that follows a state: transactions, a flush, and what has to be carried. */
+/** Makes the record that was planned: gives it its manifest, its writer and its time, seals and hashes it. */
 import {
-  carryFrom,
   encodeRecord,
   equalBytes,
   type Manifest,
@@ -9,19 +8,13 @@ import {
   placeSegment,
   type RecordClear,
   type RecordDraft,
-  type SegmentDescriptor,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import type { StateRecord } from '../log/advance.js';
-import type { View } from '../state/view.js';
-import type { Accepted, PreparedFlush } from './proposal.js';
+import type { Plan } from './plan.js';
 import { newObjectId, putNew } from './segment-upload.js';
 
-/** The inline carry's bound: this, or a multiple of what the record itself writes, so that it stays a fair price. */
-const CARRY_BYTES_MIN = 16 * 1024;
-const CARRY_BYTES_MAX = 256 * 1024;
-const CARRY_TIMES_OWN = 4;
 const STORES_MAX = 16;
 
 export interface BuiltRecord {
@@ -44,38 +37,21 @@ export class RecordBuilder {
   }
 
   /**
-   * The record after `view`, with the pages it names durable already (I3).
-   * @param accepted in the order of the record.
+   * The record that is planned, with the pages it names durable already (I3).
    * @param calls what bounds the uploads.
    */
-  async build(
-    view: View,
-    accepted: readonly Accepted[],
-    flush: PreparedFlush | undefined,
-    calls: CallOptions = {},
-  ): Promise<BuiltRecord> {
+  async build(plan: Plan, calls: CallOptions = {}): Promise<BuiltRecord> {
     const { sealing, clock } = this.#context;
-    const version = view.version + 1;
-    const flushedThrough = flush?.through ?? view.flushedThrough;
+    const { parent: view, version, edited, transactions, carry } = plan;
     const uploads: PageUpload[] = [];
-    let manifest = view.manifest;
-    const addRun = async (
-      segments: readonly SegmentDescriptor[],
-      stamp: { stampVersion?: number; stampOrder?: number },
-    ): Promise<number> => {
-      const run = manifest.nextRun;
-      const placed = segments.map((segment) => placeSegment(segment, { level: 0, run, ...stamp }));
+    let { manifest } = view;
+    for (const { segments, ...stamp } of plan.runs) {
+      const placed = segments.map((segment) =>
+        placeSegment(segment, { level: 0, run: manifest.nextRun, ...stamp }),
+      );
       const added = await manifest.withRun(sealing, placed, () => newObjectId(this.#context, view.version));
       manifest = added.manifest;
       uploads.push(...added.uploads);
-      return run;
-    };
-    if (flush && flush.segments.length > 0) await addRun(flush.segments, {});
-    const transactions: RecordDraft['transactions'][number][] = [];
-    for (const [order, { waiting, writes }] of accepted.entries()) {
-      const { readVersion, bulk } = waiting.proposal;
-      const bulkRun = bulk ? await addRun(bulk, { stampVersion: version, stampOrder: order }) : 0;
-      transactions.push({ readVersion, bulkRun, writes });
     }
     // Where a record adds several runs, one may have been listed anew with the next: the page before is nobody's.
     const named = new Set(uploads.length > 0 ? manifest.pageNames() : []);
@@ -87,8 +63,7 @@ export class RecordBuilder {
     const clear: RecordClear = {
       version,
       parent: view.hash,
-      flushedThrough,
-      floor: view.floor,
+      ...edited,
       tiledThrough: view.tiledThrough,
       graceMs: view.graceMs,
       history: view.history,
@@ -105,7 +80,7 @@ export class RecordBuilder {
       behindMs: timeMs - nowMs,
       stores: withStore(view.stores, this.#storeFingerprint),
       transactions,
-      carry: planCarry(view, flushedThrough),
+      carry,
     };
     const { bytes, hash } = await encodeRecord(sealing, clear, body, this.#context.random(16));
     return {
@@ -114,21 +89,6 @@ export class RecordBuilder {
       record: { ...clear, body, hash, bytes: bytes.length, epoch: sealing.currentEpoch },
     };
   }
-}
-
-/** What the record after `view` carries of the older tail. */
-function planCarry(view: View, flushedThrough: number): RecordDraft['carry'] {
-  const refs = view.refs.filter((ref) => ref.version > flushedThrough);
-  if (view.version <= flushedThrough) return { refs: [], entries: [] };
-  const bound = Math.min(Math.max(CARRY_BYTES_MIN, view.ownBytes * CARRY_TIMES_OWN), CARRY_BYTES_MAX);
-  // The record before holds all of it already: name it instead of saying it again.
-  if (view.tail.freshBytes > bound)
-    return {
-      refs: [...refs, { version: view.version, hash: view.hash, bytes: view.recordBytes }],
-      entries: [],
-    };
-  const from = carryFrom({ refs }, flushedThrough);
-  return { refs, entries: view.tail.encodeFresh(from) };
 }
 
 function withStore(

@@ -6,54 +6,49 @@
  * - They run one after the other, each on exactly the state that lies before it in the record, so there is
  *   nothing to validate (I5).
  * - That state is durable only with the record they are in. If it does not become the next one, what they saw
- *   never was, and they hear of a conflict: the caller sees to that.
+ *   never was, and they hear of a conflict: the committer sees to that.
  * - A body that waits for more than memory holds up nobody: it is let go, and told of its conflict when it ended.
  */
-
 import type { View } from '../state/view.js';
-import type { Accepted, Waiting } from './proposal.js';
+import { GROUP_BYTES_MAX, GROUP_TRANSACTIONS_MAX } from './commit-queue.js';
+import type { Accepted, Loser, Waiting } from './proposal.js';
 import { Bases, resolveWrites, type Verdict } from './validate.js';
 
 /** How long a body may take, in turns of the microtask queue: some dozen reads of what is in memory. */
 const TURNS_MAX = 512;
 
 export interface Chained {
-  /** To be laid on the accepted ones, in this order. */
-  readonly accepted: Accepted[];
-  readonly losers: (Verdict['outrun'][number] & { readonly ended?: Promise<unknown> | undefined })[];
+  readonly accepted: readonly Accepted[];
+  /** Who ran again: laid on the accepted ones, in this order, and lost if the record is. */
+  readonly rerun: Accepted[];
+  /** In no record as they are. */
+  readonly losers: Loser[];
 }
 
-/**
- * @param room how many more transactions the record takes, and how many more bytes.
- */
-export async function chain(
-  view: View,
-  accepted: readonly Accepted[],
-  outrun: Verdict['outrun'],
-  room: { readonly transactions: number; readonly bytes: number },
-): Promise<Chained> {
-  const chained: Chained = { accepted: [], losers: [] };
+/** Runs as many of the outrun again as the record takes beside the accepted ones. */
+export async function chain(view: View, { accepted, outrun }: Verdict): Promise<Chained> {
+  const chained: Chained = { accepted, rerun: [], losers: [] };
   // A large transaction's writes are not at hand here.
   const blind = accepted.some(({ waiting }) => waiting.proposal.bulk);
   let state = view;
   const laid = [...accepted];
   let shown = 0;
-  let bytes = 0;
+  let bytes = accepted.reduce((sum, { waiting }) => sum + waiting.proposal.bytes, 0);
   for (const loser of outrun) {
     const { rerun } = loser.waiting.proposal;
-    if (blind || !rerun || chained.accepted.length >= room.transactions) {
+    if (blind || !rerun || laid.length >= GROUP_TRANSACTIONS_MAX) {
       chained.losers.push(loser);
       continue;
     }
     state = state.withPending(laid.slice(shown).map(({ writes }, i) => ({ writes, order: shown + i })));
     shown = laid.length;
-    const running = layAgain(state, loser.waiting, rerun, room.bytes - bytes);
+    const running = layAgain(state, loser.waiting, rerun, GROUP_BYTES_MAX - bytes);
     const outcome = await soon(running);
     if (outcome?.value) {
-      chained.accepted.push(outcome.value.accepted);
+      chained.rerun.push(outcome.value.accepted);
       laid.push(outcome.value.accepted);
       bytes += outcome.value.bytes;
-    } else chained.losers.push({ ...loser, ended: running });
+    } else chained.losers.push({ waiting: loser.waiting, ended: running });
   }
   return chained;
 }

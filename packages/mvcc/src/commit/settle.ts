@@ -1,23 +1,26 @@
 /**
- * Finds out what became of a record that was sent.
+ * Sends a record, and finds out what became of it.
  *
  * Invariants:
  * - `committed` is answered only when the record is known to be in the chain (I4).
  * - A slot below the floor proves nothing: it may have been collected, and taken again.
- * - From here on no failure says that nothing happened.
+ * - Once it may have been sent no failure says that nothing happened.
  */
 import { equalBytes, HoldfastError, recordName } from '@holdfast/core';
 import { orAborted } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { backoffMs, type Deadline } from '../context/deadline.js';
+import { advance } from '../log/advance.js';
 import type { Log } from '../log/log.js';
-import { outcomeUnknown, type PublishOutcome } from '../log/publish.js';
+import { outcomeUnknown, type PublishOutcome, publish } from '../log/publish.js';
 import { type Instant, instant, type Tip } from '../log/tip.js';
+import { Witness } from '../log/witness.js';
 import type { View } from '../state/view.js';
-import type { BuiltRecord } from './record-builder.js';
+import { plan } from './plan.js';
+import type { BuiltRecord, RecordBuilder } from './record-builder.js';
 
 /** A record that is under way, or was. */
-export interface Sent {
+interface Sent {
   readonly built: BuiltRecord;
   /** The state, if it is committed. */
   readonly next: View;
@@ -28,21 +31,63 @@ export interface Sent {
 }
 
 /** `fenced`: it is not committed, and never will be. `lost`: another has its version; try the next. */
-export type Settled = 'committed' | 'lost' | 'fenced';
+type Settled = 'committed' | 'lost' | 'fenced';
 
 export class Settler {
   readonly #context: Context;
   readonly #log: Log;
   readonly #tip: Tip;
+  readonly #builder: RecordBuilder;
+  readonly #witness: Witness;
 
-  constructor(context: Context, log: Log, tip: Tip) {
+  constructor(context: Context, log: Log, tip: Tip, builder: RecordBuilder) {
     this.#context = context;
+    this.#builder = builder;
     this.#log = log;
     this.#tip = tip;
+    this.#witness = new Witness(context, tip);
+  }
+
+  /**
+   * Whether the record after `parent` is committed.
+   * @param confirmedAt when `parent` was known to be the tip.
+   * @throws HoldfastError UNAVAILABLE where it could not be written in time, and never will be; others.
+   */
+  async send(
+    parent: View,
+    built: BuiltRecord,
+    confirmedAt: Instant,
+    deadline: Deadline,
+  ): Promise<'committed' | 'lost'> {
+    const { version } = built.record;
+    const sentAt = instant(this.#context.clock);
+    const makeFence = async (): Promise<Uint8Array> =>
+      (await this.#builder.build(plan(parent), deadline.settling)).bytes;
+    const look = this.#witness.consider(parent, confirmedAt, deadline.settling);
+    const publishing = publish(this.#context, this.#log, version, built.bytes, { deadline, makeFence });
+    publishing.catch(() => {});
+    const unknown = (error: unknown): never => {
+      throw outcomeUnknown(version, error);
+    };
+    // The state as it will be, made while the record is under way.
+    const next = await advance(this.#context, parent, built.record, { manifest: built.manifest }).catch(
+      unknown,
+    );
+    const outcome = await publishing;
+    const broken = await this.#witness.verdict(look, deadline.settling.signal).catch(unknown);
+    // It may be the first record of an emptied log: not one that continues what its transactions have read.
+    if (broken) throw maybeCommitted(broken);
+    const settled = await this.#settle(outcome, { next, built, confirmedAt, sentAt }, deadline);
+    if (settled !== 'fenced') return settled;
+    throw new HoldfastError(
+      'UNAVAILABLE',
+      `Record ${version} could not be written within ${deadline.ms} ms and was fenced off: the commit did not happen and can't happen any more. Try again.`,
+      { cause: outcome.cause },
+    );
   }
 
   /** Whether our record is the one of its version. */
-  async settle({ slot }: PublishOutcome, sent: Sent, deadline: Deadline): Promise<Settled> {
+  async #settle({ slot }: PublishOutcome, sent: Sent, deadline: Deadline): Promise<Settled> {
     const { version } = sent.next;
     for (let attempt = 0; ; attempt++) {
       try {
@@ -53,14 +98,7 @@ export class Settler {
         // Cut off, or out of time: that says nothing of the record.
         if (!(error instanceof HoldfastError) || deadline.isReason(error))
           throw outcomeUnknown(version, error);
-        if (error.code !== 'UNAVAILABLE') {
-          const { evidence } = error;
-          throw new HoldfastError(error.code, error.message, {
-            cause: error,
-            maybeCommitted: true,
-            evidence,
-          });
-        }
+        if (error.code !== 'UNAVAILABLE') throw maybeCommitted(error);
         if (deadline.isOver) throw outcomeUnknown(version, error);
         await deadline.pause(backoffMs(this.#context.random, attempt, error.cause));
       }
@@ -117,6 +155,12 @@ export class Settler {
     if (tip.floor > version) throw belowFloor(version, tip.floor);
     return equalBytes(await this.#tip.hashOf(version, deadline.next), hash) ? 'committed' : 'lost';
   }
+}
+
+/** The same, of a record that was sent. */
+function maybeCommitted(error: HoldfastError): HoldfastError {
+  const { code, message, evidence } = error;
+  return new HoldfastError(code, message, { cause: error, maybeCommitted: true, evidence });
 }
 
 function belowFloor(version: number, floor: number): HoldfastError {

@@ -13,13 +13,13 @@ import { fromStoredKey, type StoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
 import { applyMutations, type Change, isBulkWrite } from './mutation.js';
-import type { Accepted, Proposal, Waiting } from './proposal.js';
+import type { Accepted, Loser, Proposal, Waiting } from './proposal.js';
 import { LANES } from './read-set.js';
 
 export interface Verdict {
   readonly accepted: Accepted[];
-  /** Lost to an accepted one of the same group: to be told when that one is durable. */
-  readonly outrun: { readonly waiting: Waiting; readonly error: HoldfastError }[];
+  /** Lost to an accepted one. */
+  readonly outrun: Loser[];
   /** Can't be laid on this state: conflicts, aborts, mutations of a wrong type, budgets. */
   readonly refused: { readonly waiting: Waiting; readonly error: unknown }[];
 }
@@ -55,7 +55,7 @@ export async function validate(
     try {
       if (refusals.has(waiting)) throw refusals.get(waiting);
       if (proposal.reads.overlaps(written)) {
-        verdict.outrun.push({ waiting, error: conflict(proposal.readVersion) });
+        verdict.outrun.push({ waiting });
         continue;
       }
       const writes = await resolveWrites(bases, pending, proposal);

@@ -23,6 +23,8 @@ import {
 const SETTLING_SHARE = 1 / 4;
 
 export class Deadline {
+  /** `commitTimeoutMs`, as errors name it. */
+  readonly ms: number;
   readonly #clock: Clock;
   readonly #triesEndMs: number;
   readonly #endMs: number;
@@ -38,6 +40,7 @@ export class Deadline {
    * @param cutting aborted when the database is cut off.
    */
   constructor(clock: Clock, ms: number, cutting?: AbortSignal) {
+    this.ms = ms;
     this.#clock = clock;
     const now = clock.monotonic();
     this.#triesEndMs = now + ms;

@@ -7,10 +7,10 @@ import { recordName } from '@holdfast/core';
 import { MemoryStore, type ObjectStore, StoreError } from '@holdfast/object-store';
 import { ManualClock } from '@holdfast/object-store/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { plan } from '../commit/plan.js';
 import { RecordBuilder } from '../commit/record-builder.js';
 import { type Database, openDatabase } from '../database.js';
 import { openParts } from '../open.js';
-import { View } from '../state/view.js';
 
 const HOUR = 3_600_000;
 const OPTIONS = { key: 'plaintext', probe: 'skip' } as const;
@@ -38,8 +38,8 @@ async function raiseFloor(above = 1): Promise<number> {
   const { view } = tip;
   const builder = new RecordBuilder(context, context.random(16), undefined);
   const floor = view.version + above;
-  const raised = new View({ ...view, tail: view.tail, floor, tailBytes: 0 } as never, context);
-  const { record, bytes } = await builder.build(raised, [], undefined);
+  const raised = plan(view, undefined, [{ applyTo: (state) => ({ ...state, floor }) }]);
+  const { record, bytes } = await builder.build(raised);
   await memory.put(recordName(record.version), bytes, { ifAbsent: true });
   return floor;
 }

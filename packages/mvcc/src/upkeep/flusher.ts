@@ -9,6 +9,7 @@ import type { Context } from '../context/context.js';
 import type { Tip } from '../log/tip.js';
 import { fromStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
+import { FlushEdit } from './flush-edit.js';
 
 /** What a reader may have to fetch besides the newest record, in objects and in bytes, before a flush is due. */
 const HOLDERS_MAX = 16;
@@ -59,8 +60,8 @@ export class Flusher {
     const view = this.#tip.view;
     if (view.tail.all.size === 0) return false;
     const segments = await uploadRun(this.#context, view.version, tailEntries(view));
-    const prepared = { after: view.flushedThrough, through: view.version, segments };
-    const published = await this.#committer.publishFlush(prepared);
+    const edit = new FlushEdit(view.flushedThrough, view.version, segments);
+    const published = await this.#committer.publish(edit);
     if (published) {
       this.flushes++;
       const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);

@@ -1,0 +1,37 @@
+/**
+ * What a record publishes besides writes: edits of the state (LevelDB's "version edits"). A flush is one
+ * (upkeep/flush-edit.ts).
+ *
+ * Invariants:
+ * - All that an edit names is durable before it is handed over (I3).
+ * - It is laid on the state that its record follows, as the edits before it in that record leave it. Planned on another
+ *   one it says so, and nothing of it is published.
+ */
+import type { SegmentDescriptor } from '@holdfast/core';
+import type { View } from '../state/view.js';
+
+/** What edits may change of what a record says. What else they are to change one day joins it here. */
+export interface EditedState extends Pick<View, 'flushedThrough' | 'floor'> {
+  /** Runs that join the manifest, the oldest first. */
+  readonly addedRuns: readonly (readonly SegmentDescriptor[])[];
+}
+
+export interface Edit {
+  /** Pure, and asked again after each lost race. `stale`: it no longer fits, and the record does without it. */
+  applyTo(state: EditedState): EditedState | 'stale';
+}
+
+/** Lays one edit on the other. @returns also those that were not stale. */
+export function applyEdits(
+  { flushedThrough, floor }: View,
+  edits: readonly Edit[],
+): { readonly state: EditedState; readonly applied: readonly Edit[] } {
+  let state: EditedState = { flushedThrough, floor, addedRuns: [] };
+  const applied = edits.filter((edit) => {
+    const edited = edit.applyTo(state);
+    if (edited === 'stale') return false;
+    state = edited;
+    return true;
+  });
+  return { state, applied };
+}

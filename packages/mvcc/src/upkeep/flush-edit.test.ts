@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { FlushEdit } from './flush-edit.js';
+
+const state = { flushedThrough: 3, floor: 1, addedRuns: [] };
+const flush = new FlushEdit(3, 7, []);
+
+test('a flush adds its run, and the tail begins after it', () => {
+  expect(flush.applyTo({ ...state, addedRuns: [[]] })).toEqual({
+    flushedThrough: 7,
+    floor: 1,
+    addedRuns: [[], []],
+  });
+});
+
+test('a flush is stale once another one was published since it was prepared', () => {
+  expect(flush.applyTo({ ...state, flushedThrough: 5 })).toBe('stale');
+  expect(flush.applyTo({ ...state, flushedThrough: 7 })).toBe('stale');
+});
+
+test('a flush is stale once the floor has passed its segments: they may be collected at any time', () => {
+  expect(flush.applyTo({ ...state, floor: 8 })).toBe('stale');
+  expect(flush.applyTo({ ...state, floor: 7 })).not.toBe('stale');
+});

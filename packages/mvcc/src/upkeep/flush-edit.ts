@@ -1,0 +1,23 @@
+/** Publishes a flush: its run joins the manifest, and the tail begins after it. */
+import type { SegmentDescriptor } from '@holdfast/core';
+import type { Edit, EditedState } from '../commit/edit.js';
+
+export class FlushEdit implements Edit {
+  /** The flush before it, which must still be the last one. */
+  readonly after: number;
+  readonly through: number;
+  readonly segments: readonly SegmentDescriptor[];
+
+  constructor(after: number, through: number, segments: readonly SegmentDescriptor[]) {
+    this.after = after;
+    this.through = through;
+    this.segments = segments;
+  }
+
+  applyTo(state: EditedState): EditedState | 'stale' {
+    if (state.flushedThrough !== this.after) return 'stale';
+    // Segments older than the floor may be collected at any time: a record that names them now could lose them.
+    if (this.through < state.floor) return 'stale';
+    return { ...state, flushedThrough: this.through, addedRuns: [...state.addedRuns, this.segments] };
+  }
+}
