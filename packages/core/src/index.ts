@@ -73,27 +73,38 @@ export {
   tileName,
 } from './object/names.js';
 export {
+  type Anchored,
+  type Extensions,
+  NO_EXTENSIONS,
+  type OtherExtension,
+  type Policy,
+  passedOn,
+  type Signer,
+} from './record/extensions.js';
+export { type DecidedIntent, type Intents, NO_INTENTS, type Verdict } from './record/intents.js';
+export {
+  type ClearDraft,
+  decodeRecordHeader,
+  encodeRecord,
+  GRACE_MS_DEFAULT,
+  type LogRecord,
+  openRecord,
+  type RecordClear,
+  type RecordHeader,
+  recordObjectId,
+} from './record/record.js';
+export {
   type Carry,
   type CarryRef,
   carryFrom,
-  decodeRecordHeader,
   type EncodedEntries,
-  encodeEntry,
-  encodeRecord,
   type LoggedTransaction,
-  type LogRecord,
-  openRecord,
   RECORD_BYTES_MAX,
   type RecordBody,
-  type RecordClear,
   type RecordDraft,
-  type RecordHeader,
-  recordObjectId,
-  type Write,
-} from './record/record.js';
-export { BlockCache } from './segment/block-cache.js';
-export { type Entry, VALUE_PIECE_BYTES } from './segment/entry.js';
-export { MISS } from './segment/miss.js';
+} from './record/record-body.js';
+export { encodeEntry, type Write } from './record/write.js';
+export type { RangeDelete, RangeTombstone } from './segment/range-tombstone.js';
 export { auditSegment } from './segment/segment-audit.js';
 export { BLOCK_BYTES, SegmentBuilder } from './segment/segment-builder.js';
 export { type Cursor, type CursorOptions, SegmentCursor } from './segment/segment-cursor.js';
@@ -106,5 +117,14 @@ export {
 export { SMALL_SEGMENT_BYTES, type VerifyOptions } from './segment/segment-object.js';
 export { SegmentReader } from './segment/segment-reader.js';
 export type { SegmentDeps } from './segment/segment-source.js';
+export { hasEntryNear, mayHold } from './segment/segment-source.js';
+export {
+  decodeStream,
+  encodeStream,
+  STREAM_BYTES_MAX,
+  STREAM_PART_BYTES,
+  type StreamDescriptor,
+  streamPartBytes,
+} from './segment/stream.js';
 export { WindowBudget } from './segment/window-budget.js';
 export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value/value.js';

@@ -27,6 +27,10 @@ function segment(i: number, keyBytes = 8): SegmentEntry {
     tombstones: 0,
     firstKey: key,
     lastKey: key,
+    ranges: 0,
+    rangeBegin: new Uint8Array(0),
+    rangeEnd: new Uint8Array(0),
+    earliestExpiryMs: 0,
   };
 }
 

@@ -51,6 +51,10 @@ const segmentEntry = fc
       tombstones: Math.min(v.tombstones, v.entries),
       firstKey: v.keys[0]!,
       lastKey: v.keys[1]!,
+      ranges: 0,
+      rangeBegin: new Uint8Array(0),
+      rangeEnd: new Uint8Array(0),
+      earliestExpiryMs: 0,
     }),
   );
 

@@ -49,7 +49,13 @@ export async function encodePage(
     clear.raw(e.id).varint(e.bytes).varint(e.metaBytes).raw(e.root).varint(e.epoch);
     details.varint(e.level).varint(e.run).varint(e.stampVersion).varint(e.stampOrder);
     details.varint(e.minVersion).varint(e.maxVersion).varint(e.entries).varint(e.tombstones);
-    details.bytes(e.firstKey).bytes(e.lastKey);
+    details
+      .bytes(e.firstKey)
+      .bytes(e.lastKey)
+      .varint(e.ranges)
+      .bytes(e.rangeBegin)
+      .bytes(e.rangeEnd)
+      .varint(e.earliestExpiryMs);
   }
   const clearBytes = clear.finish();
   const plaintext = details.finish();
@@ -97,10 +103,14 @@ export async function decodePage(
       tombstones: reader.varint(),
       firstKey: copyBytes(reader.bytes()),
       lastKey: copyBytes(reader.bytes()),
+      ranges: reader.varint(),
+      rangeBegin: copyBytes(reader.bytes()),
+      rangeEnd: copyBytes(reader.bytes()),
+      earliestExpiryMs: reader.varint(),
     };
     if (
       entry.minVersion > entry.maxVersion ||
-      entry.entries === 0 ||
+      (entry.entries === 0 && entry.ranges === 0) ||
       entry.tombstones > entry.entries ||
       (entry.stampVersion === 0 && (entry.minVersion === 0 || entry.stampOrder !== 0)) ||
       (entry.stampVersion !== 0 &&

@@ -5,7 +5,7 @@
  * | ---: | ---: | --- |
  * | 0 | 4 | magic `HFST` |
  * | 4 | 1 | kind: 1 record, 2 segment, 3 manifest page |
- * | 5 | 1 | format version: 1 |
+ * | 5 | 1 | format version: 2 |
  * | 6 | 1 | suite |
  * | 7 | 1 | zero |
  * | 8 | 16 | database id |
@@ -27,7 +27,7 @@ import { type ByteReader, type ByteWriter, equalBytes } from './bytes.js';
 import { corrupt, HoldfastError } from './errors.js';
 
 export const ENVELOPE_BYTES = 116;
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 const MAGIC = 0x48465354;
 
 export interface Envelope {

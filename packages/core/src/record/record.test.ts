@@ -11,15 +11,8 @@ import { toHex } from '../object/bytes.js';
 import type { Sealing } from '../object/envelope.js';
 import { HoldfastError } from '../object/errors.js';
 import { encodeValue } from '../value/value.js';
-import {
-  decodeRecordHeader,
-  encodeRecord,
-  type LogRecord,
-  openRecord,
-  RECORD_BYTES_MAX,
-  type RecordBody,
-  type RecordClear,
-} from './record.js';
+import { decodeRecordHeader, encodeRecord, type LogRecord, openRecord, type RecordClear } from './record.js';
+import { RECORD_BYTES_MAX, type RecordBody } from './record-body.js';
 
 const { sha256 } = nobleProvider;
 
@@ -50,10 +43,13 @@ function clearOf(version: number, more: Partial<RecordClear> = {}): RecordClear 
     parent: hashOf(version - 1),
     flushedThrough: 0,
     floor: 1,
+    tiledThrough: 0,
+    graceMs: 86_400_000,
     history: historyOf(version),
     keyring: new Uint8Array(0),
     manifestRoot: manifest.root,
     manifestSection: manifest.section,
+    extensions: {},
     ...more,
   };
 }
@@ -63,9 +59,13 @@ const COMMIT_ID = new Uint8Array(16).fill(0xc1);
 const emptyBody: RecordBody = {
   writerId: new Uint8Array(16).fill(0x3a),
   timeMs: 1_790_000_000_000,
+  behindMs: 0,
+  contended: false,
+  successor: undefined,
   stores: [],
   transactions: [],
-  carry: { refs: [], entries: [] },
+  intents: { floor: 0, decided: [] },
+  carry: { refs: [], ranges: [], entries: [] },
 };
 
 async function read(s: Sealing, bytes: Uint8Array, version: number): Promise<LogRecord> {
@@ -74,7 +74,57 @@ async function read(s: Sealing, bytes: Uint8Array, version: number): Promise<Log
 
 const bytes = (max: number) => fc.uint8Array({ maxLength: max });
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
-const write = fc.record({ key: bytes(20), value: fc.option(bytes(40), { nil: undefined }) });
+/** What is deleted neither expires nor is a stream. */
+const write = fc.oneof(
+  fc.record({ key: bytes(20), value: fc.constant(undefined) }),
+  fc
+    .tuple(bytes(20), bytes(40), fc.option(fc.integer({ min: 1 })), fc.boolean())
+    .map(([key, value, expiresMs, stream]) => ({
+      key,
+      value,
+      ...(expiresMs === null ? {} : { expiresMs }),
+      ...(stream ? { stream: true as const } : {}),
+    })),
+);
+/** Ascending, with gaps. */
+const ranges = fc.uniqueArray(fc.nat(255), { maxLength: 8 }).map((edges) => {
+  const sorted = edges.sort((a, b) => a - b);
+  return Array.from({ length: Math.floor(sorted.length / 2) }, (_, i) => ({
+    begin: Uint8Array.of(sorted[2 * i]!),
+    end: Uint8Array.of(sorted[2 * i + 1]!),
+  }));
+});
+const extensions = fc.record(
+  {
+    policy: fc.record({
+      tier: fc.constantFrom(0, 1, 3),
+      everyCommits: fc.constant(0),
+      anchors: fc.constantFrom([], [Uint8Array.of(1)], [Uint8Array.of(1), Uint8Array.of(1, 0)]),
+    }),
+    signers: fc.array(
+      fc.record({
+        publicKey: fc.constant(new Uint8Array(32).fill(6)),
+        from: fc.constant(1),
+        until: fc.nat().map((n) => n + 1),
+      }),
+      { minLength: 1, maxLength: 1 },
+    ),
+    retiredEpochs: fc.constantFrom([1], [1, 2, 9]),
+    others: fc.constantFrom([{ type: 5, bytes: Uint8Array.of(7) }], [{ type: 77, bytes: new Uint8Array(0) }]),
+  },
+  { requiredKeys: [] },
+);
+const decided = fc.uniqueArray(fc.nat(255), { maxLength: 3 }).map((ids) =>
+  ids
+    .sort((a, b) => a - b)
+    .map((id) => ({
+      writerId: new Uint8Array(16).fill(id),
+      k: 1 + id,
+      hash: hashOf(id),
+      version: 1,
+      verdicts: [{ kind: 'committed' as const, order: id }, { kind: 'void' as const }],
+    })),
+);
 
 /** Any record a writer could make at `version`. */
 const record = fc.integer({ min: 1, max: 70 }).chain((version) =>
@@ -84,11 +134,19 @@ const record = fc.integer({ min: 1, max: 70 }).chain((version) =>
     floor: fc.integer({ min: 1, max: version }),
     keyring: bytes(60),
     timeMs: fc.maxSafeNat(),
+    behindMs: fc.nat(9),
+    contended: fc.boolean(),
+    successor: fc.option(fc.constant(new Uint8Array(16).fill(8)), { nil: undefined }),
+    graceMs: fc.maxSafeNat(),
+    extensions,
+    decided,
+    ranges,
     stores: fc.array(fc.uint8Array({ minLength: 8, maxLength: 8 }), { maxLength: 3 }),
     transactions: fc.array(
       fc.record({
         readVersion: fc.integer({ min: 0, max: version - 1 }),
         bulkRun: fc.nat(),
+        rangeDeletes: ranges,
         writes: fc.array(write, { maxLength: 5 }),
       }),
       { maxLength: 4 },
@@ -129,7 +187,7 @@ describe('a record', () => {
     const body: RecordBody = {
       ...emptyBody,
       stores: [new Uint8Array(8).fill(3)],
-      carry: { refs: [{ version: 5, hash: hashOf(5), bytes: 700 }], entries: [] },
+      carry: { refs: [{ version: 5, hash: hashOf(5), bytes: 700 }], ranges: [], entries: [] },
     };
     const clear = clearOf(7, { keyring: new Uint8Array(90).fill(4) });
     const { bytes } = await encodeRecord(s, clear, body, COMMIT_ID);
@@ -145,7 +203,7 @@ describe('a record', () => {
   test('names no holder that is longer than records are', async () => {
     const s = sealing(0);
     const holder = { version: 1, hash: hashOf(1), bytes: RECORD_BYTES_MAX + 1 };
-    const body = { ...emptyBody, carry: { refs: [holder], entries: [] } };
+    const body = { ...emptyBody, carry: { refs: [holder], ranges: [], entries: [] } };
     const { bytes } = await encodeRecord(s, clearOf(2), body, COMMIT_ID);
     await expect(read(s, bytes, 2)).rejects.toThrow('expected a holder of at most');
   });
@@ -162,12 +220,29 @@ describe('a record', () => {
         const body: RecordBody = {
           ...emptyBody,
           timeMs: r.timeMs,
+          behindMs: Math.min(r.behindMs, r.timeMs),
+          contended: r.contended,
+          successor: r.successor,
           stores: r.stores,
           transactions: r.transactions,
-          carry: { refs, entries: entries.filter(({ version }) => version > from && version < r.version) },
+          intents: { floor: 0, decided: r.decided },
+          carry: {
+            refs,
+            ranges:
+              from + 1 < r.version
+                ? r.ranges.map((range, order) => ({ ...range, version: from + 1, order }))
+                : [],
+            entries: entries.filter(({ version }) => version > from && version < r.version),
+          },
         };
-        const { flushedThrough, floor, keyring } = r;
-        const clear = clearOf(r.version, { flushedThrough, floor, keyring });
+        const { flushedThrough, floor, keyring, graceMs, extensions } = r;
+        const clear = clearOf(r.version, {
+          flushedThrough,
+          floor,
+          keyring,
+          graceMs,
+          extensions: extensions as RecordClear['extensions'],
+        });
         const s = sealing(suite);
         const encoded = await encodeRecord(s, clear, body, COMMIT_ID);
         const found = await read(s, encoded.bytes, r.version);
@@ -208,7 +283,7 @@ describe('a record', () => {
   test('whose clear part was changed and hashed anew fails authentication', async () => {
     const s = sealing(1);
     const { bytes: good } = await encodeRecord(s, clearOf(5), emptyBody, COMMIT_ID);
-    for (const at of [116, 148 + 7, 156 + 7, 170]) {
+    for (const at of [116, 148 + 7, 156 + 7, 172 + 7, 190]) {
       const bad = good.slice();
       bad[at]! ^= 1;
       bad.set(sha256(bad.subarray(0, -32)), bad.length - 32);
@@ -256,6 +331,8 @@ describe('a record', () => {
       clearOf(5, { keyring: Uint8Array.of(1) }),
       clearOf(5, { parent: hashOf(9) }),
       clearOf(5, manifest),
+      clearOf(5, { graceMs: 1 }),
+      clearOf(5, { extensions: { retiredEpochs: [1] } }),
     ];
     const bodies = [emptyBody, { ...emptyBody, timeMs: emptyBody.timeMs + 1 }];
     const salts = new Set<string>();
@@ -267,12 +344,49 @@ describe('a record', () => {
     expect(salts.size).toBe(clears.length * bodies.length);
   });
 
+  test('with a critical extension that nobody knows is refused, one that is not is kept', async () => {
+    const withArea = async (area: readonly number[]): Promise<LogRecord> => {
+      const s = sealing(0);
+      const { bytes: good } = await encodeRecord(s, clearOf(1), emptyBody, COMMIT_ID);
+      const header = decodeRecordHeader(sha256, good, 1);
+      const { createObjectCipher } = await import('@holdfast/crypto');
+      const { databaseId, objectId, salt } = header.envelope;
+      const context = { kind: OBJECT_KIND.record, databaseId, objectId, parent: header.parent };
+      const cipher = await createObjectCipher(nobleProvider, 0, await s.epochKey(0), context, salt);
+      const clear = Uint8Array.of(...header.clearBytes.subarray(0, -1), ...area);
+      const sealedBody = await cipher.seal(0, true, header.sealedBody.slice(0, -16), clear);
+      const head = Uint8Array.of(...clear, 0, 0, 0, sealedBody.length, ...sealedBody);
+      return read(s, Uint8Array.of(...head, ...sha256(head)), 1);
+    };
+    await expect(withArea([1, 9, 1, 0])).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' });
+    expect((await withArea([1, 9, 0, 1, 42])).extensions.others).toEqual([
+      { type: 9, bytes: Uint8Array.of(42) },
+    ]);
+    for (const wrong of [
+      [2, 9, 0, 0, 9, 0, 0],
+      [2, 9, 0, 0, 8, 0, 0],
+      [1, 9, 2, 0],
+      [1, 1, 0, 3, 0, 0, 0],
+      [1, 1, 1, 3, 4, 0, 0],
+      [1, 1, 1, 4, 0, 0, 0, 0],
+      [1, 4, 1, 1, 0],
+      [65],
+    ])
+      await expect(withArea(wrong), String(wrong)).rejects.toMatchObject({ code: 'CORRUPT' });
+  });
+
+  test('sealed under another epoch than the newest of its keyring is refused', async () => {
+    const { bytes: old } = await encodeRecord(sealing(1), clearOf(3), emptyBody, COMMIT_ID);
+    const rotated = { ...sealing(1), currentEpoch: 2 };
+    await expect(read(rotated, old, 3)).rejects.toThrow(/newest epoch of its keyring, 2, found epoch 1/);
+  });
+
   test('of an unknown format version says so', async () => {
     const { bytes: good } = await encodeRecord(sealing(0), clearOf(1), emptyBody, COMMIT_ID);
     const bad = good.slice();
-    bad[5] = 2;
+    bad[5] = 3;
     bad.set(sha256(bad.subarray(0, -32)), bad.length - 32);
-    expect(() => decodeRecordHeader(sha256, bad, 1)).toThrow(/format 2.*reads format 1/);
+    expect(() => decodeRecordHeader(sha256, bad, 1)).toThrow(/format 3.*reads format 2/);
   });
 });
 
@@ -283,7 +397,7 @@ test("FORMAT.md's worked example is what the code writes", async () => {
   const body = { ...emptyBody, transactions: [{ readVersion: 1, bulkRun: 0, writes: [{ key, value }] }] };
   const { bytes: encoded } = await encodeRecord(sealing(0), clear, body, COMMIT_ID);
   const parts: [string, number][] = [
-    ['magic, kind 1, format 1, suite 0, zero', 8],
+    ['magic, kind 1, format 2, suite 0, zero', 8],
     ['database id', 16],
     ['object id: version 2,', 8],
     ['… commit id', 16],
@@ -293,17 +407,22 @@ test("FORMAT.md's worked example is what the code writes", async () => {
     ['parent', 32],
     ['flushed through 0', 8],
     ['floor 1', 8],
+    ['tiled through 0', 8],
+    ['grace period 86,400,000 ms', 8],
     ['history: one subtree, record 1', 32],
     ['keyring: empty', 1],
     ['manifest root: of the empty tree', 32],
     ['manifest section: next run 1, no pages', 3],
+    ['extensions: none', 1],
     ['sealed body: its size', 4],
     ['writer id', 16],
     ['time', 6],
-    ['no stores; one transaction: read version 1, no bulk run, one write', 5],
+    ['not behind, no flags, no stores', 3],
+    ['one transaction: read version 1, no bulk run, no ranges, one write', 5],
     ['key: user space, string "hi"', 6],
-    ['value: length + 1, MessagePack, 42', 3],
-    ['no holders, no carried entries', 2],
+    ['a value of 2 bytes: MessagePack, 42', 4],
+    ['intents: floor 0, none', 2],
+    ['no holders, carried ranges or entries', 3],
     ['checksum (suite 1: tag)', 16],
     ['hash', 32],
   ];

@@ -24,65 +24,20 @@ import {
 } from '../object/envelope.js';
 import { corrupt, HoldfastError } from '../object/errors.js';
 import { recordName } from '../object/names.js';
-import type { Entry } from '../segment/entry.js';
+import { type Extensions, encodeExtensions, NO_EXTENSIONS, readExtensions } from './extensions.js';
+import {
+  decodeBody,
+  encodeBody,
+  RECORD_BYTES_MAX,
+  type RecordBody,
+  type RecordDraft,
+} from './record-body.js';
 
 const COMMIT_ID_BYTES = 16;
-
-/**
- * The most bytes that a record has: 32 MiB. Its writes are far below that (what is large goes into segments), so
- * that this bounds what a store can make a reader take for a record.
- */
-export const RECORD_BYTES_MAX: number = 32 * 1024 * 1024;
-
-/** A key and its new value; undefined: deleted. */
-export interface Write {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array | undefined;
-}
-
-/** One transaction of a record. Its place in the list is its `order`. */
-export interface LoggedTransaction {
-  /** The version that its reads saw. */
-  readonly readVersion: number;
-  /** The manifest run that holds its bulk writes; 0: none. */
-  readonly bulkRun: number;
-  readonly writes: readonly Write[];
-}
-
-/** An older record that holds a stretch of the tail. */
-export interface CarryRef {
-  /** The holder. Its own writes and its inline carry reach back to the holder before it, or the last flush. */
-  readonly version: number;
-  readonly hash: Uint8Array;
-  /** The holder's size. */
-  readonly bytes: number;
-}
-
-/**
- * The older tail: every write since the last flush, before this record. Folded: a key's newest write only.
- */
-export interface Carry {
-  /** Ascending, above `flushedThrough`; what a holder has at or below that is passed over. */
-  readonly refs: readonly CarryRef[];
-  /** The entries cover the versions after the last holder's, or after `flushedThrough`. */
-  readonly entries: readonly Entry[];
-}
-
-/** Carried entries as they are written, so that a writer need not encode them anew for each record. */
-export interface EncodedEntries {
-  readonly count: number;
-  readonly bytes: Uint8Array;
-}
-
-/** What a record is made from: a body whose carried entries may be encoded already. */
-export interface RecordDraft extends Omit<RecordBody, 'carry'> {
-  readonly carry: { readonly refs: readonly CarryRef[]; readonly entries: readonly Entry[] | EncodedEntries };
-}
-
-/** The version after which a record's inline carry begins. */
-export function carryFrom(carry: Pick<Carry, 'refs'>, flushedThrough: number): number {
-  return carry.refs.at(-1)?.version ?? flushedThrough;
-}
+/** Tiles hold this many records each: see merkle/tiles.ts. */
+const TILE_WIDTH = 256;
+/** How long a collected slot stays empty, in a database whose creator says nothing: 24 h. */
+export const GRACE_MS_DEFAULT: number = 24 * 60 * 60 * 1000;
 
 /** What everyone can read, and the record's hash covers. */
 export interface RecordClear {
@@ -90,25 +45,22 @@ export interface RecordClear {
   readonly parent: Uint8Array;
   readonly flushedThrough: number;
   readonly floor: number;
+  /** Tiles of the history tree hold the records up to here. */
+  readonly tiledThrough: number;
+  /** The database's grace period: the same in each of its records. */
+  readonly graceMs: number;
   /** Over the hashes of records 1 … n-1. */
   readonly history: CompactRange;
   readonly keyring: Uint8Array;
   readonly manifestRoot: Uint8Array;
   /** See manifest.ts. */
   readonly manifestSection: Uint8Array;
+  readonly extensions: Extensions;
 }
 
-/** What only the key's holders can read. */
-export interface RecordBody {
-  /** 16 random bytes, chosen when its writer opened the database. */
-  readonly writerId: Uint8Array;
-  /** The writer's wall clock, milliseconds since 1970, never before the parent's. Advisory. */
-  readonly timeMs: number;
-  /** Fingerprints (8 bytes) of the stores whose probe was passed. */
-  readonly stores: readonly Uint8Array[];
-  readonly transactions: readonly LoggedTransaction[];
-  readonly carry: Carry;
-}
+/** What the clear part is made from. */
+export type ClearDraft = Omit<RecordClear, 'tiledThrough' | 'graceMs' | 'extensions'> &
+  Partial<Pick<RecordClear, 'tiledThrough' | 'graceMs' | 'extensions'>>;
 
 export interface RecordHeader extends RecordClear {
   readonly envelope: Envelope;
@@ -137,11 +89,11 @@ export function recordObjectId(version: number, commitId: Uint8Array): Uint8Arra
  */
 export async function encodeRecord(
   sealing: Sealing,
-  clear: RecordClear,
+  clear: ClearDraft,
   body: RecordDraft,
   commitId: Uint8Array,
 ): Promise<{ bytes: Uint8Array; hash: Uint8Array }> {
-  const plaintext = encodeBody(body, carryFrom(body.carry, clear.flushedThrough));
+  const plaintext = encodeBody(body, clear.flushedThrough);
   const objectId = recordObjectId(clear.version, commitId);
   const clearBytes = encodeClear(clear);
   const length =
@@ -195,12 +147,19 @@ export function decodeRecordHeader(
     throw reader.corrupt(`expected flushedThrough below ${version}, found ${flushedThrough}`);
   if (floor < 1 || floor > version)
     throw reader.corrupt(`expected a floor from 1 to ${version}, found ${floor}`);
+  const tiledThrough = reader.u64();
+  if (tiledThrough >= version || tiledThrough % TILE_WIDTH !== 0)
+    throw reader.corrupt(
+      `expected tiles through a multiple of ${TILE_WIDTH} below ${version}, found ${tiledThrough}`,
+    );
+  const graceMs = reader.u64();
   const hashes: Uint8Array[] = [];
   for (let i = 0, count = compactRangeLength(version - 1); i < count; i++)
     hashes.push(reader.copy(HASH_BYTES));
   const keyring = copyBytes(reader.bytes());
   const manifestRoot = reader.copy(HASH_BYTES);
   const manifestSection = reader.bytes();
+  const extensions = readExtensions(reader, object, version);
   const clearBytes = bytes.subarray(0, reader.offset);
   const sealedBody = reader.raw(reader.u32());
   reader.end();
@@ -211,10 +170,13 @@ export function decodeRecordHeader(
     parent,
     flushedThrough,
     floor,
+    tiledThrough,
+    graceMs,
     history: CompactRange.of(version - 1, hashes),
     keyring,
     manifestRoot,
     manifestSection,
+    extensions,
     hash,
     bytes: bytes.length,
     sealedBody,
@@ -222,7 +184,11 @@ export function decodeRecordHeader(
   };
 }
 
-/** Opens the sealed part. @param signal ends the waiting for its epoch's key. */
+/**
+ * Opens the sealed part.
+ * @param sealing with the keyring that the record carries.
+ * @param signal ends the waiting for its epoch's key.
+ */
 export async function openRecord(
   sealing: Sealing,
   header: RecordHeader,
@@ -230,6 +196,12 @@ export async function openRecord(
 ): Promise<LogRecord> {
   const object = recordName(header.version);
   const { envelope, parent } = header;
+  // Else whoever has stolen an old epoch's key could go on making records, rotation or not.
+  if (envelope.epoch !== sealing.currentEpoch)
+    throw corrupt(
+      object,
+      `expected it sealed under the newest epoch of its keyring, ${sealing.currentEpoch}, found epoch ${envelope.epoch}`,
+    );
   const cipher = await openCipher(sealing, envelope, envelope.objectId, object, { parent, signal });
   const plaintext = await cipher.open(0, true, header.sealedBody, header.clearBytes);
   if (plaintext === undefined) throw corrupt(object, 'its sealed body fails authentication');
@@ -237,95 +209,11 @@ export async function openRecord(
 }
 
 /** The fields between the envelope and the sealed body. */
-function encodeClear(clear: RecordClear): Uint8Array {
+function encodeClear(clear: ClearDraft): Uint8Array {
   const writer = new ByteWriter(512 + clear.manifestSection.length);
-  writer.raw(clear.parent).u64(clear.flushedThrough).u64(clear.floor);
+  const { tiledThrough = 0, graceMs = GRACE_MS_DEFAULT, extensions = NO_EXTENSIONS } = clear;
+  writer.raw(clear.parent).u64(clear.flushedThrough).u64(clear.floor).u64(tiledThrough).u64(graceMs);
   for (const hash of clear.history.hashes) writer.raw(hash);
-  return writer.bytes(clear.keyring).raw(clear.manifestRoot).bytes(clear.manifestSection).finish();
-}
-
-function encodeBody(body: RecordDraft, from: number): Uint8Array {
-  const { refs, entries } = body.carry;
-  const carried = 'bytes' in entries ? entries : encodeEntries(entries, from);
-  const writer = new ByteWriter(1024 + carried.bytes.length);
-  writer.raw(body.writerId).varint(body.timeMs);
-  writer.varint(body.stores.length);
-  for (const store of body.stores) writer.raw(store);
-  writer.varint(body.transactions.length);
-  for (const { readVersion, bulkRun, writes } of body.transactions) {
-    writer.varint(readVersion).varint(bulkRun).varint(writes.length);
-    for (const { key, value } of writes) writeKeyValue(writer, key, value);
-  }
-  writer.varint(refs.length);
-  for (const ref of refs) writer.varint(ref.version).raw(ref.hash).varint(ref.bytes);
-  writer.varint(carried.count).raw(carried.bytes);
-  return writer.view();
-}
-
-function encodeEntries(entries: readonly Entry[], from: number): EncodedEntries {
-  const writer = new ByteWriter();
-  for (const entry of entries) writer.raw(encodeEntry(entry, from));
-  return { count: entries.length, bytes: writer.finish() };
-}
-
-/** One carried entry. @param from what `carryFrom` gives for its record. */
-export function encodeEntry({ key, value, version, order }: Entry, from: number): Uint8Array {
-  const writer = new ByteWriter(key.length + (value?.length ?? 0) + 16);
-  writeKeyValue(writer, key, value);
-  return writer
-    .varint(version - from)
-    .varint(order)
-    .finish();
-}
-
-/** A value's length is written one higher, so that 0 stands for a deletion. */
-function writeKeyValue(writer: ByteWriter, key: Uint8Array, value: Uint8Array | undefined): void {
-  writer.bytes(key);
-  if (value === undefined) writer.varint(0);
-  else writer.varint(value.length + 1).raw(value);
-}
-
-function readKeyValue(reader: ByteReader): Write {
-  const key = reader.bytes();
-  const length = reader.varint();
-  return { key, value: length === 0 ? undefined : reader.raw(length - 1) };
-}
-
-function decodeBody(plaintext: Uint8Array, object: string, header: RecordHeader): RecordBody {
-  const reader = new ByteReader(plaintext, `${object} (opened)`);
-  const writerId = reader.copy(16);
-  const timeMs = reader.varint();
-  const stores: Uint8Array[] = [];
-  for (let left = reader.count(8); left > 0; left--) stores.push(reader.copy(8));
-  const transactions: LoggedTransaction[] = [];
-  for (let left = reader.count(3); left > 0; left--) {
-    const readVersion = reader.varint();
-    const bulkRun = reader.varint();
-    const writes: Write[] = [];
-    for (let more = reader.count(2); more > 0; more--) writes.push(readKeyValue(reader));
-    if (readVersion >= header.version)
-      throw reader.corrupt(`expected a read version below ${header.version}, found ${readVersion}`);
-    transactions.push({ readVersion, bulkRun, writes });
-  }
-  const refs: CarryRef[] = [];
-  let from = header.flushedThrough;
-  for (let left = reader.count(2 + HASH_BYTES); left > 0; left--) {
-    const ref = { version: reader.varint(), hash: reader.copy(HASH_BYTES), bytes: reader.varint() };
-    if (ref.version <= from || ref.version >= header.version)
-      throw reader.corrupt(`expected a holder in (${from}, ${header.version}), found ${ref.version}`);
-    if (ref.bytes > RECORD_BYTES_MAX)
-      throw reader.corrupt(`expected a holder of at most ${RECORD_BYTES_MAX} bytes, found ${ref.bytes}`);
-    from = ref.version;
-    refs.push(ref);
-  }
-  const entries: Entry[] = [];
-  for (let left = reader.count(4); left > 0; left--) {
-    const { key, value } = readKeyValue(reader);
-    const version = from + reader.varint();
-    if (version <= from || version >= header.version)
-      throw reader.corrupt(`expected a carried version in (${from}, ${header.version}), found ${version}`);
-    entries.push({ key, value, version, order: reader.varint() });
-  }
-  reader.end();
-  return { writerId, timeMs, stores, transactions, carry: { refs, entries } };
+  writer.bytes(clear.keyring).raw(clear.manifestRoot).bytes(clear.manifestSection);
+  return writer.raw(encodeExtensions(extensions)).finish();
 }

@@ -5,11 +5,18 @@
  * that a reader can begin there.
  */
 import { ByteWriter } from '../object/bytes.js';
+import type { Entry } from './entry.js';
 
 export const RESTART_INTERVAL = 16;
 export const KIND_TOMBSTONE = 0;
 export const KIND_VALUE = 1;
 export const KIND_LARGE = 2;
+export const KIND_STREAM = 3;
+/** Added to the kind of an entry that expires. */
+export const EXPIRES = 16;
+
+/** What an entry says before its value. */
+type EntryHead = Omit<Entry, 'value' | 'stream'>;
 
 export class BlockBuilder {
   readonly #writer: ByteWriter;
@@ -35,34 +42,35 @@ export class BlockBuilder {
   }
 
   /** @param shared bytes that `key` has in common with the key added before it to this segment. */
-  #head(key: Uint8Array, shared: number, kind: number, version: number, order: number): void {
+  #head({ key, version, order, expiresMs }: EntryHead, shared: number, kind: number): void {
     let common = shared;
     if (this.#entries++ % RESTART_INTERVAL === 0) {
       this.#restarts.push(this.#writer.length);
       common = 0;
     }
-    this.#writer.varint(common).bytes(key.subarray(common)).u8(kind).varint(version).varint(order);
+    const expires = expiresMs === undefined ? 0 : EXPIRES;
+    this.#writer
+      .varint(common)
+      .bytes(key.subarray(common))
+      .u8(kind + expires)
+      .varint(version)
+      .varint(order);
+    if (expiresMs !== undefined) this.#writer.varint(expiresMs);
   }
 
-  addTombstone(key: Uint8Array, shared: number, version: number, order: number): void {
-    this.#head(key, shared, KIND_TOMBSTONE, version, order);
+  addTombstone(entry: EntryHead, shared: number): void {
+    this.#head(entry, shared, KIND_TOMBSTONE);
   }
 
-  addValue(key: Uint8Array, shared: number, version: number, order: number, value: Uint8Array): void {
-    this.#head(key, shared, KIND_VALUE, version, order);
+  /** @param kind KIND_VALUE, or KIND_STREAM where the value is a stream's descriptor. */
+  addValue(entry: EntryHead, shared: number, kind: number, value: Uint8Array): void {
+    this.#head(entry, shared, kind);
     this.#writer.bytes(value);
   }
 
   /** @param firstChunk index of the chunk that holds the value's first piece. */
-  addLarge(
-    key: Uint8Array,
-    shared: number,
-    version: number,
-    order: number,
-    length: number,
-    firstChunk: number,
-  ): void {
-    this.#head(key, shared, KIND_LARGE, version, order);
+  addLarge(entry: EntryHead, shared: number, length: number, firstChunk: number): void {
+    this.#head(entry, shared, KIND_LARGE);
     this.#writer.varint(length).varint(firstChunk);
   }
 

@@ -67,7 +67,9 @@ describe('a block', () => {
     ['seventeen entries without a restart', () => block(letters(17), [0])],
     ['a restart after fifteen entries', () => block(letters(20), [0, 15 * size])],
     ['an entry that runs into the next group', () => block(letters(17), [0, 15 * size + 3])],
-    ['an unknown kind', () => block([entry(0, 'a', 3)], [0])],
+    ['an unknown kind', () => block([entry(0, 'a', 4)], [0])],
+    ['an unknown kind that expires', () => block([entry(0, 'a', 20)], [0])],
+    ['the bit of expiry on no kind', () => block([entry(0, 'a', 16)], [0])],
     ['a value longer than the block', () => block([entry(0, 'a').fill(9, size - 1)], [0])],
     ['a number not in its shortest form', () => block([Uint8Array.of(0x80, 0, 1, 97, 0, 1, 0)], [0])],
     ['a number of 2^53 or more', () => block([new Uint8Array(9).fill(0xff)], [0])],
@@ -84,7 +86,7 @@ describe('a block', () => {
   test('finds the entry at or above any key, and the one below it', () => {
     const entries = numberedEntries(100);
     const builder = new BlockBuilder(100);
-    for (const e of entries) builder.addValue(e.key, 0, e.version, e.order, e.value!);
+    for (const e of entries) builder.addValue(e, 0, 1, e.value!);
     const cursor = new BlockCursor(new Block(builder.finish(), 'the block'));
     for (const [i, e] of entries.entries()) {
       expect(cursor.seek(e.key)).toBe(true);

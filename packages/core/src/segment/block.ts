@@ -9,7 +9,14 @@
  */
 
 import { corrupt, type HoldfastError } from '../object/errors.js';
-import { KIND_LARGE, KIND_TOMBSTONE, KIND_VALUE, RESTART_INTERVAL } from './block-builder.js';
+import {
+  EXPIRES,
+  KIND_LARGE,
+  KIND_STREAM,
+  KIND_TOMBSTONE,
+  KIND_VALUE,
+  RESTART_INTERVAL,
+} from './block-builder.js';
 
 export class Block {
   readonly bytes: Uint8Array;
@@ -82,9 +89,11 @@ export class BlockCursor {
   kind: number = KIND_TOMBSTONE;
   version: number = 0;
   order: number = 0;
+  /** Milliseconds since 1970; 0: it does not expire. */
+  expiresMs: number = 0;
   /** Bytes of the value, inline or large. */
   valueLength: number = 0;
-  /** Kind 1: offset of the value in the block. Kind 2: the chunk of its first piece. */
+  /** Kinds 1 and 3: offset of the value in the block. Kind 2: the chunk of its first piece. */
   valueAt: number = 0;
 
   constructor(block: Block) {
@@ -165,20 +174,28 @@ export class BlockCursor {
       throw this.corrupt(`expected ${suffix} more bytes of a key, found ${this.#groupEnd - this.#next}`);
     this.#takeKey(shared, suffix);
     this.#inGroup++;
-    this.kind = this.#bytes[this.#next++]!;
+    const kind = this.#bytes[this.#next++]!;
     this.version = this.#varint();
     this.order = this.#varint();
+    if (kind > EXPIRES) {
+      this.kind = kind - EXPIRES;
+      this.expiresMs = this.#varint();
+      if (this.expiresMs === 0) throw this.corrupt('expected a time of expiry after 1970, found 0');
+    } else {
+      this.kind = kind;
+      this.expiresMs = 0;
+    }
     if (this.kind === KIND_TOMBSTONE) {
       this.valueLength = 0;
       this.valueAt = this.#next;
-    } else if (this.kind === KIND_VALUE) {
+    } else if (this.kind === KIND_VALUE || this.kind === KIND_STREAM) {
       this.valueLength = this.#varint();
       this.valueAt = this.#next;
       this.#next += this.valueLength;
     } else if (this.kind === KIND_LARGE) {
       this.valueLength = this.#varint();
       this.valueAt = this.#varint();
-    } else throw this.corrupt(`expected an entry of kind 0, 1 or 2, found ${this.kind}`);
+    } else throw this.corrupt(`expected an entry of kind 0 to 3, or 17 to 19, found ${kind}`);
     if (this.#next > this.#groupEnd)
       throw this.corrupt(`expected the entry to end at ${this.#groupEnd} or before`);
     return true;

@@ -11,6 +11,10 @@ export interface Entry {
    * handing it to someone who might.
    */
   readonly value: Uint8Array | undefined;
+  /** When it begins to read as absent, milliseconds since 1970. */
+  readonly expiresMs?: number | undefined;
+  /** The value is the descriptor of a stream: see stream.ts. */
+  readonly stream?: true | undefined;
 }
 
 /** A value longer than this is stored in pieces of this many bytes (the last one: what remains). */

@@ -9,12 +9,13 @@
  */
 import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
 import { leafHash } from '../merkle/merkle.js';
-import { copyBytes } from '../object/bytes.js';
+import { compareBytes, copyBytes } from '../object/bytes.js';
 import { newCipher, type Sealing } from '../object/envelope.js';
 import type { ObjectId } from '../object/names.js';
-import { BlockBuilder } from './block-builder.js';
+import { BlockBuilder, KIND_STREAM, KIND_VALUE } from './block-builder.js';
 import { type Entry, VALUE_PIECE_BYTES } from './entry.js';
 import { FilterBuilder } from './filter.js';
+import type { RangeTombstone } from './range-tombstone.js';
 import type { SegmentDescriptor } from './segment-entry.js';
 import { encodeMeta } from './segment-meta.js';
 import {
@@ -54,6 +55,8 @@ export class SegmentBuilder {
   #tombstones = 0;
   #minVersion = 0;
   #maxVersion = 0;
+  #earliestExpiryMs = 0;
+  readonly #ranges: RangeTombstone[] = [];
   /** Of what is closed: sealed chunks, their rows in the table, the blocks' first keys. */
   #bytes = 0;
   #finished = false;
@@ -83,32 +86,60 @@ export class SegmentBuilder {
    * @throws RangeError for a key that is not above the one before, or a number that is not one.
    */
   add(entry: Entry): void {
-    const { key, version, order, value } = entry;
-    if (this.#finished) throw new TypeError('This segment is finished: start a new builder.');
-    if (!Number.isSafeInteger(version) || version < 0 || !Number.isSafeInteger(order) || order < 0)
-      throw new RangeError(
-        `Expected a version and an order from 0 to 2^53-1, found ${version} and ${order}.`,
-      );
+    const { key, version, value, expiresMs, stream } = entry;
+    this.#checkStamp(entry);
+    if (stream && value!.length > VALUE_PIECE_BYTES)
+      throw new RangeError(`Expected a stream's descriptor of at most ${VALUE_PIECE_BYTES} bytes.`);
     const shared = this.#follow(key);
     this.#blockFirstKey ??= copyBytes(key);
     this.#firstKey ??= this.#blockFirstKey;
     this.#filter.add(key);
     this.#entries++;
-    if (version !== 0) {
-      this.#minVersion = this.#minVersion === 0 ? version : Math.min(this.#minVersion, version);
-      this.#maxVersion = Math.max(this.#maxVersion, version);
-    }
+    this.#cover(version);
+    if (expiresMs !== undefined && (this.#earliestExpiryMs === 0 || expiresMs < this.#earliestExpiryMs))
+      this.#earliestExpiryMs = expiresMs;
     if (value === undefined) {
       this.#tombstones++;
-      this.#block.addTombstone(key, shared, version, order);
+      this.#block.addTombstone(entry, shared);
     } else if (value.length <= VALUE_PIECE_BYTES) {
-      this.#block.addValue(key, shared, version, order, value);
+      this.#block.addValue(entry, shared, stream ? KIND_STREAM : KIND_VALUE, value);
     } else {
-      this.#block.addLarge(key, shared, version, order, value.length, this.#chunks.length);
+      this.#block.addLarge(entry, shared, value.length, this.#chunks.length);
       for (let at = 0; at < value.length; at += VALUE_PIECE_BYTES)
         this.#close(value.subarray(at, at + VALUE_PIECE_BYTES));
     }
     if (this.#block.entryBytes >= this.#blockBytes) this.#closeBlock();
+  }
+
+  /**
+   * Adds a range tombstone; they and the entries may come in any order among each other.
+   * @throws RangeError for a range that is empty, or not above the one before.
+   */
+  addRange(range: RangeTombstone): void {
+    this.#checkStamp(range);
+    const before = this.#ranges.at(-1);
+    if (compareBytes(range.begin, range.end) >= 0 || (before && compareBytes(before.end, range.begin) > 0))
+      throw new RangeError(
+        'Expected range tombstones in ascending order, none empty or over the one before.',
+      );
+    const { version, order } = range;
+    this.#ranges.push({ begin: copyBytes(range.begin), end: copyBytes(range.end), version, order });
+    this.#cover(version);
+    this.#bytes += range.begin.length + range.end.length + 12;
+  }
+
+  #checkStamp({ version, order }: { readonly version: number; readonly order: number }): void {
+    if (this.#finished) throw new TypeError('This segment is finished: start a new builder.');
+    if (!Number.isSafeInteger(version) || version < 0 || !Number.isSafeInteger(order) || order < 0)
+      throw new RangeError(
+        `Expected a version and an order from 0 to 2^53-1, found ${version} and ${order}.`,
+      );
+  }
+
+  #cover(version: number): void {
+    if (version === 0) return;
+    this.#minVersion = this.#minVersion === 0 ? version : Math.min(this.#minVersion, version);
+    this.#maxVersion = Math.max(this.#maxVersion, version);
   }
 
   /** Remembers `key`. Returns how many bytes it shares with the key before. */
@@ -155,7 +186,8 @@ export class SegmentBuilder {
    */
   async finish(): Promise<{ bytes: Uint8Array; descriptor: SegmentDescriptor }> {
     if (this.#finished) throw new TypeError('This segment is finished: start a new builder.');
-    if (this.#entries === 0) throw new RangeError('Expected at least one entry: there is no empty segment.');
+    if (this.#entries === 0 && this.#ranges.length === 0)
+      throw new RangeError('Expected at least one entry or range: there is no empty segment.');
     this.#finished = true;
     if (this.#block.entries > 0) this.#closeBlock();
     const summary = {
@@ -164,8 +196,10 @@ export class SegmentBuilder {
       minVersion: this.#minVersion,
       maxVersion: this.#maxVersion,
       lastKey: this.#last.slice(0, this.#lastLength),
+      earliestExpiryMs: this.#earliestExpiryMs,
     };
-    const meta = encodeMeta({ ...summary, blocks: this.#blocks, filter: this.#filter.finish() });
+    const filter = this.#entries === 0 ? NOTHING : this.#filter.finish();
+    const meta = encodeMeta({ ...summary, blocks: this.#blocks, ranges: this.#ranges, filter });
     const { bytes, metaBytes, root, epoch } = await this.#seal(meta);
     return {
       bytes,
@@ -176,7 +210,10 @@ export class SegmentBuilder {
         metaBytes,
         root,
         epoch,
-        firstKey: this.#firstKey!,
+        firstKey: this.#firstKey ?? NOTHING,
+        ranges: this.#ranges.length,
+        rangeBegin: this.#ranges[0]?.begin ?? NOTHING,
+        rangeEnd: this.#ranges.at(-1)?.end ?? NOTHING,
       },
     };
   }

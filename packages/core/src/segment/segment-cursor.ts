@@ -12,7 +12,7 @@ import type { CallOptions } from '@holdfast/object-store';
 import { compareBytes } from '../object/bytes.js';
 import { corrupt } from '../object/errors.js';
 import { type Block, BlockCursor } from './block.js';
-import { KIND_LARGE, KIND_TOMBSTONE } from './block-builder.js';
+import { KIND_LARGE, KIND_STREAM, KIND_TOMBSTONE } from './block-builder.js';
 import type { SegmentMeta } from './segment-meta.js';
 import type { SegmentSource } from './segment-source.js';
 import { ValueWalk } from './value-walk.js';
@@ -28,6 +28,10 @@ export interface Cursor {
   readonly version: number;
   readonly order: number;
   readonly tombstone: boolean;
+  /** Milliseconds since 1970; 0: it does not expire. */
+  readonly expiresMs: number;
+  /** Whether the value is the descriptor of a stream. */
+  readonly stream: boolean;
   /** A promise for large values. May be a view of a cached block: not to be changed. Empty for a tombstone. */
   value(): Uint8Array | Promise<Uint8Array>;
   /** Moves to the first entry. Call it once, before anything else. */
@@ -121,6 +125,14 @@ export class SegmentCursor implements Cursor {
     return this.#block.kind === KIND_TOMBSTONE;
   }
 
+  get expiresMs(): number {
+    return this.#block.expiresMs;
+  }
+
+  get stream(): boolean {
+    return this.#block.kind === KIND_STREAM;
+  }
+
   value(): Uint8Array | Promise<Uint8Array> {
     if (this.#o.keysOnly)
       throw new TypeError('This cursor was made for keys only: leave out keysOnly to read values.');
@@ -132,6 +144,7 @@ export class SegmentCursor implements Cursor {
   async start(): Promise<void> {
     const { begin, end } = this.#o;
     const { entry } = this.#source;
+    if (entry.entries === 0) return;
     if (compareBytes(begin, entry.lastKey) > 0 || (end && compareBytes(end, entry.firstKey) <= 0)) return;
     if (end && compareBytes(begin, end) >= 0) return;
     this.#meta = this.#source.cachedMeta ?? (await this.#source.meta(this.#o));

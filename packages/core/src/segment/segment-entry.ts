@@ -18,6 +18,13 @@ export interface SegmentDescriptor {
   readonly maxVersion: number;
   readonly firstKey: Uint8Array;
   readonly lastKey: Uint8Array;
+  /** Range tombstones; `entries` may be 0 where there are any, and then the two keys are empty. */
+  readonly ranges: number;
+  /** The keys that they reach over, the end excluded; empty where there are none. */
+  readonly rangeBegin: Uint8Array;
+  readonly rangeEnd: Uint8Array;
+  /** Of the entry that expires first, milliseconds since 1970; 0: none does. */
+  readonly earliestExpiryMs: number;
 }
 
 /** A live segment: what its builder said of it, and its place in the manifest. */

@@ -9,6 +9,7 @@ import { HoldfastError } from '../object/errors.js';
 import { type ObjectId, objectName, SEGMENT_PREFIX } from '../object/names.js';
 import { BlockCache } from './block-cache.js';
 import type { Entry } from './entry.js';
+import type { RangeTombstone } from './range-tombstone.js';
 import { SegmentBuilder } from './segment-builder.js';
 import type { CursorOptions } from './segment-cursor.js';
 import { placeSegment, type SegmentEntry } from './segment-entry.js';
@@ -189,18 +190,37 @@ export async function takeApart({ bytes, entry, sealing, name }: TestSegment): P
     blocks.push({ chunk, firstKey: reader.bytes() });
   }
   const lastKey = reader.bytes();
-  const [entries, tombstones, minVersion, maxVersion] = [
+  const [entries, tombstones, minVersion, maxVersion, earliestExpiryMs] = [
+    reader.varint(),
     reader.varint(),
     reader.varint(),
     reader.varint(),
     reader.varint(),
   ];
+  const ranges: RangeTombstone[] = [];
+  for (let i = reader.varint(); i > 0; i--)
+    ranges.push({
+      begin: reader.bytes(),
+      end: reader.bytes(),
+      version: reader.varint(),
+      order: reader.varint(),
+    });
   reader.u8();
   const filter = reader.bytes();
   return {
     chunks,
     table,
-    meta: { blocks, lastKey, entries, tombstones, minVersion, maxVersion, filter },
+    meta: {
+      blocks,
+      lastKey,
+      entries,
+      tombstones,
+      minVersion,
+      maxVersion,
+      earliestExpiryMs,
+      ranges,
+      filter,
+    },
   };
 }
 

@@ -379,7 +379,7 @@ describe('a faulty holder of the keys', () => {
     expect(parts.chunks).toHaveLength(5);
     const claim = async (length: number, first: number): Promise<SegmentReader> => {
       const block = new BlockBuilder(64);
-      block.addLarge(key('b'), 0, 1, 0, length, first);
+      block.addLarge({ key: key('b'), version: 1, order: 0 }, 0, length, first);
       return (await forge(segment, { ...parts, chunks: [...parts.chunks.slice(0, 4), block.finish()] }))
         .reader;
     };
@@ -415,8 +415,8 @@ describe('a faulty holder of the keys', () => {
       [2, 0],
     ] as const) {
       const block = new BlockBuilder(64);
-      block.addLarge(key('a'), 0, 1, 0, 70_000, a);
-      block.addLarge(key('b'), 0, 1, 0, 70_000, b);
+      block.addLarge({ key: key('a'), version: 1, order: 0 }, 0, 70_000, a);
+      block.addLarge({ key: key('b'), version: 1, order: 0 }, 0, 70_000, b);
       const forged = await forge(segment, {
         ...parts,
         chunks: [...parts.chunks.slice(0, 4), block.finish()],
@@ -429,7 +429,7 @@ describe('a faulty holder of the keys', () => {
     ]);
     const longParts = await takeApart(long);
     const shortened = new BlockBuilder(64);
-    shortened.addLarge(key('a'), 0, 1, 0, 131_072, 0);
+    shortened.addLarge({ key: key('a'), version: 1, order: 0 }, 0, 131_072, 0);
     const cutShort = await forge(long, {
       ...longParts,
       chunks: [...longParts.chunks.slice(0, 3), shortened.finish()],
@@ -437,8 +437,8 @@ describe('a faulty holder of the keys', () => {
     await expect(cutShort.reader.verify()).rejects.toThrow('expected entries for chunks 2 to 2');
 
     const block = new BlockBuilder(64);
-    block.addLarge(key('a'), 0, 1, 0, 70_000, 0);
-    block.addValue(key('b'), 0, 1, 0, key('small'));
+    block.addLarge({ key: key('a'), version: 1, order: 0 }, 0, 70_000, 0);
+    block.addValue({ key: key('b'), version: 1, order: 0 }, 0, 1, key('small'));
     const forged = await forge(segment, { ...parts, chunks: [...parts.chunks.slice(0, 4), block.finish()] });
     await expect(forged.reader.verify()).rejects.toThrow('expected entries for chunks 2 to 3');
   });
@@ -449,7 +449,7 @@ describe('a faulty holder of the keys', () => {
     const { chunks, meta } = await takeApart(segment);
     const wide = new BlockBuilder(64);
     const filter = new FilterBuilder();
-    for (const text of ['a', 'z']) wide.addValue(key(text), 0, 1, 0, key('x'));
+    for (const text of ['a', 'z']) wide.addValue({ key: key(text), version: 1, order: 0 }, 0, 1, key('x'));
     for (const text of ['a', 'z', 'm']) filter.add(key(text));
     const forged = await forge(segment, {
       chunks: [wide.finish(), chunks[1]!],
@@ -525,7 +525,7 @@ describe('a faulty holder of the keys', () => {
 
     const pieces = (MAX_VALUE_BYTES >>> 16) + 1;
     const block = new BlockBuilder(64);
-    block.addLarge(key('a'), 0, 1, 0, MAX_VALUE_BYTES + 1, 0);
+    block.addLarge({ key: key('a'), version: 1, order: 0 }, 0, MAX_VALUE_BYTES + 1, 0);
     const sizes = Array.from({ length: pieces }, (_, i) => (i === pieces - 1 ? 1 : 2 ** 16));
     const forged = await forge(segment, {
       chunks: [...sizes.map((size) => new Uint8Array(size)), block.finish()],

@@ -10,6 +10,7 @@ import { ByteReader, ByteWriter, compareBytes, equalBytes } from '../object/byte
 import { corrupt } from '../object/errors.js';
 import { compareSlice } from './block.js';
 import { FILTER_PROBES, filterMayContain } from './filter.js';
+import { type RangeTombstone, readRange, writeRange } from './range-tombstone.js';
 import { coverVersions, type SegmentEntry } from './segment-entry.js';
 import type { ChunkTable } from './segment-table.js';
 
@@ -21,6 +22,9 @@ export interface MetaFields {
   /** Over entries with a version of their own; 0, 0 if none. */
   readonly minVersion: number;
   readonly maxVersion: number;
+  /** Milliseconds since 1970; 0: no entry expires. */
+  readonly earliestExpiryMs: number;
+  readonly ranges: readonly RangeTombstone[];
   readonly filter: Uint8Array;
 }
 
@@ -33,9 +37,16 @@ export function encodeMeta(meta: MetaFields): Uint8Array {
     before = chunk;
   }
   writer.bytes(meta.lastKey).varint(meta.entries).varint(meta.tombstones);
-  writer.varint(meta.minVersion).varint(meta.maxVersion);
+  writer.varint(meta.minVersion).varint(meta.maxVersion).varint(meta.earliestExpiryMs);
+  writer.varint(meta.ranges.length);
+  for (const range of meta.ranges) {
+    writeRange(writer, range);
+    writer.varint(range.version).varint(range.order);
+  }
   return writer.u8(FILTER_PROBES).bytes(meta.filter).finish();
 }
+
+const NOTHING = new Uint8Array(0);
 
 export class SegmentMeta {
   readonly #plaintext: Uint8Array;
@@ -46,6 +57,8 @@ export class SegmentMeta {
   readonly #probes: number;
   readonly table: ChunkTable;
   readonly cipher: ObjectCipher;
+  /** Fragmented; each with the stamp that counts. */
+  readonly ranges: readonly RangeTombstone[];
   /** Where the cache holds each block: `SegmentSource` fills it in. */
   readonly cacheKeys: (string | undefined)[];
 
@@ -66,7 +79,10 @@ export class SegmentMeta {
     this.cipher = cipher;
 
     const blocks = reader.count(2);
-    if (blocks === 0) throw reader.corrupt('expected at least one block');
+    if ((blocks === 0) !== (table.chunks === 0) || (blocks === 0) !== (entry.entries === 0))
+      throw reader.corrupt(
+        `expected blocks for ${entry.entries} entries in ${table.chunks} chunks, found ${blocks}`,
+      );
     this.#blockChunk = new Uint32Array(blocks);
     this.cacheKeys = new Array<string | undefined>(blocks);
     this.#keyAt = new Uint32Array(blocks);
@@ -86,7 +102,7 @@ export class SegmentMeta {
       this.#keyEnd[i] = reader.offset;
       this.#keyAt[i] = reader.offset - key.length;
     }
-    if (chunk !== table.chunks - 1)
+    if (blocks > 0 && chunk !== table.chunks - 1)
       throw reader.corrupt(`expected the last block in chunk ${table.chunks - 1}, found ${chunk}`);
 
     const lastKey = reader.bytes();
@@ -95,19 +111,30 @@ export class SegmentMeta {
       { minVersion: reader.varint(), maxVersion: reader.varint() },
       entry.stampVersion,
     );
+    const earliestExpiryMs = reader.varint();
+    this.ranges = readRanges(reader, entry);
     this.#probes = reader.u8();
     this.#filter = reader.bytes();
-    if (this.#probes === 0 || this.#filter.length === 0) throw reader.corrupt('expected a filter');
+    if (this.#probes === 0 || (this.#filter.length === 0) !== (blocks === 0))
+      throw reader.corrupt('expected a filter');
     reader.end();
+    if (
+      earliestExpiryMs !== entry.earliestExpiryMs ||
+      this.ranges.length !== entry.ranges ||
+      !equalBytes(this.ranges[0]?.begin ?? NOTHING, entry.rangeBegin) ||
+      !equalBytes(this.ranges.at(-1)?.end ?? NOTHING, entry.rangeEnd)
+    )
+      throw corrupt(label, 'its range tombstones or earliest expiry are not those that the manifest names');
     if (
       own.entries !== entry.entries ||
       own.tombstones !== entry.tombstones ||
       covered.minVersion !== entry.minVersion ||
       covered.maxVersion !== entry.maxVersion ||
-      !equalBytes(this.firstKey(0), entry.firstKey) ||
+      !equalBytes(blocks === 0 ? NOTHING : this.firstKey(0), entry.firstKey) ||
       !equalBytes(lastKey, entry.lastKey)
     )
       throw corrupt(label, 'its counts, versions or key range are not those that the manifest names');
+    if (blocks === 0) return;
     if (compareBytes(this.firstKey(blocks - 1), lastKey) > 0 || own.entries < blocks)
       throw corrupt(label, 'its block table does not fit its last key or number of entries');
   }
@@ -118,7 +145,9 @@ export class SegmentMeta {
 
   /** What it keeps in memory, about. */
   get byteLength(): number {
-    return this.#plaintext.length + this.table.byteLength + 140 * this.blocks + 1024;
+    return (
+      this.#plaintext.length + this.table.byteLength + 140 * this.blocks + 200 * this.ranges.length + 1024
+    );
   }
 
   /** The chunk that block i is. */
@@ -148,7 +177,43 @@ export class SegmentMeta {
     return low;
   }
 
+  /** The range tombstone over a key. */
+  rangeOver(key: Uint8Array): RangeTombstone | undefined {
+    const range = this.ranges[rangeAfter(this.ranges, key)];
+    return range && compareBytes(range.begin, key) <= 0 ? range : undefined;
+  }
+
   mayContain(key: Uint8Array): boolean {
+    if (this.#filter.length === 0) return false;
     return filterMayContain(this.#filter, this.#probes, key);
   }
+}
+
+function readRanges(reader: ByteReader, entry: SegmentEntry): RangeTombstone[] {
+  const ranges: RangeTombstone[] = [];
+  for (let left = reader.count(5); left > 0; left--) {
+    const range = readRange(reader, ranges.at(-1), true);
+    const version = reader.varint();
+    const order = reader.varint();
+    if (version === 0 && entry.stampVersion === 0)
+      throw reader.corrupt('a range tombstone has no version, and the manifest gives its run no stamp');
+    ranges.push(
+      version === 0
+        ? { ...range, version: entry.stampVersion, order: entry.stampOrder }
+        : { ...range, version, order },
+    );
+  }
+  return ranges;
+}
+
+/** The first range that ends above `key`. */
+function rangeAfter(ranges: readonly RangeTombstone[], key: Uint8Array): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareBytes(ranges[middle]!.end, key) > 0) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -3,13 +3,15 @@
  */
 import type { CallOptions } from '@holdfast/object-store';
 import { BlockCursor } from './block.js';
-import { KIND_LARGE, KIND_TOMBSTONE } from './block-builder.js';
+import { KIND_LARGE, KIND_STREAM, KIND_TOMBSTONE } from './block-builder.js';
 import type { Entry } from './entry.js';
 import { MISS } from './miss.js';
+import type { RangeTombstone } from './range-tombstone.js';
 import { type CursorOptions, SegmentCursor } from './segment-cursor.js';
 import type { SegmentEntry } from './segment-entry.js';
+import type { SegmentMeta } from './segment-meta.js';
 import type { VerifyOptions } from './segment-object.js';
-import { inKeyRange, type SegmentDeps, SegmentSource } from './segment-source.js';
+import { hasEntryNear, mayHold, type SegmentDeps, SegmentSource } from './segment-source.js';
 import { verifySegment } from './segment-verify.js';
 
 export class SegmentReader {
@@ -26,56 +28,87 @@ export class SegmentReader {
     return this.#source.name;
   }
 
-  /** False: the key is not in this segment. At most one request, none once the meta chunk is cached. */
+  /**
+   * False: the segment says nothing of the key. At most one request, none once the meta chunk is cached.
+   */
   async mayContain(key: Uint8Array, o?: CallOptions): Promise<boolean> {
-    if (!inKeyRange(this.entry, key)) return false;
-    return (this.#source.cachedMeta ?? (await this.#source.meta(o))).mayContain(key);
+    if (!mayHold(this.entry, key)) return false;
+    const meta = this.#source.cachedMeta ?? (await this.#source.meta(o));
+    return meta.mayContain(key) || meta.rangeOver(key) !== undefined;
   }
 
   /**
-   * The entry of a key, a tombstone included; undefined where the segment has none. Two requests in a cold
-   * segment (one if it is small), none in a warm one; one more for a large value.
+   * The newest write of a key, a tombstone included, also one of a range over it; undefined where the segment has
+   * none. Two requests in a cold segment (one if it is small), none in a warm one; one more for a large value.
    * @throws HoldfastError CORRUPT, or the store's StoreError.
    */
   async get(key: Uint8Array, o?: CallOptions): Promise<Entry | undefined> {
-    if (!inKeyRange(this.entry, key)) return undefined;
+    if (!mayHold(this.entry, key)) return undefined;
     const source = this.#source;
     const meta = source.cachedMeta ?? (await source.meta(o));
-    if (!meta.mayContain(key)) return undefined;
-    const i = meta.findBlock(key, true);
-    if (i < 0) return undefined;
+    const range = meta.rangeOver(key);
+    const i = this.#blockOf(meta, key);
+    if (i < 0) return range && deleted(key, range);
     const cursor = new BlockCursor(source.cachedBlock(meta, i) ?? (await source.block(meta, i, o)));
-    if (!cursor.seek(key) || cursor.compareKey(key) !== 0) return undefined;
-    const version = source.version(cursor);
-    const order = source.order(cursor);
-    let value: Uint8Array | undefined;
-    if (cursor.kind === KIND_LARGE)
-      value = await source.value(meta, i, cursor.valueLength, cursor.valueAt, o);
-    else if (cursor.kind !== KIND_TOMBSTONE) value = cursor.inlineValue;
-    return { key, version, order, value };
+    const found = this.#find(cursor, key, range);
+    if (found !== 'in pieces') return found;
+    return this.#entry(cursor, key, await source.value(meta, i, cursor.valueLength, cursor.valueAt, o));
   }
 
   /** As `get`, from what is cached; MISS where something would have to be fetched. */
   peek(key: Uint8Array): Entry | undefined | typeof MISS {
-    if (!inKeyRange(this.entry, key)) return undefined;
+    if (!mayHold(this.entry, key)) return undefined;
     const source = this.#source;
     const meta = source.cachedMeta;
     if (!meta) return MISS;
-    if (!meta.mayContain(key)) return undefined;
-    const i = meta.findBlock(key, true);
-    if (i < 0) return undefined;
+    const range = meta.rangeOver(key);
+    const i = this.#blockOf(meta, key);
+    if (i < 0) return range && deleted(key, range);
     const block = source.cachedBlock(meta, i);
     if (!block) return MISS;
     const cursor = new BlockCursor(block);
-    if (!cursor.seek(key) || cursor.compareKey(key) !== 0) return undefined;
-    const version = source.version(cursor);
-    const order = source.order(cursor);
-    if (cursor.kind === KIND_TOMBSTONE) return { key, version, order, value: undefined };
-    const value =
-      cursor.kind === KIND_LARGE
-        ? source.cachedValue(cursor.valueAt, cursor.valueLength)
-        : cursor.inlineValue;
-    return value ? { key, version, order, value } : MISS;
+    const found = this.#find(cursor, key, range);
+    if (found !== 'in pieces') return found;
+    const value = source.cachedValue(cursor.valueAt, cursor.valueLength);
+    return value ? this.#entry(cursor, key, value) : MISS;
+  }
+
+  /** Its range tombstones. At most one request, none once the meta chunk is cached. */
+  async ranges(o?: CallOptions): Promise<readonly RangeTombstone[]> {
+    if (this.entry.ranges === 0) return [];
+    return (this.#source.cachedMeta ?? (await this.#source.meta(o))).ranges;
+  }
+
+  /** The block that would hold the key; -1: none does. */
+  #blockOf(meta: SegmentMeta, key: Uint8Array): number {
+    return hasEntryNear(this.entry, key) && meta.mayContain(key) ? meta.findBlock(key, true) : -1;
+  }
+
+  /** `in pieces`: a large value, and the cursor stands on it. */
+  #find(
+    cursor: BlockCursor,
+    key: Uint8Array,
+    range: RangeTombstone | undefined,
+  ): Entry | undefined | 'in pieces' {
+    if (!cursor.seek(key) || cursor.compareKey(key) !== 0) return range && deleted(key, range);
+    const version = this.#source.version(cursor);
+    const order = this.#source.order(cursor);
+    if (range && (range.version > version || (range.version === version && range.order > order)))
+      return deleted(key, range);
+    if (cursor.kind === KIND_TOMBSTONE) return deleted(key, { version, order });
+    return cursor.kind === KIND_LARGE ? 'in pieces' : this.#entry(cursor, key, cursor.inlineValue);
+  }
+
+  #entry(cursor: BlockCursor, key: Uint8Array, value: Uint8Array): Entry {
+    const { kind, expiresMs } = cursor;
+    return {
+      key,
+      version: this.#source.version(cursor),
+      order: this.#source.order(cursor),
+      value,
+      expiresMs: expiresMs === 0 ? undefined : expiresMs,
+      stream: kind === KIND_STREAM ? true : undefined,
+    };
   }
 
   /** Walks `[begin, end)`. Nothing is read before its `start`. */
@@ -90,4 +123,8 @@ export class SegmentReader {
   verify(o: VerifyOptions = {}): Promise<{ entries: number; chunks: number }> {
     return verifySegment(this.#source, o);
   }
+}
+
+function deleted(key: Uint8Array, { version, order }: { version: number; order: number }): Entry {
+  return { key, version, order, value: undefined };
 }

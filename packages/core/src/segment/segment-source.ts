@@ -229,7 +229,16 @@ function ownBytes(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : copyBytes(bytes);
 }
 
+/** Whether the segment can say anything of `key`: an entry of it, or a range tombstone over it. */
+export function mayHold(entry: SegmentEntry, key: Uint8Array): boolean {
+  return hasEntryNear(entry, key) || hasRangeNear(entry, key);
+}
+
 /** Whether `key` lies between the segment's first and last key. */
-export function inKeyRange(entry: SegmentEntry, key: Uint8Array): boolean {
-  return compareBytes(key, entry.firstKey) >= 0 && compareBytes(key, entry.lastKey) <= 0;
+export function hasEntryNear(entry: SegmentEntry, key: Uint8Array): boolean {
+  return entry.entries > 0 && compareBytes(key, entry.firstKey) >= 0 && compareBytes(key, entry.lastKey) <= 0;
+}
+
+function hasRangeNear({ ranges, rangeBegin, rangeEnd }: SegmentEntry, key: Uint8Array): boolean {
+  return ranges > 0 && compareBytes(key, rangeBegin) >= 0 && compareBytes(key, rangeEnd) < 0;
 }

@@ -131,7 +131,7 @@ export function readSegmentEnd(
   const envelope = readEnvelope(reader, OBJECT_KIND.segment, object);
   reader.end();
   const tableBytes = chunks * TABLE_ROW_BYTES;
-  if (chunks === 0 || tableBytes + sealedMetaBytes + FOOTER_BYTES !== end.length)
+  if (tableBytes + sealedMetaBytes + FOOTER_BYTES !== end.length)
     throw corrupt(
       object,
       `expected a table and a meta chunk of ${end.length - FOOTER_BYTES} bytes in all, found ${chunks} chunks and ${sealedMetaBytes} bytes in its footer`,

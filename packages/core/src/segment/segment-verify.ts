@@ -38,11 +38,18 @@ class Tally {
   #tombstones = 0;
   #minVersion = Number.MAX_SAFE_INTEGER;
   #maxVersion = 0;
+  #earliestExpiryMs = 0;
 
   constructor(source: SegmentSource, meta: SegmentMeta, o: VerifyOptions) {
     this.#source = source;
     this.#meta = meta;
     this.#o = o;
+    for (const { version } of meta.ranges) this.#cover(version);
+  }
+
+  #cover(version: number): void {
+    this.#minVersion = Math.min(this.#minVersion, version);
+    this.#maxVersion = Math.max(this.#maxVersion, version);
   }
 
   async add(chunk: number, sealed: Uint8Array): Promise<void> {
@@ -67,9 +74,10 @@ class Tally {
   #addEntry(cursor: BlockCursor): void {
     this.#entries++;
     if (cursor.kind === KIND_TOMBSTONE) this.#tombstones++;
-    const version = this.#source.version(cursor);
-    this.#minVersion = Math.min(this.#minVersion, version);
-    this.#maxVersion = Math.max(this.#maxVersion, version);
+    this.#cover(this.#source.version(cursor));
+    const { expiresMs } = cursor;
+    if (expiresMs !== 0 && (this.#earliestExpiryMs === 0 || expiresMs < this.#earliestExpiryMs))
+      this.#earliestExpiryMs = expiresMs;
     if (!this.#meta.mayContain(cursor.key))
       throw cursor.corrupt('the filter does not know the key before it');
     if (cursor.kind !== KIND_LARGE) return;
@@ -83,10 +91,21 @@ class Tally {
 
   end(): void {
     const { entry, name } = this.#source;
-    const found = [this.#entries, this.#tombstones, this.#minVersion, this.#maxVersion].join(', ');
-    const expected = [entry.entries, entry.tombstones, entry.minVersion, entry.maxVersion].join(', ');
+    const found = [
+      this.#entries,
+      this.#tombstones,
+      this.#minVersion,
+      this.#maxVersion,
+      this.#earliestExpiryMs,
+    ].join(', ');
+    const { entries, tombstones, minVersion, maxVersion, earliestExpiryMs } = entry;
+    const expected = [entries, tombstones, minVersion, maxVersion, earliestExpiryMs].join(', ');
     if (found !== expected)
-      throw corrupt(name, `expected entries, tombstones and versions to be ${expected}, found ${found}`);
+      throw corrupt(
+        name,
+        `expected entries, tombstones, versions and earliest expiry to be ${expected}, found ${found}`,
+      );
+    if (entries === 0) return;
     if (!this.#before || !equalBytes(this.#before, entry.lastKey))
       throw corrupt(name, 'its last key is not the one that the manifest names');
   }
