@@ -165,6 +165,7 @@ function makeView(
       timeMs: record.body.timeMs,
       flushedThrough: record.flushedThrough,
       floor: record.floor,
+      tiledThrough: record.tiledThrough,
       history: record.history.append(sha256, leafHash(sha256, record.hash)),
       keyring: record.keyring,
       stores: record.body.stores,

@@ -44,6 +44,7 @@ export interface ViewParts {
   readonly timeMs: number;
   readonly flushedThrough: number;
   readonly floor: number;
+  readonly tiledThrough: number;
   /** Over the hashes of records 1 … version, this one's included. */
   readonly history: CompactRange;
   readonly keyring: Uint8Array;
@@ -78,6 +79,7 @@ export class View {
   readonly timeMs: number;
   readonly flushedThrough: number;
   readonly floor: number;
+  readonly tiledThrough: number;
   readonly history: CompactRange;
   readonly keyring: Uint8Array;
   readonly stores: readonly Uint8Array[];
@@ -96,6 +98,7 @@ export class View {
     this.timeMs = parts.timeMs;
     this.flushedThrough = parts.flushedThrough;
     this.floor = parts.floor;
+    this.tiledThrough = parts.tiledThrough;
     this.history = parts.history;
     this.keyring = parts.keyring;
     this.stores = parts.stores;
