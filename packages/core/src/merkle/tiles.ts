@@ -232,8 +232,8 @@ export class TileEdge {
       for (let level = 0; ; level++) {
         const index = size / leavesPerHash(level + 1) - 1;
         tiles.push({ level, index, width: TILE_WIDTH, hashes: full });
-        if (levels[level] === undefined) levels[level] = [];
-        const over = levels[level];
+        const over = levels[level] ?? [];
+        levels[level] = over;
         over.push(merkleRoot(sha256, full));
         changed.add(level + 1);
         if (over.length < TILE_WIDTH) break;

@@ -35,6 +35,8 @@ export class RecordBuilder {
   readonly #context: Context;
   readonly #writerId: Uint8Array;
   readonly #storeFingerprint: Uint8Array | undefined;
+  /** How far this process has tiled the history, durably. */
+  tiledThrough = 0;
 
   /** @param storeFingerprint of the store in use, once it has passed its probe. */
   constructor(context: Context, writerId: Uint8Array, storeFingerprint: Uint8Array | undefined) {
@@ -83,6 +85,7 @@ export class RecordBuilder {
       parent: view.hash,
       flushedThrough,
       floor: view.floor,
+      tiledThrough: Math.max(view.tiledThrough, this.tiledThrough),
       history: view.history,
       keyring: sealing.keyringBytes,
       manifestRoot: manifest.root,
