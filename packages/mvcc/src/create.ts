@@ -16,6 +16,7 @@ import {
   PAGE_PREFIX,
   recordName,
   SEGMENT_PREFIX,
+  TILE_PREFIX,
 } from '@holdfast/core';
 import { type CryptoProvider, createKeyring, defaultProvider } from '@holdfast/crypto';
 import {
@@ -125,7 +126,7 @@ function isLitter({ key, size }: ListedObject): boolean {
 }
 
 function refusal(key: string): HoldfastError {
-  if (key.startsWith(SEGMENT_PREFIX) || key.startsWith(PAGE_PREFIX))
+  if ([SEGMENT_PREFIX, PAGE_PREFIX, TILE_PREFIX].some((prefix) => key.startsWith(prefix)))
     return corrupt(
       LOG_PREFIX,
       `the prefix has a Holdfast object (${key}) and no record: expected the log beside it, and it was deleted or is hidden`,

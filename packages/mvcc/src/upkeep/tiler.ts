@@ -46,7 +46,7 @@ export class Tiler {
   readonly #tip: Tip;
   readonly #publish: (tiledThrough: number) => void;
   /** Hashes of the records from #first on, without a gap up to the tip. */
-  #hashes: Uint8Array[] = [];
+  #hashes: Uint8Array[];
   #first: number;
   /** Of what this process wrote last. */
   #edge: TileEdge = TileEdge.empty;
@@ -59,21 +59,20 @@ export class Tiler {
     this.#context = context;
     this.#tip = tip;
     this.#publish = publish;
-    this.#first = tip.view.version + 1;
-    tip.onChange((step) => {
-      const version = step?.view.version ?? tip.view.version + 1;
-      if (step === undefined || version !== this.#first + this.#hashes.length) this.#forget(version);
-      if (step === undefined) return;
-      this.#hashes.push(step.view.hash);
-      if (this.#hashes.length <= HASHES_KEPT) return;
-      this.#hashes.shift();
-      this.#first++;
-    });
+    this.#first = tip.view.version;
+    this.#hashes = [tip.view.hash];
+    tip.onChange((step) => this.#keep(step?.view ?? tip.view));
   }
 
-  #forget(next: number): void {
-    this.#hashes = [];
-    this.#first = next;
+  #keep({ version, hash }: View): void {
+    if (version !== this.#first + this.#hashes.length) {
+      this.#hashes = [];
+      this.#first = version;
+    }
+    this.#hashes.push(hash);
+    if (this.#hashes.length <= HASHES_KEPT) return;
+    this.#hashes.shift();
+    this.#first++;
   }
 
   /** How far the history is tiled, as far as this process knows. */
