@@ -216,6 +216,25 @@ describe('a history of 100,000 records', () => {
   });
 });
 
+test('where tiles lag, headers go on from them in the same round', async () => {
+  const [known, lagging, size] = [32_700, 69_888, 70_200];
+  const opened = await openParts(new MemoryStore(), OPTIONS);
+  const { records, newest } = await makeHeaders(opened, lagging, size);
+  const { store, recording, context, log } = await tiled(lagging);
+  for (const [name, bytes] of records) await store.put(name, bytes);
+  const newer = { ...newest, floor: lagging + 1, tiledThrough: lagging };
+  expect(records.size).toBe(1);
+  expect(await continues(context, log, LOG.at(known), newer)).toBe(true);
+  expect(recording.calls).toHaveLength(1 + tilesBetween(known, lagging).length);
+  expect(recording.sequentialDepth()).toBe(1);
+  const forged = new SparseLog(known, known - 700, 5).at(known);
+  expect(await outcome(continues(context, log, forged, newer))).toMatch(/^FORK/);
+  // Below the floor what leads on from them may be gone: nothing is shown, and nothing asked.
+  recording.reset();
+  expect(await continues(context, log, LOG.at(known), { ...newer, floor: size })).toBe(false);
+  expect(recording.calls).toEqual([]);
+});
+
 type Damage = (bytes: Uint8Array) => Uint8Array | undefined;
 
 describe('a tile that is not what it should be', () => {
