@@ -46,6 +46,7 @@ const rules = [
       past: ['context', 'state', 'log', 'reading'],
       upkeep: ['context', 'state', 'log', 'commit'],
       namespace: ['context', 'reading', 'past', 'transaction'],
+      conformance: ['context'],
     },
   },
   { folder: /^packages\/freshness$/, may: ['@holdfast/crypto'], types: ['@holdfast/mvcc'] },

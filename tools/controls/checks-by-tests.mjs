@@ -96,14 +96,14 @@ const histories = [
   },
   {
     name: 'foreign names hide no record',
-    file: 'packages/mvcc/src/log/log.ts',
+    file: 'packages/mvcc/src/log/store-slots.ts',
     find: 'for (const limit of orderedList ? [1, undefined] : [undefined]) {',
     replace: 'for (const limit of [1]) {',
     tests: opening,
   },
   {
     name: 'a listing of foreign names has an end',
-    file: 'packages/mvcc/src/log/log.ts',
+    file: 'packages/mvcc/src/log/store-slots.ts',
     find: 'if (++foreign > FOREIGN_NAMES_MAX) throw tooManyForeign(key);',
     replace: 'if (++foreign > 20 * FOREIGN_NAMES_MAX) return undefined;',
     tests: opening,
@@ -156,8 +156,8 @@ const bytes = [
   {
     name: 'a get says how much it takes',
     file: 'packages/core/src/object/checked-read.ts',
-    find: 'found = await store.get(name, { ...options, maxBytes });',
-    replace: 'found = await store.get(name, options);',
+    find: 'return readBounded(name, maxBytes, () => store.get(name, { ...options, maxBytes }));',
+    replace: 'return readBounded(name, maxBytes, () => store.get(name, options));',
     tests: [
       'packages/core/src/object/checked-read.test.ts',
       'packages/core/src/segment/segment-hostile.test.ts',

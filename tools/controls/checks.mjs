@@ -16,9 +16,9 @@ const requests = 'packages/mvcc/src/requests/requests.ts';
 export const checks = [
   {
     name: 'a record is created only in an empty slot',
-    file: publish,
-    find: 'const result = await store.put(name, bytes, { ifAbsent: true, ...deadline.next });',
-    replace: 'const result = await store.put(name, bytes, { ...deadline.next });',
+    file: 'packages/mvcc/src/log/store-slots.ts',
+    find: 'await this.#store.put(recordName(n), bytes, { ...options, ifAbsent: true });',
+    replace: 'await this.#store.put(recordName(n), bytes, options);',
   },
   {
     name: 'a record after an unknown outcome is recognised as our own',
@@ -42,13 +42,13 @@ export const checks = [
   {
     name: 'fence before a commit is given up',
     file: publish,
-    find: 'const fence = await context.store.put(recordName(version), bytes, { ifAbsent: true, ...calls });',
-    replace: 'const fence: { occupied?: true } = {};',
+    find: 'const slot = await context.slots.claim(version, bytes, options.deadline.settling);',
+    replace: "const slot = (bytes ? 'created' : 'occupied') as 'created' | 'occupied';",
   },
   {
     name: 'a fence that found the slot taken is no fence',
     file: publish,
-    find: "return fence.occupied ? { slot: 'occupied' } : { slot: 'fenced', cause };",
+    find: "return slot === 'occupied' ? { slot } : { slot: 'fenced', cause };",
     replace: "return { slot: 'fenced', cause };",
   },
   {

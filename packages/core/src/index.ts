@@ -44,7 +44,7 @@ export {
   plainBytes,
   toHex,
 } from './object/bytes.js';
-export { getBounded, readChecked } from './object/checked-read.js';
+export { getBounded, readBounded, readChecked } from './object/checked-read.js';
 export {
   ENVELOPE_BYTES,
   type Envelope,

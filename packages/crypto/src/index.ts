@@ -4,6 +4,7 @@ export { defaultProvider } from './default-provider.js';
 export { hedgedSalt } from './hedged-salt.js';
 export { createKeyring, type Keyring, type KeyringOptions, openKeyring } from './keyring.js';
 export { KeyringError, type KeyringErrorCode } from './keyring-error.js';
+export { keyringEpochs } from './keyring-format.js';
 export { nobleProvider } from './noble-provider.js';
 export {
   CHUNK_OVERHEAD_BYTES,

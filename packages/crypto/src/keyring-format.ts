@@ -92,6 +92,14 @@ export function decodeKeyring(encoded: Uint8Array): KeyringParts {
   return { kind, rootCommitment, wrapped };
 }
 
+/**
+ * The epochs that a keyring has keys of, ascending; none of no bytes at all. It takes no key to see them.
+ * @throws KeyringError CORRUPT
+ */
+export function keyringEpochs(encoded: Uint8Array): number[] {
+  return encoded.length === 0 ? [] : [...decodeKeyring(encoded).wrapped.keys()];
+}
+
 function corrupt(what: string): KeyringError {
   return new KeyringError('CORRUPT', `keyring: ${what}; its bytes are not what was written`);
 }

@@ -10,11 +10,11 @@ import {
   CompactRange,
   corrupt,
   encodeRecord,
+  GRACE_MS_DEFAULT,
   HoldfastError,
   LOG_PREFIX,
   Manifest,
   PAGE_PREFIX,
-  recordName,
   SEGMENT_PREFIX,
   TILE_PREFIX,
 } from '@holdfast/core';
@@ -32,7 +32,7 @@ import {
 import { callStore, fromStoreError } from './context/context.js';
 import { DatabaseSealing } from './context/database-sealing.js';
 import type { NormalisedOptions } from './context/options.js';
-import { newestRecord } from './log/log.js';
+import type { Slots } from './context/slots.js';
 
 /** What came of it. Whatever it is, the next listing of the log tells whose database there is. */
 export interface Creation {
@@ -42,7 +42,11 @@ export interface Creation {
 }
 
 /** Makes record 1. Losing the race to another creator is not an error: its database is then opened. */
-export async function create(store: ObjectStore, options: NormalisedOptions): Promise<Creation> {
+export async function create(
+  store: ObjectStore,
+  slots: Slots,
+  options: NormalisedOptions,
+): Promise<Creation> {
   const {
     signal,
     random = systemRandom,
@@ -52,7 +56,7 @@ export async function create(store: ObjectStore, options: NormalisedOptions): Pr
   const foreign = await foreignObject(store, options);
   if (foreign !== undefined) {
     // It may be the work of another creator that was faster: then there is a database now.
-    const newest = await callStore('looking for the newest record', () => newestRecord(store, { signal }));
+    const newest = await callStore('looking for the newest record', () => slots.newest({ signal }));
     if (newest !== undefined) return { status: 'found' };
     throw refusal(foreign);
   }
@@ -81,6 +85,7 @@ export async function create(store: ObjectStore, options: NormalisedOptions): Pr
       keyring: sealing.keyringBytes,
       manifestRoot: manifest.root,
       manifestSection: manifest.section,
+      graceMs: options.graceMs ?? GRACE_MS_DEFAULT,
     },
     {
       writerId: random(16),
@@ -92,8 +97,7 @@ export async function create(store: ObjectStore, options: NormalisedOptions): Pr
     random(16),
   );
   try {
-    const put = await store.put(recordName(1), bytes, { ifAbsent: true, signal });
-    return { status: put.occupied ? 'occupied' : 'created' };
+    return { status: await slots.claim(1, bytes, { signal }) };
   } catch (error) {
     // Whether it arrived shows when the log is listed again; sending it twice can't make two.
     if (error instanceof StoreError && error.code === 'UNKNOWN_OUTCOME')

@@ -5,6 +5,7 @@ export type { Budget } from './context/budget.js';
 export type { DatabaseEvent } from './context/context.js';
 export type { DatabaseKey } from './context/database-sealing.js';
 export { normaliseOptions, type OpenOptions } from './context/options.js';
+export type { Slots } from './context/slots.js';
 export {
   Database,
   openDatabase,

@@ -2,7 +2,7 @@ import { recordName } from '@holdfast/core';
 import { type ListedObject, type ListOptions, MemoryStore, StoreError } from '@holdfast/object-store';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from './database.js';
-import { newestRecord } from './log/log.js';
+import { StoreSlots } from './log/store-slots.js';
 
 const key = new Uint8Array(32).fill(7);
 
@@ -93,9 +93,9 @@ describe('what others leave in a bucket', () => {
     for (const ordered of [true, false]) {
       const capabilities = { ...store.capabilities, orderedList: ordered };
       expect(
-        await newestRecord(
+        await new StoreSlots(
           Object.assign(Object.create(store), { capabilities, list: store.list.bind(store) }),
-        ),
+        ).newest(),
       ).toBe(2);
     }
   });
@@ -105,7 +105,7 @@ describe('what others leave in a bucket', () => {
     endless.list = async function* (): AsyncGenerator<ListedObject> {
       for (let i = 0; ; i++) yield { key: `log/0${String(i).padStart(12, '0')}x`, size: 0 };
     };
-    await expect(newestRecord(endless)).rejects.toMatchObject({ code: 'STORE_REFUSED' });
+    await expect(new StoreSlots(endless).newest()).rejects.toMatchObject({ code: 'STORE_REFUSED' });
   });
 
   test('does not hide what else is there: another database, or segments without a log', async () => {

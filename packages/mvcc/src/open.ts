@@ -11,7 +11,6 @@ import {
   BlockCache,
   decodeRecordHeader,
   equalBytes,
-  getBounded,
   HoldfastError,
   LOG_PREFIX,
   openRecord,
@@ -30,12 +29,12 @@ import type { NormalisedOptions } from './context/options.js';
 import { openRecordKeyring } from './context/record-keyring.js';
 import { type Creation, create } from './create.js';
 import { jump } from './log/advance.js';
-import { Log, missingRecord, newestRecord } from './log/log.js';
+import { Log, missingRecord, readSlot } from './log/log.js';
+import { StoreSlots } from './log/store-slots.js';
 import { instant, Tip } from './log/tip.js';
 import type { View } from './state/view.js';
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
-const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;
 /** A newest record that is gone when it is read (GC) is looked for again this often. */
 const OPEN_ATTEMPTS_MAX = 5;
 
@@ -49,23 +48,23 @@ export interface Opened {
 export async function openParts(store: ObjectStore, options: NormalisedOptions): Promise<Opened> {
   const clock = options.clock ?? systemClock;
   const { signal, id, at } = options;
+  const slots = new StoreSlots(store);
   let created: Creation | undefined;
   let problem: unknown;
   for (let attempt = 1; attempt <= OPEN_ATTEMPTS_MAX; attempt++) {
     signal?.throwIfAborted();
     const asked = instant(clock);
-    const newest =
-      at ?? (await callStore('looking for the newest record', () => newestRecord(store, { signal })));
+    const newest = at ?? (await callStore('looking for the newest record', () => slots.newest({ signal })));
     if (newest === undefined) {
       if (id !== undefined) throw emptied(id);
-      created = await create(store, options);
+      created = await create(store, slots, options);
       problem = created.problem;
       continue;
     }
     const provider = options.crypto ?? defaultProvider();
     const header = await callStore(`reading record ${newest}`, () =>
       readChecked(
-        async () => (await getBounded(store, recordName(newest), RECORD_BYTES_MAX, { signal }))?.bytes,
+        () => readSlot(slots, newest, RECORD_BYTES_MAX, { signal }),
         (bytes) => decodeRecordHeader(provider.sha256, bytes, newest),
       ),
     );
@@ -80,6 +79,7 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
     const cache = new BlockCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     const context: Context = {
       store,
+      slots,
       sealing,
       cache,
       segments: { store: readingInWords(store), sealing, cache },
@@ -90,9 +90,11 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
     };
     const log = new Log(context);
     const record = await openRecord(sealing, header, signal);
+    const { graceMs } = record;
+    if (options.graceMs !== undefined && options.graceMs !== graceMs)
+      throw anotherGrace(options.graceMs, graceMs);
     const view: View = await jump(context, log, record, undefined, { signal });
-    const graceMs = options.graceMs ?? DEFAULT_GRACE_MS;
-    const tip = new Tip(context, log, view, asked, { graceMs, pinned: at !== undefined });
+    const tip = new Tip(context, log, view, asked, { pinned: at !== undefined });
     // Asleep since the listing: what was read may be a late PUT into a collected slot.
     if (!tip.isStale()) return { context, log, tip };
     problem = new HoldfastError(
@@ -142,6 +144,13 @@ function anotherDatabase(version: number, id: Uint8Array, found: Uint8Array): Ho
   return new HoldfastError(
     'FORK',
     `Expected database ${toHex(id)} here, found ${recordName(version)} of database ${toHex(found)}. Nothing was changed; check the location, and compare replicas of the bucket.`,
+  );
+}
+
+/** One process's grace period breaks another's writers: it is the database's, fixed when it was made. */
+function anotherGrace(expected: number, found: number): RangeError {
+  return new RangeError(
+    `graceMs: expected ${found}, with which this database was made, found ${expected}. Nothing was changed; leave the option out.`,
   );
 }
 

@@ -8,10 +8,11 @@
  *   records.
  * - A store that does not answer, or a wrong key, is no damage.
  */
-import { HoldfastError, LOG_PREFIX, objectName, parseRecordName, SEGMENT_PREFIX } from '@holdfast/core';
+import { HoldfastError, LOG_PREFIX, objectName, SEGMENT_PREFIX } from '@holdfast/core';
 import { type ObjectStore, withRetry } from '@holdfast/object-store';
 import { callStore } from './context/context.js';
 import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './context/options.js';
+import { StoreSlots } from './log/store-slots.js';
 import { openParts } from './open.js';
 
 export interface Damage {
@@ -83,10 +84,7 @@ function isDamage({ code }: HoldfastError): boolean {
 /** The versions that have a record, newest first. */
 async function listVersions(store: ObjectStore, signal: AbortSignal | undefined): Promise<number[]> {
   const versions: number[] = [];
-  for await (const { key } of store.list(LOG_PREFIX, { signal })) {
-    const version = parseRecordName(key);
-    if (version !== undefined) versions.push(version);
-  }
+  for await (const version of new StoreSlots(store).all({ signal })) versions.push(version);
   return versions.sort((a, b) => b - a);
 }
 

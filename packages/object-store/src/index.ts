@@ -1,3 +1,4 @@
+export { type Backoff, jitteredMs } from './backoff.js';
 export { cutRange, expectAtMost } from './byte-range.js';
 export { type Clock, type RandomBytes, systemClock } from './clock.js';
 export { StoreError, type StoreErrorCode } from './errors.js';

@@ -1,6 +1,5 @@
 /**
- * Repeats what may be repeated, with full-jitter exponential backoff (Brooker, "Exponential Backoff And Jitter",
- * AWS Architecture Blog, 2015).
+ * Repeats what may be repeated, with full-jitter exponential backoff (see backoff.ts).
  *
  * Invariants:
  * - A conditional put is sent again only after UNAVAILABLE, which says that nothing happened. Whatever leaves its
@@ -12,6 +11,7 @@
  *
  * A lost attempt at an unconditional put may still arrive after the call has returned. Give each key one content.
  */
+import { jitteredMs } from './backoff.js';
 import { type Clock, type RandomBytes, systemClock } from './clock.js';
 import { StoreError } from './errors.js';
 import { ListingCheck } from './listing-check.js';
@@ -146,7 +146,9 @@ class Repeater {
   ): Promise<void> {
     if (!(error instanceof StoreError)) throw attempts.unknown ?? error;
     if (error.code === 'UNKNOWN_OUTCOME') attempts.unknown = error;
-    const pauseMs = this.#jitterMs(attempts.count) + Math.max(0, error.retryAfterMs ?? 0);
+    const { backoffMs: firstMs = 50, backoffMsMax: maxMs = 5_000 } = this.#options;
+    const jitterMs = jitteredMs(this.#random, attempts.count - 1, { firstMs, maxMs });
+    const pauseMs = jitterMs + Math.max(0, error.retryAfterMs ?? 0);
     const again =
       !options.signal?.aborted &&
       (error.code === 'UNAVAILABLE' || (error.code === 'UNKNOWN_OUTCOME' && repeatable)) &&
@@ -164,14 +166,6 @@ class Repeater {
 
   #leftMs(attempts: Attempts): number {
     return attempts.endsAtMs - this.#clock.monotonic();
-  }
-
-  /** @param count attempts made, at least 1. */
-  #jitterMs(count: number): number {
-    const { backoffMs = 50, backoffMsMax = 5_000 } = this.#options;
-    const bytes = this.#random(4);
-    const fraction = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / 2 ** 32;
-    return fraction * Math.min(backoffMsMax, backoffMs * 2 ** (count - 1));
   }
 }
 

@@ -22,17 +22,29 @@ import { corrupt, HoldfastError } from './errors.js';
  * Reads an object, or `range` of it, of at most `maxBytes` bytes (plain ones, not a Buffer). Undefined: there is no such object.
  * @throws HoldfastError CORRUPT where there is more; else the store's StoreError.
  */
-export async function getBounded(
+export function getBounded(
   store: ObjectStore,
   name: string,
   maxBytes: number,
   options: CallOptions & Pick<GetOptions, 'range'> = {},
 ): Promise<StoredObject | undefined> {
+  return readBounded(name, maxBytes, () => store.get(name, { ...options, maxBytes }));
+}
+
+/**
+ * What `read` gives, of at most `maxBytes` bytes: for what is read by other means than by its name.
+ * @param name what the failure is about.
+ */
+export async function readBounded<T extends { readonly bytes: Uint8Array }>(
+  name: string,
+  maxBytes: number,
+  read: () => Promise<T | undefined>,
+): Promise<T | undefined> {
   const tooLarge = (cause?: unknown): HoldfastError =>
     corrupt(name, `expected at most ${maxBytes} bytes, found more`, cause);
-  let found: StoredObject | undefined;
+  let found: T | undefined;
   try {
-    found = await store.get(name, { ...options, maxBytes });
+    found = await read();
   } catch (error) {
     throw error instanceof StoreError && error.code === 'TOO_LARGE' ? tooLarge(error) : error;
   }

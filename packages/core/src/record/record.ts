@@ -62,6 +62,8 @@ export type ClearDraft = Omit<RecordClear, 'tiledThrough' | 'graceMs' | 'extensi
 
 export interface RecordHeader extends RecordClear {
   readonly envelope: Envelope;
+  /** The epoch that it is sealed under: the newest of its keyring, once it is opened. */
+  readonly epoch: number;
   /** 16 random bytes: whose record it is. */
   readonly commitId: Uint8Array;
   /** SHA-256 of all its bytes but the last 32, which are this hash. */
@@ -165,6 +167,7 @@ export function decodeRecordHeader(
     version,
     commitId: id.copy(COMMIT_ID_BYTES),
     envelope,
+    epoch: envelope.epoch,
     parent,
     flushedThrough,
     floor,

@@ -3,9 +3,9 @@ import {
   carryFrom,
   encodeRecord,
   equalBytes,
-  type LoggedTransaction,
   type Manifest,
   type PageUpload,
+  passedOn,
   placeSegment,
   type RecordClear,
   type RecordDraft,
@@ -73,7 +73,7 @@ export class RecordBuilder {
       return run;
     };
     if (flush && flush.segments.length > 0) await addRun(flush.segments, {});
-    const transactions: LoggedTransaction[] = [];
+    const transactions: RecordDraft['transactions'][number][] = [];
     for (const [order, { waiting, writes }] of accepted.entries()) {
       const { readVersion, bulk } = waiting.proposal;
       const bulkRun = bulk ? await addRun(bulk, { stampVersion: version, stampOrder: order }) : 0;
@@ -86,20 +86,29 @@ export class RecordBuilder {
       flushedThrough,
       floor: view.floor,
       tiledThrough: Math.max(view.tiledThrough, this.tiledThrough),
+      graceMs: view.graceMs,
       history: view.history,
       keyring: sealing.keyringBytes,
       manifestRoot: manifest.root,
       manifestSection: manifest.section,
+      extensions: passedOn(view.extensions),
     };
+    const nowMs = clock.now();
+    const timeMs = Math.max(nowMs, view.timeMs);
     const body: RecordDraft = {
       writerId: this.#writerId,
-      timeMs: Math.max(clock.now(), view.timeMs),
+      timeMs,
+      behindMs: timeMs - nowMs,
       stores: withStore(view.stores, this.#storeFingerprint),
       transactions,
       carry: planCarry(view, flushedThrough),
     };
     const { bytes, hash } = await encodeRecord(sealing, clear, body, this.#context.random(16));
-    return { bytes, manifest, record: { ...clear, body, hash, bytes: bytes.length } };
+    return {
+      bytes,
+      manifest,
+      record: { ...clear, body, hash, bytes: bytes.length, epoch: sealing.currentEpoch },
+    };
   }
 }
 

@@ -3,6 +3,7 @@ import { type BlockCache, HoldfastError, type SegmentDeps } from '@holdfast/core
 import { type Clock, type ObjectStore, type RandomBytes, StoreError } from '@holdfast/object-store';
 import type { DatabaseSealing } from './database-sealing.js';
 import type { Lifetime } from './lifetime.js';
+import type { Slots } from './slots.js';
 
 /** What an open database tells whoever listens. */
 export type DatabaseEvent =
@@ -24,6 +25,8 @@ export interface Listeners {
 
 export interface Context {
   readonly store: ObjectStore;
+  /** Of the log: who owns which version. */
+  readonly slots: Slots;
   readonly sealing: DatabaseSealing;
   readonly cache: BlockCache;
   /** What segments are read with: their store fails in the engine's words. */

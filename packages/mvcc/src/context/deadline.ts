@@ -9,7 +9,15 @@
  * - Whatever is given one of its signals ends when that moment comes, or when the database is cut off.
  * - It leaves no timer and no listener behind once it is disposed of.
  */
-import { type CallOptions, type Clock, onAbort, type RandomBytes, StoreError } from '@holdfast/object-store';
+import {
+  type Backoff,
+  type CallOptions,
+  type Clock,
+  jitteredMs,
+  onAbort,
+  type RandomBytes,
+  StoreError,
+} from '@holdfast/object-store';
 
 /** What is left for finding out, as a share of the time for trying. */
 const SETTLING_SHARE = 1 / 4;
@@ -98,18 +106,15 @@ function callOptions(signal: AbortSignal, leftMs: number): CallOptions {
   return leftMs > 0 && leftMs < Number.POSITIVE_INFINITY ? { signal, timeoutMs: leftMs } : { signal };
 }
 
-const BACKOFF_MS_FIRST = 20;
-const BACKOFF_MS_MAX = 2_000;
+const BACKOFF: Backoff = { firstMs: 20, maxMs: 2_000, leastShare: 1 / 2 };
 /** A store that asks for more than this is not waited for any longer where no deadline cuts it. */
 const RETRY_AFTER_MS_MAX = 30_000;
 
 /**
- * How long to wait before the next try: half to all of a ceiling that doubles (Brooker, "Exponential Backoff And
- * Jitter", 2015), or as long as the store asks for.
+ * How long to wait before the next try: half to all of a ceiling that doubles, or as long as the store asks for.
  * @param attempt from 0.
  */
 export function backoffMs(random: RandomBytes, attempt: number, error?: unknown): number {
-  const ceiling = Math.min(BACKOFF_MS_FIRST * 2 ** attempt, BACKOFF_MS_MAX);
   const asked = error instanceof StoreError ? Math.min(error.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX) : 0;
-  return Math.max(asked, (ceiling * (1 + random(1)[0]! / 255)) / 2);
+  return Math.max(asked, jitteredMs(random, attempt, BACKOFF));
 }

@@ -2,7 +2,8 @@ import type { Clock } from '@holdfast/object-store';
 
 /**
  * Whether `work` ends within `ms`. Asked of the timer, not of the clock again: that may say a little less.
- * Leaves no timer behind.
+ * Leaves no timer behind, and what becomes of late work is its own affair.
+ * @throws what `work` fails with in that time.
  */
 export async function inTime(clock: Clock, work: Promise<unknown>, ms: number): Promise<boolean> {
   const stop = new AbortController();
@@ -10,8 +11,10 @@ export async function inTime(clock: Clock, work: Promise<unknown>, ms: number): 
     () => false,
     () => true,
   );
-  const ended = await Promise.race([work.then(() => true), late]);
-  // With a reason, which spares the making of an exception.
-  stop.abort('over');
-  return ended;
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    // With a reason, which spares the making of an exception.
+    stop.abort('over');
+  }
 }

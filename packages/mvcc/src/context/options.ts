@@ -39,7 +39,10 @@ export interface OpenOptions extends UnbackedOptions {
   readonly cacheBytes?: number | undefined;
   /** `auto`: flush in this process; `manual`: leave it to `flush()`. */
   readonly maintenance?: 'auto' | 'manual' | undefined;
-  /** How long collected log slots stay empty before they are reused, milliseconds. Default 24 h. */
+  /**
+   * How long collected log slots stay empty before they are reused, milliseconds; default 24 h. Fixed when the database
+   * is made; given later it is a check.
+   */
   readonly graceMs?: number | undefined;
   /** How long a commit is tried before its outcome is given up on, milliseconds. Default 60 s. */
   readonly commitTimeoutMs?: number | undefined;

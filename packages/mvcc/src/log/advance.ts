@@ -23,18 +23,20 @@ import {
   SEGMENT_PREFIX,
   toHex,
 } from '@holdfast/core';
+import { keyringEpochs } from '@holdfast/crypto';
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
 import { FlushedTails, flushedRuns } from '../state/flushed-tails.js';
 import { toStoredKey } from '../state/space.js';
-import { TailBuilder } from '../state/tail.js';
+import { TailBuilder, tailEntry } from '../state/tail.js';
 import { View } from '../state/view.js';
 import { continues } from './continuity.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 
 /** What of a record makes a state. */
-export type StateRecord = RecordClear & Pick<LogRecord, 'hash' | 'bytes'> & { readonly body: RecordDraft };
+export type StateRecord = RecordClear &
+  Pick<LogRecord, 'hash' | 'bytes' | 'epoch'> & { readonly body: RecordDraft };
 
 export interface AdvanceOptions extends CallOptions {
   /** The record's manifest, where its writer has it at hand. */
@@ -52,6 +54,7 @@ export async function advance(
     throw new RangeError(`Expected record ${view.version + 1}, found ${record.version}.`);
   if (!equalBytes(record.parent, view.hash))
     throw fork(context, view, record, 'its parent is another record');
+  checkSuccession(view, record, true);
   const { carry } = record.body;
   const tail = new TailBuilder(
     view.tail,
@@ -62,6 +65,37 @@ export async function advance(
   addOwnWrites(tail, record);
   const manifest = await manifestOf(context, record, [options.manifest, view.manifest], options);
   return makeView(context, record, tail, manifest, flushedAfter(view, record, manifest));
+}
+
+/**
+ * What an older state says of every record after it.
+ * @param isNext whether it is the very next: then nothing can have changed in between.
+ * @throws HoldfastError CORRUPT.
+ */
+function checkSuccession(before: View, record: StateRecord, isNext: boolean): void {
+  const { version, epoch, graceMs, floor, tiledThrough, flushedThrough, extensions } = record;
+  const object = recordName(version);
+  const never = (what: string, least: number, found: number): void => {
+    if (found < least)
+      throw corrupt(
+        object,
+        `expected ${what} of ${least} or more, as of version ${before.version}, found ${found}`,
+      );
+  };
+  // Whoever has stolen an old epoch's key has a keyring of that time too.
+  never('a key epoch', before.epoch, epoch);
+  never('a time', before.timeMs, record.body.timeMs);
+  never('a floor', before.floor, floor);
+  never('flushedThrough', before.flushedThrough, flushedThrough);
+  never('tiles', before.tiledThrough, tiledThrough);
+  if (graceMs !== before.graceMs)
+    throw corrupt(object, `expected the database's grace period, ${before.graceMs} ms, found ${graceMs} ms`);
+  if (!isNext || equalBytes(record.keyring, before.keyring)) return;
+  const kept = new Set(keyringEpochs(record.keyring));
+  const retired = new Set(extensions.retiredEpochs);
+  const lost = keyringEpochs(before.keyring).find((each) => !kept.has(each) && !retired.has(each));
+  if (lost !== undefined)
+    throw corrupt(object, `expected epoch ${lost} in its keyring, or said to be retired, found neither`);
 }
 
 /** What is known of the last flushed tails: a record that publishes a flush adds the one before it. */
@@ -96,14 +130,16 @@ export async function jump(
     ...needed.map((ref) => readHolder(context, log, ref, record, options)),
   ]);
   if (!isShown) return jump(context, log, record, undefined, options);
+  if (known) checkSuccession(known, record, false);
   const from = carryFrom(record.body.carry, record.flushedThrough);
   const tail = new TailBuilder(base?.tail, record.flushedThrough, from, base?.flushedThrough);
   for (const holder of holders) {
     addCarried(tail, holder, record.flushedThrough);
     addOwnWrites(tail, holder, record.flushedThrough);
   }
-  for (const { key, value, version, order } of entries)
-    if (version > record.flushedThrough) tail.add(toStoredKey(key), { value, version, order });
+  for (const entry of entries)
+    if (entry.version > record.flushedThrough)
+      tail.add(toStoredKey(entry.key), tailEntry(entry, entry.version, entry.order));
   addOwnWrites(tail, record);
   // A flush that was jumped over may have moved writes that were never here.
   const flushed = known?.flushedThrough === record.flushedThrough ? known.flushed : FlushedTails.none;
@@ -130,15 +166,16 @@ async function readHolder(
 }
 
 function addCarried(tail: TailBuilder, record: LogRecord, flushedThrough: number): void {
-  for (const { key, value, version, order } of record.body.carry.entries)
-    if (version > flushedThrough) tail.add(toStoredKey(key), { value, version, order });
+  for (const entry of record.body.carry.entries)
+    if (entry.version > flushedThrough)
+      tail.add(toStoredKey(entry.key), tailEntry(entry, entry.version, entry.order));
 }
 
 function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0): void {
   const { version } = record;
   if (version <= flushedThrough) return;
   for (const [order, { writes }] of record.body.transactions.entries())
-    for (const { key, value } of writes) tail.add(toStoredKey(key), { value, version, order });
+    for (const write of writes) tail.add(toStoredKey(write.key), tailEntry(write, version, order));
 }
 
 function makeView(
@@ -163,9 +200,13 @@ function makeView(
       version: record.version,
       hash: record.hash,
       timeMs: record.body.timeMs,
+      clockMs: record.body.timeMs - (record.body.behindMs ?? 0),
       flushedThrough: record.flushedThrough,
       floor: record.floor,
       tiledThrough: record.tiledThrough,
+      graceMs: record.graceMs,
+      extensions: record.extensions,
+      epoch: record.epoch,
       history: record.history.append(sha256, leafHash(sha256, record.hash)),
       keyring: record.keyring,
       stores: record.body.stores,

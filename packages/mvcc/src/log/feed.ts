@@ -8,6 +8,7 @@
  * - What it keeps is bounded, however slow its follower is.
  */
 import { type Clock, onAbort } from '@holdfast/object-store';
+import { inTime } from '../context/in-time.js';
 import type { Step, Tip } from './tip.js';
 
 const STEPS_MAX = 256;
@@ -48,13 +49,11 @@ export class Feed {
   /** Resolves at the next step, at an ending, or after `ms`; at once if there was one since the last wait. */
   async wait(clock: Clock, ms: number): Promise<void> {
     if (!this.#isNew && !this.#endings.some((signal) => signal.aborted)) {
-      const sleep = new AbortController();
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      await Promise.race([woken, clock.sleep(ms, sleep.signal).catch(() => {})]);
+      await inTime(clock, woken, ms);
       this.#wake = undefined;
-      sleep.abort('over');
     }
     this.#isNew = false;
   }

@@ -3,7 +3,6 @@
  *
  * Invariants:
  * - A listing is a hint where to look; what counts is read and authenticated, or probed and missing.
- * - Names that are no record's hide none, however many they are.
  * - Nothing of a record is kept, its keyring least of all, before it is authenticated (I7). Whether it belongs to
  *   this process's history is the caller's to find out.
  * - No more is taken from a slot than a record can have.
@@ -11,27 +10,23 @@
 import {
   corrupt,
   decodeRecordHeader,
-  getBounded,
   HoldfastError,
-  LOG_PREFIX,
   type LogRecord,
-  MAX_VERSION,
   openRecord,
-  parseRecordName,
   RECORD_BYTES_MAX,
   type RecordHeader,
+  readBounded,
   readChecked,
   recordName,
 } from '@holdfast/core';
-import type { CallOptions, ObjectStore } from '@holdfast/object-store';
+import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
+import type { Slots } from '../context/slots.js';
 
 /** How many versions past a known one are asked for at once, while there are any. */
 const GALLOP: readonly number[] = [1, 2, 4, 8];
 /** What is taken of each of several slots that are read at once, bytes; a longer record is then read alone. */
 const GALLOP_BYTES_MAX = 4 * 1024 * 1024;
-/** Names below `log/` that are no record's, and are passed over. */
-const FOREIGN_NAMES_MAX = 100_000;
 
 export class Log {
   readonly #context: Context;
@@ -59,15 +54,14 @@ export class Log {
     );
   }
 
-  async readBytes(
+  readBytes(
     version: number,
     options: CallOptions = {},
     maxBytes: number = RECORD_BYTES_MAX,
   ): Promise<Uint8Array | undefined> {
-    const object = await callStore(`reading record ${version}`, () =>
-      getBounded(this.#context.store, recordName(version), maxBytes, options),
+    return callStore(`reading record ${version}`, () =>
+      readSlot(this.#context.slots, version, maxBytes, options),
     );
-    return object?.bytes;
   }
 
   /** Opens a record with the keyring that it carries, and keeps that only if the record is authentic. */
@@ -129,50 +123,25 @@ export class Log {
 
   /** The newest version that a listing shows; undefined: it shows no record. */
   newest(options: CallOptions = {}): Promise<number | undefined> {
-    return callStore('listing the log', () => newestRecord(this.#context.store, options));
+    return callStore('listing the log', () => this.#context.slots.newest(options));
   }
 }
 
 /**
- * The newest record that a listing shows. Foreign names are passed over: those that sort before every record's cost
- * nothing (folder markers, `.DS_Store`), others a longer listing.
+ * The bytes of a record, plain ones; undefined: its slot is empty.
+ * @throws HoldfastError CORRUPT where there are more than `maxBytes`; else the slots' StoreError.
  */
-export async function newestRecord(
-  store: ObjectStore,
+export async function readSlot(
+  slots: Slots,
+  version: number,
+  maxBytes: number,
   options: CallOptions = {},
-): Promise<number | undefined> {
-  const { orderedList } = store.capabilities;
-  let newest: number | undefined;
-  let foreign = 0;
-  let after = BEFORE_RECORDS;
-  for (const limit of orderedList ? [1, undefined] : [undefined]) {
-    let listed = 0;
-    for await (const { key } of store.list(LOG_PREFIX, {
-      ...options,
-      limit,
-      ...(orderedList && { after }),
-    })) {
-      listed++;
-      const version = parseRecordName(key);
-      if (version === undefined) {
-        if (++foreign > FOREIGN_NAMES_MAX) throw tooManyForeign(key);
-        after = key;
-      } else if (newest === undefined || version > newest) newest = version;
-      if (orderedList && newest !== undefined) return newest;
-    }
-    if (listed === 0) break;
-  }
-  return newest;
-}
-
-/** Sorts before the name of every record but one that there will never be. */
-const BEFORE_RECORDS = recordName(MAX_VERSION);
-
-function tooManyForeign(key: string): HoldfastError {
-  return new HoldfastError(
-    'STORE_REFUSED',
-    `The listing of ${LOG_PREFIX} shows more than ${FOREIGN_NAMES_MAX} names that are no record's, such as ${JSON.stringify(key)}: expected records there. Nothing was changed; remove them, or check that the location is the database's.`,
-  );
+): Promise<Uint8Array | undefined> {
+  const found = await readBounded(recordName(version), maxBytes, async () => {
+    const bytes = await slots.read(version, { ...options, maxBytes });
+    return bytes && { bytes };
+  });
+  return found?.bytes;
 }
 
 /** A missing record that something names: never "absent" (I7). */

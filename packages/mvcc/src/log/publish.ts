@@ -3,14 +3,14 @@
  *
  * Invariants:
  * - Only identical bytes are ever sent again to a slot: whichever copy lands, it is the same commit.
- * - `created` is answered only when the store said so; everything else is settled by reading the slot (I4).
+ * - `created` is answered only when the claim said so; everything else is settled by reading the slot (I4).
  * - Giving up on a slot either fences it (another record took it, so the lost PUT can only fail) or says
  *   that the outcome is not known.
  * - Once a PUT may have been sent, no failure says that nothing happened.
  * - `created` and `fenced` say what the store did with the slot. Whether the slot was a free one, or one that
  *   had been collected, is the caller's to find out: it knows when the tip was confirmed.
  */
-import { HoldfastError, recordName } from '@holdfast/core';
+import { HoldfastError } from '@holdfast/core';
 import { type CallOptions, StoreError } from '@holdfast/object-store';
 import { type Context, fromStoreError } from '../context/context.js';
 import { backoffMs, type Deadline } from '../context/deadline.js';
@@ -39,14 +39,12 @@ export async function publish(
   bytes: Uint8Array,
   options: PublishOptions,
 ): Promise<PublishOutcome> {
-  const { store, random } = context;
+  const { slots, random } = context;
   const { deadline } = options;
-  const name = recordName(version);
   let maybeSent = false;
   for (let attempt = 0; ; attempt++) {
     try {
-      const result = await store.put(name, bytes, { ifAbsent: true, ...deadline.next });
-      return { slot: result.occupied ? 'occupied' : 'created' };
+      return { slot: await slots.claim(version, bytes, deadline.next) };
     } catch (error) {
       const unsent = deadline.isReason(error);
       // A failure that is none of a store's own words tells nothing.
@@ -86,9 +84,8 @@ async function giveUp(
 ): Promise<PublishOutcome> {
   try {
     const bytes = await options.makeFence();
-    const calls = options.deadline.settling;
-    const fence = await context.store.put(recordName(version), bytes, { ifAbsent: true, ...calls });
-    return fence.occupied ? { slot: 'occupied' } : { slot: 'fenced', cause };
+    const slot = await context.slots.claim(version, bytes, options.deadline.settling);
+    return slot === 'occupied' ? { slot } : { slot: 'fenced', cause };
   } catch (error) {
     if (await isOccupied(log, version, options.deadline.settling)) return { slot: 'occupied' };
     throw outcomeUnknown(version, error);

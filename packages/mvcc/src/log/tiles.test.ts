@@ -25,6 +25,7 @@ import type { View } from '../state/view.js';
 import { continues, type Newer } from './continuity.js';
 import type { Place } from './fork.js';
 import { Log } from './log.js';
+import { StoreSlots } from './store-slots.js';
 
 const { sha256 } = defaultProvider();
 const HOUR = 3_600_000;
@@ -131,7 +132,7 @@ async function tiled(tiledThrough: number) {
 async function over(store: MemoryStore) {
   const opened = await openParts(new MemoryStore(), OPTIONS);
   const recording = new RecordingStore(store);
-  const context: Context = { ...opened.context, store: recording };
+  const context: Context = { ...opened.context, store: recording, slots: new StoreSlots(recording) };
   return { store, recording, context, log: new Log(context), opened };
 }
 

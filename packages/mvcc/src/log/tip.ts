@@ -47,7 +47,6 @@ const RELOCATIONS_MAX = 5;
 export class Tip {
   readonly #context: Context;
   readonly #log: Log;
-  readonly #graceMs: number;
   /** It stays at this version: what is newer is not looked at. */
   readonly #pinned: boolean;
   /** What ended the use of this database. */
@@ -64,13 +63,12 @@ export class Tip {
     log: Log,
     view: View,
     confirmedAt: Instant,
-    options: { readonly graceMs: number; readonly pinned?: boolean | undefined },
+    options: { readonly pinned?: boolean | undefined } = {},
   ) {
     this.#context = context;
     this.#log = log;
     this.#view = view;
     this.#confirmedAt = confirmedAt;
-    this.#graceMs = options.graceMs;
     this.#pinned = options.pinned ?? false;
     this.#probes = new Probes(context.clock, (onAnswer) => this.follow(false, onAnswer));
     this.#keepHash(view.version, view.hash);
@@ -113,7 +111,7 @@ export class Tip {
 
   /** Whether slots after what was the tip then may have been collected since, and prove nothing any more. */
   isStale(since: Instant = this.#confirmedAt): boolean {
-    return !this.#pinned && this.ageMs(since) > this.#graceMs / 2;
+    return !this.#pinned && this.ageMs(since) > this.#view.graceMs / 2;
   }
 
   /**
@@ -236,7 +234,7 @@ export class Tip {
         if (attempt < RELOCATIONS_MAX) continue;
         throw new HoldfastError(
           'UNAVAILABLE',
-          `The newest record could not be found within ${this.#graceMs / 2} ms, half the grace period, ${attempt} times in a row: expected a store that answers sooner, or a longer graceMs. Nothing was changed; try again.`,
+          `The newest record could not be found within ${this.#view.graceMs / 2} ms, half the grace period, ${attempt} times in a row: expected a store that answers sooner, or a longer graceMs. Nothing was changed; try again.`,
         );
       }
       if ('error' in found) throw this.broken(found.error);

@@ -12,9 +12,10 @@
  * - Only a record that is gone, or another authentic one in its place, ends the use of the database; anything else
  *   is left to the next look.
  */
-import { equalBytes, type HoldfastError, recordName } from '@holdfast/core';
+import { equalBytes, type HoldfastError } from '@holdfast/core';
 import { type CallOptions, orAborted } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
+import { inTime } from '../context/in-time.js';
 import type { View } from '../state/view.js';
 import { isBreak, type Place } from './fork.js';
 import { type Instant, instant, type Tip } from './tip.js';
@@ -56,11 +57,7 @@ export class Witness {
     look: Promise<void> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<HoldfastError | undefined> {
-    if (look) {
-      const stop = new AbortController();
-      await Promise.race([look, this.#context.clock.sleep(LOOK_WAIT_MS, stop.signal).catch(() => {})]);
-      stop.abort('over');
-    }
+    if (look) await inTime(this.#context.clock, look, LOOK_WAIT_MS);
     if (this.#doubt) await orAborted(this.#doubt, signal);
     return this.#broken;
   }
@@ -98,8 +95,8 @@ export class Witness {
   /** @throws HoldfastError ROLLBACK or FORK; others, where it could not be learnt. */
   async #look(place: Place, calls: CallOptions): Promise<void> {
     const range = { offset: -HASH_BYTES, length: HASH_BYTES };
-    const found = await this.#context.store.get(recordName(place.version), { ...calls, range });
-    if (found && equalBytes(found.bytes, place.hash)) return;
+    const found = await this.#context.slots.read(place.version, { ...calls, range });
+    if (found && equalBytes(found, place.hash)) return;
     // Once more, and the whole of it: an end for good is not concluded from 32 bytes.
     const checking = this.#tip.checkHeld(place, calls);
     this.#doubt = checking.catch((error: unknown) => {

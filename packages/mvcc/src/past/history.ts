@@ -126,29 +126,46 @@ export class History {
     return version < floor ? expired(version, floor) : this.#tip.broken(error);
   }
 
-  /** The newest version whose record was written at `date` or before. Writers' wall clocks: advisory. */
+  /**
+   * The newest version whose record was written at `date` or before. Writers' wall clocks: advisory.
+   *
+   * Records' times never go back, so one writer whose clock was ahead holds up the time of all that follow, until it
+   * has passed. Those have one time, and are told apart by their writers' own clocks.
+   */
   async versionAt(date: Date, options: CallOptions = {}): Promise<number> {
-    const timeMs = date.getTime();
-    if (Number.isNaN(timeMs)) throw new RangeError('Expected a valid Date, found an invalid one.');
+    const dateMs = date.getTime();
+    if (Number.isNaN(dateMs)) throw new RangeError('Expected a valid Date, found an invalid one.');
     const tip = await this.#tip.refresh(options.signal);
-    if (tip.timeMs <= timeMs) return tip.version;
-    let low = tip.floor;
-    let high = tip.version;
-    if ((await this.#read(low, options)).body.timeMs > timeMs)
+    if (tip.clockMs <= dateMs) return tip.version;
+    const timeOf = async (version: number): Promise<number> =>
+      (await this.#read(version, options)).body.timeMs;
+    if ((await timeOf(tip.floor)) > dateMs)
       throw new HoldfastError(
         'SNAPSHOT_EXPIRED',
-        `Nothing is retained from ${date.toISOString()} or before: the oldest version is ${low}.`,
+        `Nothing is retained from ${date.toISOString()} or before: the oldest version is ${tip.floor}.`,
       );
-    // Times never go back along the log: low is at or before the date, high is after it.
-    while (high - low > 1) {
-      const middle = Math.floor((low + high) / 2);
-      if ((await this.#read(middle, options)).body.timeMs <= timeMs) low = middle;
-      else high = middle;
+    // Of the tip it is known already that it does not hold.
+    const after =
+      tip.timeMs <= dateMs
+        ? tip.version
+        : await lastWhere(tip.floor, tip.version, async (version) => (await timeOf(version)) <= dateMs);
+    let found = after;
+    const heldUpMs = after + 2 <= tip.version ? await timeOf(after + 1) : undefined;
+    if (heldUpMs !== undefined && (await timeOf(after + 2)) === heldUpMs) {
+      const end =
+        tip.timeMs === heldUpMs
+          ? tip.version
+          : await lastWhere(after + 2, tip.version, async (version) => (await timeOf(version)) === heldUpMs);
+      const isBefore = async (version: number): Promise<boolean> =>
+        clockOf(await this.#read(version, options)) <= dateMs;
+      if (await isBefore(after + 2)) found = await lastWhere(after + 2, end + 1, isBefore);
     }
     // Which of the records that led here are of this history is not known: these two decide.
-    const [at, next] = await Promise.all([this.#read(low, options), this.#read(high, options)]);
-    await Promise.all([at, next].map((record) => this.#show(placeAfter(this.#context, record), options)));
-    return low;
+    const deciding = await Promise.all(
+      [found, Math.min(found + 1, tip.version)].map((version) => this.#read(version, options)),
+    );
+    await Promise.all(deciding.map((record) => this.#show(placeAfter(this.#context, record), options)));
+    return found;
   }
 
   async #read(version: number, options: CallOptions): Promise<LogRecord> {
@@ -221,7 +238,7 @@ export class History {
       const { transactions } = record.body;
       yield {
         version: record.version,
-        time: new Date(record.body.timeMs),
+        time: new Date(clockOf(record)),
         hash: record.hash.slice(),
         parent: record.parent.slice(),
         writerId: record.body.writerId.slice(),
@@ -298,6 +315,24 @@ export class History {
       }
     }
   }
+}
+
+/** The writer's own clock, milliseconds since 1970. */
+function clockOf({ body }: LogRecord): number {
+  return body.timeMs - body.behindMs;
+}
+
+/**
+ * The last number for which it holds: it holds for `low`, not for `high`, and never again after it has not.
+ */
+async function lastWhere(low: number, high: number, holds: (n: number) => Promise<boolean>): Promise<number> {
+  let [first, last] = [low, high];
+  while (last - first > 1) {
+    const middle = Math.floor((first + last) / 2);
+    if (await holds(middle)) first = middle;
+    else last = middle;
+  }
+  return first;
 }
 
 /** What one step writes within `bounds`, in order. */

@@ -66,7 +66,7 @@ export class Snapshot {
 
   /** The writer's wall clock when it made this version. Advisory. */
   get time(): Date {
-    return new Date(this.#view.timeMs);
+    return new Date(this.#view.clockMs);
   }
 
   /** Merkle root of this version's segments, 32 bytes. */

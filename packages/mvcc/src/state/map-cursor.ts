@@ -36,6 +36,12 @@ export class MapCursor implements Cursor {
   get tombstone(): boolean {
     return this.#pair![1].value === undefined;
   }
+  get expiresMs(): number {
+    return this.#pair![1].expiresMs ?? 0;
+  }
+  get stream(): boolean {
+    return this.#pair![1].stream ?? false;
+  }
   value(): Uint8Array {
     return this.#pair![1].value!;
   }

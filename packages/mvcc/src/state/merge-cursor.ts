@@ -57,6 +57,12 @@ export class MergeCursor implements ScanCursor {
   get tombstone(): boolean {
     return this.#top().tombstone;
   }
+  get expiresMs(): number {
+    return this.#top().expiresMs;
+  }
+  get stream(): boolean {
+    return this.#top().stream;
+  }
   value(): Uint8Array | Promise<Uint8Array> {
     return this.#top().value();
   }

@@ -7,7 +7,7 @@
  * - A tail never changes after `TailBuilder.finish()`; copies share nodes, so a snapshot costs nothing.
  * - It owns its bytes: no entry keeps the record alive that it came in.
  */
-import { ByteWriter, type EncodedEntries, encodeEntry } from '@holdfast/core';
+import { ByteWriter, type EncodedEntries, encodeEntry, type Write } from '@holdfast/core';
 import { type SortedMap, sortedMap } from './sorted-map.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from './space.js';
 import { compareStamps, type Stamp } from './versionstamp.js';
@@ -16,8 +16,23 @@ import { compareStamps, type Stamp } from './versionstamp.js';
 export interface TailEntry extends Stamp {
   /** Undefined: deleted. */
   readonly value: Uint8Array | undefined;
+  /** When it begins to read as absent, milliseconds since 1970. */
+  readonly expiresMs?: number | undefined;
+  /** The value is the descriptor of a stream. */
+  readonly stream?: true | undefined;
   /** As a record carries it, for a carry that begins after `from`; made when it is first needed. */
   encoded?: { readonly from: number; readonly bytes: Uint8Array };
+}
+
+/** A write as the tail has it. */
+export function tailEntry(
+  { value, expiresMs, stream }: Omit<Write, 'key'>,
+  version: number,
+  order: number,
+): TailEntry {
+  return expiresMs === undefined && !stream
+    ? { value, version, order }
+    : { value, version, order, expiresMs, stream };
 }
 
 /** What an entry weighs in a record: a little more than its bytes. */
@@ -143,7 +158,7 @@ function owned(entry: TailEntry): TailEntry {
   const { value } = entry;
   if (value === undefined || value.byteOffset === 0) return entry;
   // Not `slice`: a Buffer's would be a view.
-  return { value: new Uint8Array(value), version: entry.version, order: entry.order };
+  return { ...entry, value: new Uint8Array(value) };
 }
 
 /** @returns by how many bytes the map grew. */

@@ -12,6 +12,7 @@ import {
   type CompactRange,
   compareBytes,
   type Entry,
+  type Extensions,
   type Manifest,
   MISS,
   type RecordDraft,
@@ -27,7 +28,7 @@ import { MapCursor } from './map-cursor.js';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
 import type { SortedMap } from './sorted-map.js';
 import { type Bounds, type StoredKey, toStoredKey } from './space.js';
-import { type Tail, TailBuilder, type TailEntry } from './tail.js';
+import { type Tail, TailBuilder, type TailEntry, tailEntry } from './tail.js';
 import { compareStamps } from './versionstamp.js';
 
 /** Where a view reads its segments. */
@@ -41,10 +42,17 @@ export interface ViewParts {
   readonly version: number;
   /** The record's hash. */
   readonly hash: Uint8Array;
+  /** The record's time: never before that of the one before it. */
   readonly timeMs: number;
+  /** Its writer's own clock. */
+  readonly clockMs: number;
   readonly flushedThrough: number;
   readonly floor: number;
   readonly tiledThrough: number;
+  readonly graceMs: number;
+  readonly extensions: Extensions;
+  /** The epoch that the record is sealed under: the newest of its keyring. */
+  readonly epoch: number;
   /** Over the hashes of records 1 … version, this one's included. */
   readonly history: CompactRange;
   readonly keyring: Uint8Array;
@@ -77,9 +85,13 @@ export class View {
   readonly version: number;
   readonly hash: Uint8Array;
   readonly timeMs: number;
+  readonly clockMs: number;
   readonly flushedThrough: number;
   readonly floor: number;
   readonly tiledThrough: number;
+  readonly graceMs: number;
+  readonly extensions: Extensions;
+  readonly epoch: number;
   readonly history: CompactRange;
   readonly keyring: Uint8Array;
   readonly stores: readonly Uint8Array[];
@@ -96,9 +108,13 @@ export class View {
     this.version = parts.version;
     this.hash = parts.hash;
     this.timeMs = parts.timeMs;
+    this.clockMs = parts.clockMs;
     this.flushedThrough = parts.flushedThrough;
     this.floor = parts.floor;
     this.tiledThrough = parts.tiledThrough;
+    this.graceMs = parts.graceMs;
+    this.extensions = parts.extensions;
+    this.epoch = parts.epoch;
     this.history = parts.history;
     this.keyring = parts.keyring;
     this.stores = parts.stores;
@@ -116,8 +132,7 @@ export class View {
     const { flushedThrough } = this;
     const tail = new TailBuilder(this.tail, flushedThrough, this.tail.freshFrom, flushedThrough);
     for (const { writes, order } of transactions)
-      for (const { key, value } of writes)
-        tail.add(toStoredKey(key), { value, version: this.version + 1, order });
+      for (const write of writes) tail.add(toStoredKey(write.key), tailEntry(write, this.version + 1, order));
     return new View({ ...this, tail: tail.finish() }, this.#access);
   }
 

@@ -63,6 +63,12 @@ export class TrackedCursor implements ScanCursor {
     if (inner.tombstone || this.#deleted.stretches.length === 0) return inner.tombstone;
     return inner.version !== OWN_VERSION && this.#deleted.has(toStoredKey(inner.key));
   }
+  get expiresMs(): number {
+    return this.#inner!.expiresMs;
+  }
+  get stream(): boolean {
+    return this.#inner!.stream;
+  }
   value(): Uint8Array | Promise<Uint8Array> {
     return this.#inner!.value();
   }

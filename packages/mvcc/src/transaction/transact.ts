@@ -7,7 +7,7 @@
  * - What a body concluded from a state that has since changed is no conclusion: not a result, not an error.
  */
 import { encodeValue, HoldfastError, isUint8Array } from '@holdfast/core';
-import type { CallOptions } from '@holdfast/object-store';
+import { type Backoff, type CallOptions, jitteredMs } from '@holdfast/object-store';
 import type { Committer } from '../commit/committer.js';
 import { isBulkWrite } from '../commit/mutation.js';
 import { ReadSet } from '../commit/read-set.js';
@@ -89,7 +89,7 @@ type Body<T> = (tx: TransactionAttempt) => Promise<T> | T;
 const RETRIES_MAX = 1000;
 /** Writes of this size go to segments at once. */
 const BULK_BYTES = 512 * 1024;
-const BACKOFF_MS_MAX = 100;
+const BACKOFF: Backoff = { firstMs: 1, maxMs: 100 };
 
 /**
  * Checks a call, and takes what it says.
@@ -147,10 +147,7 @@ export async function runTransaction<T>(
     if ('committed' in run) return run.committed;
     if (attempt >= maxRetries) throw run.lost;
     // The first repetition is at once: the newer state is at hand. Then jitter keeps rivals apart.
-    if (attempt > 0) {
-      const ceiling = Math.min(2 ** Math.min(attempt, 10), BACKOFF_MS_MAX);
-      await context.clock.sleep((ceiling * context.random(1)[0]!) / 255, signal);
-    }
+    if (attempt > 0) await context.clock.sleep(jitteredMs(context.random, attempt, BACKOFF), signal);
     meter?.retry('write');
   }
 }

@@ -60,8 +60,8 @@ export interface Transaction {
   /** The version that its reads see. */
   readonly readVersion: number;
   /**
-   * The transaction's time: this process's clock when this run of the body began, never before the time of the
-   * version that it reads. The same throughout a run; another run has its own.
+   * The transaction's time: this process's clock when this run of the body began. The same throughout a run; another
+   * run has its own.
    */
   readonly now: Date;
   get<V = unknown>(key: Key): Promise<V | undefined>;
@@ -112,7 +112,7 @@ export class TransactionAttempt implements Transaction {
   constructor({ view, nowMs, calls, checkOpen }: AttemptParts) {
     this.#view = view;
     this.#calls = calls;
-    this.#nowMs = Math.max(nowMs, view.timeMs);
+    this.#nowMs = nowMs;
     this.#checkOpen = checkOpen;
   }
 

@@ -62,18 +62,23 @@ export function conformance(open: OpenStore, options: ConformanceOptions = {}): 
 }
 
 /** Runs all cases, one after the other. */
-export async function runConformance(
+export function runConformance(
   open: OpenStore,
   options: ConformanceOptions = {},
 ): Promise<ConformanceReport> {
-  const cases: { name: string; ok: boolean; error?: unknown }[] = [];
-  for (const { name, run } of conformance(open, options)) {
+  return runCases(conformance(open, options));
+}
+
+/** Runs the cases of any suite, one after the other, and tells what became of each. */
+export async function runCases(cases: readonly ConformanceCase[]): Promise<ConformanceReport> {
+  const ended: { name: string; ok: boolean; error?: unknown }[] = [];
+  for (const { name, run } of cases) {
     try {
       await run();
-      cases.push({ name, ok: true });
+      ended.push({ name, ok: true });
     } catch (error) {
-      cases.push({ name, ok: false, error });
+      ended.push({ name, ok: false, error });
     }
   }
-  return { ok: cases.every((one) => one.ok), cases };
+  return { ok: ended.every((one) => one.ok), cases: ended };
 }
