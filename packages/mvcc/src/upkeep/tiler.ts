@@ -14,7 +14,6 @@
 import {
   corrupt,
   type FilledTile,
-  getBounded,
   HASH_BYTES,
   HoldfastError,
   leafHash,
@@ -167,11 +166,11 @@ export class Tiler {
     const name = recordName(version);
     const range = { offset: -HASH_BYTES, length: HASH_BYTES };
     const found = await callStore(`reading ${name}`, () =>
-      getBounded(this.#context.store, name, HASH_BYTES, { range }),
+      this.#context.slots.read(version, { range, maxBytes: HASH_BYTES }),
     );
-    if (found?.bytes.length === HASH_BYTES) return found.bytes;
+    if (found?.length === HASH_BYTES) return found;
     throw found
-      ? corrupt(name, `expected ${HASH_BYTES} bytes at its end, found ${found.bytes.length}`)
+      ? corrupt(name, `expected ${HASH_BYTES} bytes at its end, found ${found.length}`)
       : missingRecord(version, 'The history tree');
   }
 
