@@ -18,10 +18,24 @@ export {
   nodeHash,
   type Sha256,
   sharedSubtreesAgree,
+  standingPart,
   standsIn,
   verifyConsistency,
   verifyInclusion,
 } from './merkle/merkle.js';
+export {
+  beginningOf,
+  type FilledTile,
+  isTileOf,
+  nameOfTile,
+  splitTile,
+  TILE_BYTES_MAX,
+  type Tile,
+  TileEdge,
+  tiledPart,
+  tilesAt,
+  tilesBetween,
+} from './merkle/tiles.js';
 export {
   ByteReader,
   ByteWriter,
@@ -56,6 +70,9 @@ export {
   parseRecordName,
   recordName,
   SEGMENT_PREFIX,
+  TILE_PREFIX,
+  TILE_WIDTH,
+  tileName,
 } from './object/names.js';
 export {
   type Anchored,

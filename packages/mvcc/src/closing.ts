@@ -12,11 +12,13 @@ import { inTime } from './context/in-time.js';
 import type { Lifetime } from './context/lifetime.js';
 import type { StoreGate } from './context/store-gate.js';
 import type { Flusher } from './upkeep/flusher.js';
+import type { Tiler } from './upkeep/tiler.js';
 
 interface Parts {
   readonly lifetime: Lifetime;
   readonly clock: Clock;
   readonly flusher: Flusher;
+  readonly tiler: Tiler;
   readonly committer: Committer;
   readonly gate: StoreGate;
   readonly patienceMs: number;
@@ -26,6 +28,7 @@ export async function closeDown({
   lifetime,
   clock,
   flusher,
+  tiler,
   committer,
   gate,
   patienceMs,
@@ -34,6 +37,7 @@ export async function closeDown({
   const settled = async (): Promise<void> => {
     await lifetime.idle();
     await flusher.idle();
+    await tiler.idle();
     await committer.idle();
   };
   if (!(await inTime(clock, settled(), patienceMs))) {

@@ -16,6 +16,7 @@ import {
   Manifest,
   PAGE_PREFIX,
   SEGMENT_PREFIX,
+  TILE_PREFIX,
 } from '@holdfast/core';
 import { type CryptoProvider, createKeyring, defaultProvider } from '@holdfast/crypto';
 import {
@@ -129,7 +130,7 @@ function isLitter({ key, size }: ListedObject): boolean {
 }
 
 function refusal(key: string): HoldfastError {
-  if (key.startsWith(SEGMENT_PREFIX) || key.startsWith(PAGE_PREFIX))
+  if ([SEGMENT_PREFIX, PAGE_PREFIX, TILE_PREFIX].some((prefix) => key.startsWith(prefix)))
     return corrupt(
       LOG_PREFIX,
       `the prefix has a Holdfast object (${key}) and no record: expected the log beside it, and it was deleted or is hidden`,

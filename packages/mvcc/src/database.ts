@@ -57,6 +57,7 @@ import {
 } from './transaction/transact.js';
 import type { Transaction, TransactionAttempt } from './transaction/transaction.js';
 import { Flusher, isFlushDue } from './upkeep/flusher.js';
+import { Tiler } from './upkeep/tiler.js';
 
 const COMMIT_TIMEOUT_MS = 60_000;
 /** For one request: a whole segment has to fit through a slow line. */
@@ -84,6 +85,7 @@ export class Database implements AsyncDisposable {
   readonly #tip: Tip;
   readonly #committer: Committer;
   readonly #flusher: Flusher;
+  readonly #tiler: Tiler;
   readonly #history: History;
   readonly #reads: Reads;
   readonly #readOnly: boolean;
@@ -125,6 +127,9 @@ export class Database implements AsyncDisposable {
       // Opening is over: its signal has nothing to say of the first write.
       this.#committer.beforeFirst = ({ signal }) => probeStore(context.store, { ...options, signal });
     this.#flusher = new Flusher(context, tip, this.#committer);
+    this.#tiler = new Tiler(context, tip, (tiledThrough) => {
+      builder.tiledThrough = tiledThrough;
+    });
     this.#history = new History(context, log, tip);
     this.#reads = new Reads(context.lifetime, {
       read: (at, taken) => this.#read(at, taken),
@@ -263,7 +268,10 @@ export class Database implements AsyncDisposable {
       checkWritable: () => this.#refuseReadOnly(),
     };
     const committed = await runTransaction(parts, body, call);
-    if (committed.stamp && this.#maintenance === 'auto') this.#flusher.consider();
+    if (committed.stamp && this.#maintenance === 'auto') {
+      this.#flusher.consider();
+      this.#tiler.consider(committed.stamp.version);
+    }
     return committed;
   }
 
@@ -400,11 +408,17 @@ export class Database implements AsyncDisposable {
     });
   }
 
-  /** Does what is due: a flush, if the tail has grown. For processes opened with `maintenance: 'manual'`. */
-  maintain(): Promise<{ flushed: boolean }> {
+  /**
+   * Does what is due: tiles of the history, a flush if the tail has grown. For processes opened with
+   * `maintenance: 'manual'`.
+   */
+  maintain(): Promise<{ flushed: boolean; tiled: boolean }> {
     return this.#context.lifetime.run(async () => {
       this.#refuseReadOnly();
-      return { flushed: isFlushDue(await this.#tip.refresh()) && (await this.#flusher.flush()) };
+      const isDue = isFlushDue(await this.#tip.refresh());
+      // The flush's record then names the tiles.
+      const tiled = await this.#tiler.tile();
+      return { flushed: isDue && (await this.#flusher.flush()), tiled };
     });
   }
 
@@ -438,6 +452,7 @@ export class Database implements AsyncDisposable {
       lifetime: this.#context.lifetime,
       clock: this.#context.clock,
       flusher: this.#flusher,
+      tiler: this.#tiler,
       committer: this.#committer,
       gate: this.#gate,
       patienceMs: this.#patienceMs,

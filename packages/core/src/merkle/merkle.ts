@@ -250,6 +250,15 @@ export function standsIn(older: CompactRange, newer: CompactRange): boolean {
 }
 
 /**
+ * The tree of the first `size` leaves, as far as it still stands in `range` (see `standsIn`). Undefined where its
+ * subtrees have been merged away.
+ */
+export function standingPart(range: CompactRange, size: number): CompactRange | undefined {
+  if (size > range.size || range.size - size >= lowestBit(size)) return undefined;
+  return CompactRange.of(size, range.hashes.slice(0, compactRangeLength(size)));
+}
+
+/**
  * The tree sizes at which the way from an older tree to a newer one has to be looked at, ascending. A tree of size s
  * stands whole in every tree smaller than s + lowbit(s), the next size here; there it ends up in one subtree with its
  * neighbour. Each size has more trailing zeros than the one before, so there are at most log2(newer).
@@ -261,7 +270,7 @@ export function continuationSizes(older: number, newer: number): number[] {
 }
 
 /** The largest power of two that divides `n`. Infinity for 0: the empty tree stands in every other. */
-function lowestBit(n: number): number {
+export function lowestBit(n: number): number {
   if (n === 0) return Number.POSITIVE_INFINITY;
   let bit = 1;
   while (n % (2 * bit) === 0) bit *= 2;
@@ -285,7 +294,7 @@ function splitOf(size: number): number {
 }
 
 /** The largest power of two that is at most `n`, which is at least 1. */
-function floorPowerOfTwo(n: number): number {
+export function floorPowerOfTwo(n: number): number {
   return n < 2 ** 32 ? 2 ** (31 - Math.clz32(n)) : 2 ** 32 * floorPowerOfTwo(Math.floor(n / 2 ** 32));
 }
 

@@ -7,6 +7,7 @@ export const MAX_VERSION: number = Number.MAX_SAFE_INTEGER;
 export const LOG_PREFIX = 'log/';
 export const SEGMENT_PREFIX = 'seg/';
 export const PAGE_PREFIX = 'man/';
+export const TILE_PREFIX = 'tile/';
 
 /** 24 bytes: base version (8, big-endian), random (16). */
 export type ObjectId = Uint8Array;
@@ -30,4 +31,18 @@ export function parseRecordName(name: string): number | undefined {
 export function objectName(prefix: typeof SEGMENT_PREFIX | typeof PAGE_PREFIX, id: ObjectId): string {
   const hex = toHex(id);
   return `${prefix}${hex.slice(2, 16)}-${hex.slice(16)}`;
+}
+
+/** Hashes in a complete tile of the history tree. */
+export const TILE_WIDTH = 256;
+
+/**
+ * `tile/<level>/<index>` and for a partial tile `.p/<width>` (C2SP tlog-tiles): the index in groups of three digits,
+ * every group but the last after an `x`, so that 1234067 is `x001/x234/067`.
+ */
+export function tileName(level: number, index: number, width: number): string {
+  const digits = String(index);
+  const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').match(/.{3}/g)!;
+  const path = groups.map((group, i) => (i < groups.length - 1 ? `x${group}` : group)).join('/');
+  return `${TILE_PREFIX}${level}/${path}${width === TILE_WIDTH ? '' : `.p/${width}`}`;
 }

@@ -23,7 +23,7 @@ import {
   writeEnvelope,
 } from '../object/envelope.js';
 import { corrupt, HoldfastError } from '../object/errors.js';
-import { recordName } from '../object/names.js';
+import { recordName, TILE_WIDTH } from '../object/names.js';
 import { type Extensions, encodeExtensions, NO_EXTENSIONS, readExtensions } from './extensions.js';
 import {
   decodeBody,
@@ -34,8 +34,6 @@ import {
 } from './record-body.js';
 
 const COMMIT_ID_BYTES = 16;
-/** Tiles hold this many records each: see merkle/tiles.ts. */
-const TILE_WIDTH = 256;
 /** How long a collected slot stays empty, in a database whose creator says nothing: 24 h. */
 export const GRACE_MS_DEFAULT: number = 24 * 60 * 60 * 1000;
 

@@ -28,6 +28,8 @@ export class RecordBuilder {
   readonly #context: Context;
   readonly #writerId: Uint8Array;
   readonly #storeFingerprint: Uint8Array | undefined;
+  /** How far this process has tiled the history, durably. */
+  tiledThrough = 0;
 
   /** @param storeFingerprint of the store in use, once it has passed its probe. */
   constructor(context: Context, writerId: Uint8Array, storeFingerprint: Uint8Array | undefined) {
@@ -64,7 +66,7 @@ export class RecordBuilder {
       version,
       parent: view.hash,
       ...edited,
-      tiledThrough: view.tiledThrough,
+      tiledThrough: Math.max(view.tiledThrough, this.tiledThrough),
       graceMs: view.graceMs,
       history: view.history,
       keyring: sealing.keyringBytes,

@@ -13,7 +13,9 @@ export type DatabaseEvent =
   | { type: 'unknown-outcome'; version: number }
   | { type: 'follow'; from: number; to: number }
   | { type: 'flush'; through: number; segments: number; bytes: number }
-  | { type: 'flush-failed'; error: unknown };
+  | { type: 'flush-failed'; error: unknown }
+  | { type: 'tile'; through: number; tiles: number; bytes: number }
+  | { type: 'tile-failed'; error: unknown };
 
 /** Who is told of what happens. */
 export interface Listeners {

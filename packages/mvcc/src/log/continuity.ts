@@ -6,28 +6,41 @@
  * of size s + lowbit(s), and so on up to the newer one: at most log2 n headers, all known beforehand, in one round.
  * They need no key: each is pinned by the hash of the next, and the last by the newer record, which is authenticated.
  *
+ * Where the history is tiled up to a size T between the two, fewer objects show the same: the subtrees of T's tree
+ * stand in the newer record, or in the header of record T + lowbit(T), and up to eight tiles lead from them down to
+ * the older tree (core's merkle/tiles.ts). They are there when the records below the floor are not any more.
+ *
  * Invariants:
  * - A history is called continued only if every step of this way is shown; nothing is laid over what is known before.
  * - A record that contradicts is authenticated before it is called another history: a damaged one is only damaged.
+ * - A tile can show that a history goes on, or, once it leads to the newer tree, that it does not. One that does not
+ *   lead there is damaged: the headers are asked instead, and only where they may be gone is it an error.
  * - Below the newer record's floor a slot proves nothing (it may have been collected, and taken again by a late PUT):
- *   the answer then is that nothing is shown, and the caller takes nothing of the known state over.
+ *   where no tiles reach, the answer is that nothing is shown, and the caller takes nothing of the known state over.
  */
 import {
+  beginningOf,
   type CompactRange,
   continuationSizes,
+  HoldfastError,
   leafHash,
   type RecordHeader,
   sharedSubtreesAgree,
+  standingPart,
   standsIn,
+  type Tile,
+  tilesBetween,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { fork, type Place } from './fork.js';
 import { type Log, missingRecord } from './log.js';
+import { readTiles } from './tiles.js';
 
 /** What a newer record or state says of the past. */
 export interface Newer extends Place {
   readonly floor: number;
+  readonly tiledThrough: number;
 }
 
 /** Headers that were shown to be of this process's history, by version. */
@@ -53,17 +66,80 @@ export async function continues(
   if (!sharedSubtreesAgree(known.history, newer.history))
     throw fork(context, known, newer, 'its history is another one');
   const versions = continuationSizes(known.history.size, newer.history.size);
-  if (versions.some((version) => version < newer.floor)) return false;
+  const mayBeGone = versions.some((version) => version < newer.floor);
   const kept = versions.findIndex((version) => shown.has(version));
-  const end = kept < 0 ? newer : shown.get(versions[kept]!)!;
-  const headers = await Promise.all(
-    versions.slice(0, kept < 0 ? undefined : kept).map(async (version) => {
+  const asked = versions.slice(0, kept < 0 ? undefined : kept);
+  const way: Way = { context, log, known, newer, options, shown };
+  const tiles = tilesBetween(known.history.size, newer.tiledThrough);
+  const beyond = continuationSizes(newer.tiledThrough, newer.history.size);
+  const isTiled = tiles.length > 0 && beyond.every((version) => version >= newer.floor);
+  if (isTiled && (mayBeGone || tiles.length + beyond.length < asked.length)) {
+    try {
+      await walkTiles(way, tiles, beyond);
+      return true;
+    } catch (error) {
+      if (mayBeGone || !(error instanceof HoldfastError && error.code === 'CORRUPT')) throw error;
+    }
+  }
+  if (mayBeGone) return false;
+  await walkHeaders(way, known, asked, kept < 0 ? newer : shown.get(versions[kept]!)!);
+  return true;
+}
+
+/** What a look from an older place to a newer one takes. */
+interface Way {
+  readonly context: Context;
+  readonly log: Log;
+  readonly known: Place;
+  readonly newer: Newer;
+  readonly options: CallOptions;
+  readonly shown: Shown;
+}
+
+/** Shows that the tree of `from` is the beginning of that of `end`, by the headers of these versions. */
+async function walkHeaders(
+  way: Way,
+  from: Pick<Place, 'history'>,
+  versions: readonly number[],
+  end: Place,
+): Promise<void> {
+  await follow(way, from.history, await readHeaders(way, versions), end);
+}
+
+/** The same by tiles, and the headers of the versions that lie beyond what is tiled: all asked for at once. */
+async function walkTiles(way: Way, tiles: readonly Tile[], beyond: readonly number[]): Promise<void> {
+  const { context, known, newer, options } = way;
+  const reading = readHeaders(way, beyond);
+  // The tree of that size stands in the first header after it: nothing of it comes from the tiles.
+  const trees = reading.then(([first]) => standingPart((first ?? newer).history, newer.tiledThrough)!);
+  const asked = readTiles(context, tiles, trees, options);
+  asked.catch(() => {});
+  const headers = await reading;
+  const tree = await trees;
+  await follow(way, tree, headers, newer);
+  const { sha256 } = context.sealing.provider;
+  const beginning = beginningOf(sha256, known.history.size, tree, await asked);
+  if (!standsIn(known.history, beginning)) throw fork(context, known, newer, 'its history is another one');
+}
+
+function readHeaders({ log, newer, options }: Way, versions: readonly number[]): Promise<RecordHeader[]> {
+  return Promise.all(
+    versions.map(async (version) => {
       const header = await log.readHeader(version, options);
       if (header === undefined) throw missingRecord(version, `The history of record ${newer.version}`);
       return header;
     }),
   );
-  const odd = oddOneOut(context, known.history, headers, end);
+}
+
+/** @throws HoldfastError FORK where one of these records, or `end`, does not continue the tree. */
+async function follow(
+  { context, log, known, options, shown }: Way,
+  tree: CompactRange,
+  headers: readonly RecordHeader[],
+  end: Place,
+): Promise<void> {
+  const odd = oddOneOut(context, tree, headers, end);
   if (odd !== undefined) {
     // Whoever can write a bucket can make a header whose hash is right.
     for (const header of headers) await log.open(header, options);
@@ -73,7 +149,6 @@ export async function continues(
     shown.set(header.version, header);
     if (shown.size > SHOWN_MAX) shown.delete(shown.keys().next().value!);
   }
-  return true;
 }
 
 /** The state after a record, as far as its history goes. */

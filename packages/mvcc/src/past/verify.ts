@@ -15,6 +15,8 @@ import {
   recordName,
   SEGMENT_PREFIX,
   type SegmentEntry,
+  standingPart,
+  TILE_PREFIX,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import pLimit from 'p-limit';
@@ -22,6 +24,7 @@ import { type Context, callStore } from '../context/context.js';
 import { loadManifest } from '../log/advance.js';
 import type { Log } from '../log/log.js';
 import type { View } from '../state/view.js';
+import { tileNames, verifyTiles } from './verify-tiles.js';
 
 export interface VerifyProgress {
   readonly phase: 'log' | 'segments';
@@ -43,6 +46,8 @@ export interface VerifyReport {
   readonly segments: number;
   readonly entries: number;
   readonly blocks: number;
+  /** Of the history tree. */
+  readonly tiles: number;
   /** Bytes of all objects that were checked. */
   readonly bytes: number;
   /** Objects under the prefix that no retained version names: left by interrupted work, for GC. */
@@ -67,6 +72,7 @@ export async function verify(
   };
   const segments = new Map<string, SegmentEntry>();
   const pages = new Set<string>();
+  const tiledSizes = new Set<number>([view.tiledThrough]);
   const total = view.version - view.floor + 1;
   let bytes = 0;
   let records = 0;
@@ -74,6 +80,7 @@ export async function verify(
   const limit = pLimit(AT_ONCE);
   let previous: LogRecord | undefined;
   let history: CompactRange | undefined;
+  let tiledTree = standingPart(view.history, view.tiledThrough);
   const { sha256 } = context.sealing.provider;
   for (let first = view.floor; first <= view.version; first += AT_ONCE * 4) {
     const last = Math.min(first + AT_ONCE * 4 - 1, view.version);
@@ -88,6 +95,8 @@ export async function verify(
         continue;
       }
       records++;
+      tiledSizes.add(record.tiledThrough);
+      if (version === view.tiledThrough + 1) tiledTree ??= record.history;
       bytes += record.bytes;
       if (previous && !equalBytes(record.parent, previous.hash))
         problems.push(`${recordName(version)} names another parent than the record before it.`);
@@ -117,6 +126,9 @@ export async function verify(
   if (previous && !equalBytes(previous.hash, view.hash))
     problems.push(`${recordName(view.version)} is not the record that this process has followed.`);
 
+  const tiled = await verifyTree(context, view, tiledTree, calls, note);
+  bytes += tiled.bytes;
+
   let entries = 0;
   let blocks = 0;
   let done = 0;
@@ -136,7 +148,11 @@ export async function verify(
     ),
   );
 
-  const unreferenced = await countUnreferenced(context, new Set([...segments.keys(), ...pages]), calls);
+  const unreferenced = await countUnreferenced(
+    context,
+    new Set([...segments.keys(), ...pages, ...tileNames(tiledSizes)]),
+    calls,
+  );
   return {
     ok: problems.length === 0,
     version: view.version,
@@ -144,10 +160,26 @@ export async function verify(
     segments: segments.size,
     entries,
     blocks,
+    tiles: tiled.tiles,
     bytes,
     unreferenced,
     problems,
   };
+}
+
+/** @param tree of the tiled size, where a record has it. */
+async function verifyTree(
+  context: Context,
+  view: View,
+  tree: CompactRange | undefined,
+  calls: CallOptions,
+  note: (error: unknown) => void,
+): Promise<{ tiles: number; bytes: number }> {
+  if (tree) return verifyTiles(context, tree, calls, note);
+  note(
+    `The tiles can't be checked: ${recordName(view.tiledThrough + 1)}, which has the history tree that they lead to, could not be read.`,
+  );
+  return { tiles: 0, bytes: 0 };
 }
 
 /** Wherever they were placed: a segment may change its level and run without being written anew. */
@@ -169,7 +201,7 @@ async function countUnreferenced(
   calls: CallOptions,
 ): Promise<number> {
   let count = 0;
-  for (const prefix of [SEGMENT_PREFIX, PAGE_PREFIX])
+  for (const prefix of [SEGMENT_PREFIX, PAGE_PREFIX, TILE_PREFIX])
     await callStore(`listing ${prefix}`, async () => {
       for await (const { key } of context.store.list(prefix, calls)) if (!named.has(key)) count++;
     });
