@@ -10,7 +10,7 @@ import {
   type Sealing,
 } from '@holdfast/core';
 import { defaultProvider, type Keyring, openKeyring } from '@holdfast/crypto';
-import { MemoryStore } from '@holdfast/object-store';
+import { MemoryStore, systemClock } from '@holdfast/object-store';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../database.js';
 
@@ -159,4 +159,16 @@ test('a grace period is the database’s: another one is refused at open, the sa
   const again = await openDatabase(store, { key, graceMs: HOUR_MS });
   await again.set('b', 1);
   expect((await headerOf(again.version)).graceMs).toBe(HOUR_MS);
+});
+
+test('a clock that shows parts of milliseconds, and goes back, writes times that do not', async () => {
+  const now = { ms: Date.now() + 0.75 };
+  const clock = { ...systemClock, now: () => now.ms };
+  const writer = await openDatabase(store, { key, clock });
+  for (const step of [0.5, -1000.3, 0.2, 2000.9, -5000]) {
+    now.ms += step;
+    await writer.set('b', step);
+    expect(await db.get('b')).toBe(step);
+  }
+  expect((await db.verify()).problems).toEqual([]);
 });
