@@ -32,6 +32,7 @@ import { View } from '../state/view.js';
 import { continues } from './continuity.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
+import { refuseNotYet } from './not-yet.js';
 import { checkDescends, checkFollows } from './succession.js';
 
 /** What of a record makes a state. */
@@ -155,6 +156,7 @@ function makeView(
   flushed: FlushedTails,
 ): View {
   const { sha256 } = context.sealing.provider;
+  refuseNotYet(record, manifest);
   let ownBytes = 0;
   for (const { bulkRun, writes } of record.body.transactions) {
     if (bulkRun !== 0 && !manifest.entries.some(({ run }) => run === bulkRun))
