@@ -5,7 +5,7 @@ import { checkOperand, type MutationKind } from '../commit/mutation.js';
 import { userBounds, userKey, userValue } from '../reading/entry-reader.js';
 import type { RequestId } from '../requests/requests.js';
 import type { Versionstamp } from '../state/versionstamp.js';
-import { EXPIRY_OPTIONS, type ExpiryOptions, expiresMs, takeExpiry } from './expiry.js';
+import { EXPIRY_OPTIONS, type ExpiryOptions, takeExpiry } from './expiry.js';
 import type { TransactionAttempt } from './transaction.js';
 
 export interface WriteOptions extends CallOptions {
