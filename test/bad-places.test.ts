@@ -153,14 +153,14 @@ describe('a file that is not what was written', () => {
   });
 
   test.each([
-    ['log', 5, 'format 2'],
-    ['log', 6, 'suite 2'],
-    ['seg', -ENVELOPE_BYTES + 5, 'format 2'],
+    ['log', 5, 'format 3'],
+    ['log', 6, 'suite 3'],
+    ['seg', -ENVELOPE_BYTES + 5, 'format 3'],
   ] as const)('an unknown format in %s/ (byte %d) is told from corruption', async (prefix, at, says) => {
     await make();
     const path = nameOf(prefix);
     const bytes = readFileSync(path);
-    bytes[at < 0 ? bytes.length + at : at] = 2;
+    bytes[at < 0 ? bytes.length + at : at] = 3;
     writeFileSync(path, bytes);
     const error = await refusal(async () => (await open(`file:${folder}`, { key: TEST_KEY })).get('first'));
     expect(error).toMatchObject({ code: 'UNSUPPORTED_FORMAT', message: expect.stringContaining(says) });

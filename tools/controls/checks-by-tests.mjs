@@ -803,9 +803,86 @@ const whatWaits = [
   },
 ];
 
+const succession = ['packages/mvcc/src/log/succession.test.ts'];
+const successor = 'packages/mvcc/src/log/succession.ts';
+
+const format2 = [
+  {
+    name: 'a record is sealed under the newest epoch of its keyring',
+    file: 'packages/core/src/record/record.ts',
+    find: '  if (envelope.epoch !== sealing.currentEpoch)\n    throw corrupt(',
+    replace: '  if (envelope.epoch < 0)\n    throw corrupt(',
+    tests: ['packages/core/src/record/record.test.ts', ...succession],
+  },
+  {
+    name: 'the key epoch never goes back',
+    file: successor,
+    find: "  notBelow('a key epoch', before.epoch, epoch);\n",
+    replace: '',
+    tests: succession,
+  },
+  {
+    name: 'the time never goes back',
+    file: successor,
+    find: "  notBelow('a time', before.timeMs, record.body.timeMs);\n",
+    replace: '',
+    tests: succession,
+  },
+  {
+    name: 'the grace period is the same in each record',
+    file: successor,
+    find: '  if (graceMs !== before.graceMs)\n',
+    replace: '  if (graceMs < 0)\n',
+    tests: succession,
+  },
+  {
+    name: 'the grace period that open() is given is a check',
+    file: 'packages/mvcc/src/open.ts',
+    find: 'if (options.graceMs !== undefined && options.graceMs !== graceMs)',
+    replace: 'if (graceMs < 0 && options.graceMs !== undefined)',
+    tests: succession,
+  },
+  {
+    name: 'a keyring loses an epoch only in a record that says so',
+    file: successor,
+    find: '  if (lost !== undefined)\n',
+    replace: '  if (lost !== undefined && lost < 0)\n',
+    tests: succession,
+  },
+  {
+    name: 'an unknown critical extension stops a reader',
+    file: 'packages/core/src/record/extensions.ts',
+    find: '    else if (critical === 1)\n',
+    replace: '    else if (critical > 1)\n',
+    tests: ['packages/core/src/record/record.test.ts'],
+  },
+  {
+    name: 'an extension that is not critical is passed on',
+    file: 'packages/mvcc/src/commit/record-builder.ts',
+    find: '      extensions: passedOn(view.extensions),\n',
+    replace: '      extensions: {},\n',
+    tests: succession,
+  },
+  {
+    name: 'records that one wrong clock held up are told apart by their own clocks',
+    file: history,
+    find: 'if (heldUpMs !== undefined && (await timeOf(after + 2)) === heldUpMs) {',
+    replace: 'if (heldUpMs !== undefined && heldUpMs < 0) {',
+    tests: ['packages/mvcc/src/past/version-at.test.ts'],
+  },
+  {
+    name: 'a tile is the one that the tree above it names',
+    file: 'packages/mvcc/src/log/tiles.ts',
+    find: 'if (isTileOf(sha256, filled, tree, above)) return filled;',
+    replace: 'return filled;',
+    tests: ['packages/mvcc/src/log/tiles.test.ts'],
+  },
+];
+
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
 export const checksByTests = [
   ...whatWaits,
+  ...format2,
   ...histories,
   ...calls,
   ...bytes,

@@ -254,7 +254,7 @@ export const checks = [
   },
   {
     name: "the manifest's pages have its root",
-    file: 'packages/core/src/manifest/manifest.ts',
+    file: 'packages/core/src/manifest/manifest-section.ts',
     find: "if (!equalBytes(found, root)) throw corrupt(object, 'its manifest root is not that of its pages');",
     replace: '',
     tests: [

@@ -33,6 +33,7 @@ import { callStore, fromStoreError } from './context/context.js';
 import { DatabaseSealing } from './context/database-sealing.js';
 import type { NormalisedOptions } from './context/options.js';
 import type { Slots } from './context/slots.js';
+import { wallMs } from './context/wall.js';
 
 /** What came of it. Whatever it is, the next listing of the log tells whose database there is. */
 export interface Creation {
@@ -89,7 +90,7 @@ export async function create(
     },
     {
       writerId: random(16),
-      timeMs: clock.now(),
+      timeMs: wallMs(clock),
       stores: fingerprint && options.probe !== 'skip' ? [fingerprint] : [],
       transactions: [],
       carry: { refs: [], entries: [] },

@@ -11,6 +11,7 @@ import {
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
+import { wallMs } from '../context/wall.js';
 import type { StateRecord } from '../log/advance.js';
 import type { Plan } from './plan.js';
 import { newObjectId, putNew } from './segment-upload.js';
@@ -74,7 +75,7 @@ export class RecordBuilder {
       manifestSection: manifest.section,
       extensions: passedOn(view.extensions),
     };
-    const nowMs = clock.now();
+    const nowMs = wallMs(clock);
     const timeMs = Math.max(nowMs, view.timeMs);
     const body: RecordDraft = {
       writerId: this.#writerId,

@@ -23,7 +23,6 @@ import {
   SEGMENT_PREFIX,
   toHex,
 } from '@holdfast/core';
-import { keyringEpochs } from '@holdfast/crypto';
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
 import { FlushedTails, flushedRuns } from '../state/flushed-tails.js';
@@ -33,6 +32,8 @@ import { View } from '../state/view.js';
 import { continues } from './continuity.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
+import { refuseNotYet } from './not-yet.js';
+import { checkDescends, checkFollows } from './succession.js';
 
 /** What of a record makes a state. */
 export type StateRecord = RecordClear &
@@ -54,7 +55,7 @@ export async function advance(
     throw new RangeError(`Expected record ${view.version + 1}, found ${record.version}.`);
   if (!equalBytes(record.parent, view.hash))
     throw fork(context, view, record, 'its parent is another record');
-  checkSuccession(view, record, true);
+  checkFollows(view, record);
   const { carry } = record.body;
   const tail = new TailBuilder(
     view.tail,
@@ -65,37 +66,6 @@ export async function advance(
   addOwnWrites(tail, record);
   const manifest = await manifestOf(context, record, [options.manifest, view.manifest], options);
   return makeView(context, record, tail, manifest, flushedAfter(view, record, manifest));
-}
-
-/**
- * What an older state says of every record after it.
- * @param isNext whether it is the very next: then nothing can have changed in between.
- * @throws HoldfastError CORRUPT.
- */
-function checkSuccession(before: View, record: StateRecord, isNext: boolean): void {
-  const { version, epoch, graceMs, floor, tiledThrough, flushedThrough, extensions } = record;
-  const object = recordName(version);
-  const never = (what: string, least: number, found: number): void => {
-    if (found < least)
-      throw corrupt(
-        object,
-        `expected ${what} of ${least} or more, as of version ${before.version}, found ${found}`,
-      );
-  };
-  // Whoever has stolen an old epoch's key has a keyring of that time too.
-  never('a key epoch', before.epoch, epoch);
-  never('a time', before.timeMs, record.body.timeMs);
-  never('a floor', before.floor, floor);
-  never('flushedThrough', before.flushedThrough, flushedThrough);
-  never('tiles', before.tiledThrough, tiledThrough);
-  if (graceMs !== before.graceMs)
-    throw corrupt(object, `expected the database's grace period, ${before.graceMs} ms, found ${graceMs} ms`);
-  if (!isNext || equalBytes(record.keyring, before.keyring)) return;
-  const kept = new Set(keyringEpochs(record.keyring));
-  const retired = new Set(extensions.retiredEpochs);
-  const lost = keyringEpochs(before.keyring).find((each) => !kept.has(each) && !retired.has(each));
-  if (lost !== undefined)
-    throw corrupt(object, `expected epoch ${lost} in its keyring, or said to be retired, found neither`);
 }
 
 /** What is known of the last flushed tails: a record that publishes a flush adds the one before it. */
@@ -130,7 +100,7 @@ export async function jump(
     ...needed.map((ref) => readHolder(context, log, ref, record, options)),
   ]);
   if (!isShown) return jump(context, log, record, undefined, options);
-  if (known) checkSuccession(known, record, false);
+  if (known) checkDescends(known, record);
   const from = carryFrom(record.body.carry, record.flushedThrough);
   const tail = new TailBuilder(base?.tail, record.flushedThrough, from, base?.flushedThrough);
   for (const holder of holders) {
@@ -186,6 +156,7 @@ function makeView(
   flushed: FlushedTails,
 ): View {
   const { sha256 } = context.sealing.provider;
+  refuseNotYet(record, manifest);
   let ownBytes = 0;
   for (const { bulkRun, writes } of record.body.transactions) {
     if (bulkRun !== 0 && !manifest.entries.some(({ run }) => run === bulkRun))

@@ -23,6 +23,7 @@ import pLimit from 'p-limit';
 import { type Context, callStore } from '../context/context.js';
 import { loadManifest } from '../log/advance.js';
 import type { Log } from '../log/log.js';
+import { checkFollows } from '../log/succession.js';
 import type { View } from '../state/view.js';
 import { tileNames, verifyTiles } from './verify-tiles.js';
 
@@ -102,6 +103,14 @@ export async function verify(
         problems.push(`${recordName(version)} names another parent than the record before it.`);
       if (history && !sameRange(history, record.history))
         problems.push(`${recordName(version)} has another history tree than the records before it.`);
+      if (previous) {
+        const { timeMs } = previous.body;
+        try {
+          checkFollows({ ...previous, timeMs }, record);
+        } catch (error) {
+          note(error);
+        }
+      }
       history = record.history.append(sha256, leafHash(sha256, record.hash));
       if (deep || version === view.version) {
         if (!previous || !equalBytes(previous.manifestRoot, record.manifestRoot) || version === view.version)

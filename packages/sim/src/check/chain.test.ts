@@ -8,7 +8,7 @@ import { checkChain } from './chain.js';
 const RECORDS = 20;
 const PARENT_AT = 116;
 const FLOOR_AT = 156;
-const HISTORY_AT = 164;
+const HISTORY_AT = 180;
 let log: ReadonlyMap<string, Uint8Array>;
 let other: ReadonlyMap<string, Uint8Array>;
 

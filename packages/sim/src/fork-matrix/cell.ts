@@ -4,7 +4,7 @@ import { type Change, type Database, openDatabase } from '@holdfast/mvcc';
 import { ManualClock } from '@holdfast/object-store/testing';
 import { Random } from '../world/random.js';
 import { ForkStore } from './fork-store.js';
-import { type Branch, FORK_KEY, type Histories, sameState, stateOf } from './histories.js';
+import { type Branch, FORK_KEY, GRACE_MS, type Histories, sameState, stateOf } from './histories.js';
 import { type Expected, type Row, readState, type Showing, type Told } from './rows.js';
 
 export interface Cell {
@@ -20,7 +20,6 @@ export interface CellResult {
   readonly violations: readonly string[];
 }
 
-const GRACE_MS = 20_000;
 /** Where there is no fork, the cell is played this far above the common part. */
 const HONEST_DEPTH = 8;
 const NOTHING: CellResult = { word: '–', violations: [] };

@@ -13,6 +13,8 @@ import { Random } from '../world/random.js';
 /** `true`: what the process under test has seen; `other`: what the store shows it later. */
 export type Branch = 'true' | 'other';
 
+export const GRACE_MS = 20_000;
+
 export interface Histories {
   /** The last version that both have. */
   readonly common: number;
@@ -49,6 +51,7 @@ async function write(store: MemoryStore, who: string, records: number): Promise<
     // All of the tail stays in the records: what a flush has put into segments can't be mixed with another tail.
     maintenance: 'manual',
     clock: new ManualClock(),
+    graceMs: GRACE_MS,
     random: new Random(1, `fork ${who}`).bytes,
   });
   for (let i = 0; i < records; i++) await writeOne(db, who);

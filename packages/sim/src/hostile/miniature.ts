@@ -1,5 +1,6 @@
 /** A database made small, with many blocks: its values shortened, its segments cut into blocks of a few entries. */
 import { encodeValue } from '@holdfast/core';
+import type { Num } from './bytes.js';
 import { type Body, type Held, PIECE, type Write } from './layout.js';
 import { rebuild, type SaidSegment, type SegmentTree } from './rebuild.js';
 import { hex, type OpenedSegment, openWorld, sha256, type World } from './world.js';
@@ -84,6 +85,11 @@ export function summarize(tree: SegmentTree): void {
     tombstones: entries.filter(({ kind }) => kind === 0).length,
     minVersion: ascending[0] ?? 0,
     maxVersion: ascending.at(-1) ?? 0,
+    earliestExpiry: entries.reduce<Num>(
+      (least, { expires }) => (expires !== undefined && (least === 0 || expires < least) ? expires : least),
+      0,
+    ),
+    ranges: tree.meta.ranges,
     probes: 7,
     filter: new Uint8Array(Math.max(1, Math.ceil((entries.length * 10) / 8))).fill(0xff),
   };

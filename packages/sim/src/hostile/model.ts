@@ -6,7 +6,7 @@
 import { decodeKey, decodeValue, leafHash, merkleRoot } from '@holdfast/core';
 import { formatVersionstamp } from '@holdfast/mvcc';
 import { NotInFormat } from './bytes.js';
-import { type Held, type Listed, type Meta, PIECE, readBlock } from './layout.js';
+import { type Extension, type Held, type Listed, type Meta, PIECE, readBlock } from './layout.js';
 import type { Rebuilt, SaidRecord, SaidSegment } from './rebuild.js';
 import { lineOf } from './truth.js';
 import { hex, sha256 } from './world.js';
@@ -74,6 +74,28 @@ export class Model {
     const floor = Number(clear.floor);
     const parent = this.#rebuilt.records[version - 2];
     expect(!parent || same(clear.parent, parent.hash), 'another parent');
+    const tiled = Number(clear.tiledThrough);
+    expect(tiled % 256 === 0 && tiled < version, 'tiledThrough');
+    if (parent?.clear && parent.body && version > this.floor()) {
+      const before = parent.clear;
+      expect(clear.graceMs === before.graceMs, 'another grace period');
+      expect(body.timeMs >= parent.body.timeMs, 'a time that goes back');
+      for (const field of ['floor', 'flushedThrough', 'tiledThrough'] as const)
+        expect(clear[field] >= before[field], `${field} that goes back`);
+    }
+    expect(body.behindMs <= body.timeMs, 'a clock before 1970');
+    checkExtensions(clear.extensions);
+    // Not used by any writer yet, and refused by the engine.
+    const writes = [...body.carried, ...body.transactions.flatMap((each) => each.writes)];
+    expect(
+      body.carriedRanges.length === 0 && body.transactions.every(({ ranges }) => ranges.length === 0),
+      'range tombstones',
+    );
+    expect(
+      writes.every(({ form }) => form === 0 || form === 1),
+      'streams, or expiry',
+    );
+    expect(body.intentFloor === 0 && body.decided.length === 0, 'intents');
     expect(flushed < version && floor >= 1 && floor <= version, 'flushedThrough or floor');
     for (const { readVersion } of body.transactions) expect(Number(readVersion) < version, 'a read version');
     let from = flushed;
@@ -88,11 +110,17 @@ export class Model {
     const hashes = clear.pages.map(({ inline, hash }) => (inline ? leafHash(sha256, inline) : hash));
     expect(same(merkleRoot(sha256, hashes), clear.manifestRoot), 'another manifest root');
     expect(pages.length === clear.pages.length, 'a page more or less');
+    for (const [i, { level, inline }] of clear.pages.entries()) {
+      expect(level !== 255, 'parts of streams');
+      expect(i === 0 || level >= clear.pages[i - 1]!.level, 'levels that do not ascend');
+      expect(!inline || (i === 0 && level === 0), 'an inline page out of place');
+    }
     const runs = new Set<number>();
     for (const listed of pages) {
       if (!listed) throw new NotInFormat('a page that is not in the format');
       for (const each of listed) {
         runs.add(Number(each.run));
+        expect(each.ranges === 0 && each.earliestExpiry === 0, 'range tombstones, or expiry');
         expect(Number(each.maxVersion) <= version, 'a segment from the future');
       }
     }
@@ -206,7 +234,7 @@ function heldBy(segment: SaidSegment, meta: Meta, each: Listed): Held[] {
       const before = entries.at(-1);
       expect(!before || Buffer.compare(before.key, entry.key) < 0, 'keys out of order');
       expect(mayContain(meta, entry.key), 'a filter that does not know a key');
-      if (entry.kind !== 2) {
+      if (Number(entry.kind) % 16 !== 2) {
         entries.push(entry);
         continue;
       }
@@ -239,6 +267,14 @@ function heldBy(segment: SaidSegment, meta: Meta, each: Listed): Held[] {
     'a range of own versions that lies',
   );
   expect((own.length === 0 ? 0 : Math.max(...own)) === meta.maxVersion || stamp === bounds[1], 'likewise');
+  expect(
+    meta.earliestExpiry === each.earliestExpiry && meta.ranges.length === Number(each.ranges),
+    'an expiry or ranges that lie',
+  );
+  expect(
+    entries.every(({ expires }) => expires === undefined),
+    'an expiry that nobody names',
+  );
   const tombstones = entries.filter(({ kind }) => kind === 0).length;
   for (const said of [meta, each])
     expect(said.entries === entries.length && said.tombstones === tombstones, 'a count that lies');
@@ -293,6 +329,15 @@ function checkOwn(key: Uint8Array, value: Uint8Array | undefined): void {
         !Number.isNaN(new Date(timeMs as number).getTime()),
       'a checkpoint that is none',
     );
+}
+
+/** FORMAT.md, "Extensions": what the known ones say is left to the engine. */
+function checkExtensions(extensions: readonly Extension[]): void {
+  expect(extensions.length <= 64, 'too many extensions');
+  for (const [i, { type, critical }] of extensions.entries()) {
+    expect(type > (extensions[i - 1]?.type ?? 0), 'extensions out of order');
+    expect(critical === 0 || (critical === 1 && [1, 3, 4].includes(Number(type))), 'a critical extension');
+  }
 }
 
 function expect(isTrue: boolean, otherwise: string): void {

@@ -162,7 +162,8 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
       if (original.clear.pages[i]!.inline) return { ...original.clear.pages[i]!, inline: bytes };
       const name = `man/${id.slice(2, 16)}-${id.slice(16)}`;
       if (pages.has(id)) changes.set(name, bytes);
-      return { id: Buffer.from(id, 'hex'), bytes: bytes.length, hash: leafHash(sha256, bytes) };
+      const { level } = original.clear.pages[i]!;
+      return { level, id: Buffer.from(id, 'hex'), bytes: bytes.length, hash: leafHash(sha256, bytes) };
     });
     clear.pages = refs;
     clear.manifestRoot = merkleRoot(
@@ -225,6 +226,11 @@ function repeat(each: Listed, meta: Meta): void {
     firstKey: blocks[0]?.firstKey ?? each.firstKey,
     minVersion: stamp === 0 ? meta.minVersion : min === 0 ? stamp : Math.min(min, stamp),
     maxVersion: stamp === 0 ? meta.maxVersion : Math.max(max, stamp),
+    earliestExpiry: meta.earliestExpiry,
+    ranges: meta.ranges.length,
+    ...(meta.ranges.length === 0
+      ? { rangeBegin: undefined, rangeEnd: undefined }
+      : { rangeBegin: meta.ranges[0]!.begin, rangeEnd: meta.ranges.at(-1)!.end }),
   });
 }
 
