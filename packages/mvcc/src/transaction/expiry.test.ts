@@ -24,6 +24,10 @@ describe('an expiry', () => {
     expect(at({ expireInMs: 1 }, 100.25)).toBe(102);
   });
 
+  test('by a clock that stands before 1970 is the first moment that an entry can say', () => {
+    expect(at({ expireInMs: 1 }, -100)).toBe(1);
+  });
+
   test('after the last moment that a Date can say is that moment', () => {
     expect(new Date(at({ expireInMs: 8.64e15 }, 1)!).getTime()).toBe(8.64e15);
   });

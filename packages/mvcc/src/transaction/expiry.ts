@@ -58,10 +58,10 @@ export function takeOnlyExpiry(call: string, options: ExpiryOptions | undefined)
   return takeExpiry(call, options);
 }
 
-/** The moment, for a run at `nowMs`. One after the last that there is, is the last. */
+/** The moment, for a run at `nowMs`, within what an entry can say. */
 export function expiresMs(expiry: Expiry | undefined, nowMs: number): number | undefined {
   if (expiry === undefined) return undefined;
-  return 'atMs' in expiry ? expiry.atMs : Math.min(Math.ceil(nowMs + expiry.inMs), LAST_MS);
+  return 'atMs' in expiry ? expiry.atMs : Math.max(1, Math.min(Math.ceil(nowMs + expiry.inMs), LAST_MS));
 }
 
 function isMoment(ms: number): boolean {
