@@ -715,8 +715,8 @@ const calls = [
   {
     name: 'a snapshot asks for the tip when it is taken',
     file: 'packages/mvcc/src/database.ts',
-    find: 'if (at === undefined) return new Snapshot(await this.#fresh(taken), lifetime, calls);',
-    replace: 'if (at === undefined) return new Snapshot(this.#tip.view, lifetime, calls);',
+    find: 'return new Snapshot(await this.#fresh(taken), nowMs, lifetime, calls);',
+    replace: 'return new Snapshot(this.#tip.view, nowMs, lifetime, calls);',
     tests: ['test/reads.test.ts'],
   },
   {
@@ -879,8 +879,84 @@ const format2 = [
   },
 ];
 
+const expiry = ['test/expiry.test.ts'];
+
+const expiring = [
+  {
+    name: 'a transaction reads its clock once',
+    file: 'packages/mvcc/src/transaction/transact.ts',
+    find: 'const tx = attemptOn(parts, view, call);',
+    replace: "const tx = Object.defineProperty(attemptOn(parts, view, call), 'nowMs', { get: parts.nowMs });",
+    tests: expiry,
+  },
+  {
+    name: 'a walk passes over what has expired',
+    file: 'packages/mvcc/src/state/alive.ts',
+    find: 'return !cursor.tombstone && (cursor.expiresMs === 0 || cursor.expiresMs > nowMs);',
+    replace: 'return !cursor.tombstone;',
+    tests: expiry,
+  },
+  {
+    name: 'what has expired is not found by its key',
+    file: 'packages/mvcc/src/state/alive.ts',
+    find: '  if (found.expiresMs !== undefined && found.expiresMs <= nowMs) return undefined;\n',
+    replace: '',
+    tests: expiry,
+  },
+  {
+    name: 'a count leaves out what has expired',
+    file: 'packages/mvcc/src/reading/listing.ts',
+    find: 'if (isAlive(cursor, nowMs)) count++;',
+    replace: 'if (!cursor.tombstone) count++;',
+    tests: expiry,
+  },
+  {
+    name: 'a mutation finds nothing where its base has expired',
+    file: 'packages/mvcc/src/commit/mutation.ts',
+    find: 'const found = alive(base, nowMs);',
+    replace: 'const found = alive(base, 0);',
+    tests: expiry,
+  },
+  {
+    name: 'a mutation keeps the expiry of its base',
+    file: 'packages/mvcc/src/commit/mutation.ts',
+    find: 'expiresMs: found?.expiresMs };',
+    replace: 'expiresMs: undefined };',
+    tests: expiry,
+  },
+  {
+    name: 'mutations are resolved at the time of their run',
+    file: 'packages/mvcc/src/transaction/transact.ts',
+    find: '    nowMs: tx.nowMs,\n',
+    replace: '    nowMs: context.clock.now(),\n',
+    tests: expiry,
+  },
+  {
+    name: 'a snapshot of the past goes by the clock of its version',
+    file: 'packages/mvcc/src/database.ts',
+    find: 'new Snapshot(view, view.clockMs, lifetime, calls)',
+    replace: 'new Snapshot(view, this.#nowMs(), lifetime, calls)',
+    tests: expiry,
+  },
+  {
+    name: 'a check takes what has expired as not there',
+    file: 'packages/mvcc/src/transaction/atomic.ts',
+    find: 'alive(await tx.readStored(at), tx.nowMs);',
+    replace: 'alive(await tx.readStored(at), 0);',
+    tests: expiry,
+  },
+  {
+    name: 'a request stands for its expiry too',
+    file: 'packages/mvcc/src/transaction/one-write.ts',
+    find: ', ...(expiry ? [expiry] : [])',
+    replace: '',
+    tests: expiry,
+  },
+];
+
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
 export const checksByTests = [
+  ...expiring,
   ...whatWaits,
   ...format2,
   ...histories,

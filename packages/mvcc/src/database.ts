@@ -44,6 +44,7 @@ import {
   deletingRange,
   mutating,
   type OneWrite,
+  type SetOptions,
   setting,
   type WriteOptions,
   type WriteResult,
@@ -89,6 +90,8 @@ export class Database implements AsyncDisposable {
   readonly #history: History;
   readonly #reads: Reads;
   readonly #readOnly: boolean;
+  /** Opened at a version: what it shows is what was there then. */
+  readonly #isPast: boolean;
   readonly #maintenance: 'auto' | 'manual';
   readonly #gate: StoreGate;
   readonly #traffic: Traffic;
@@ -111,6 +114,7 @@ export class Database implements AsyncDisposable {
     // 0 gives a commit one try, and that one its time.
     this.#patienceMs = commitTimeoutMs || COMMIT_TIMEOUT_MS;
     this.#readOnly = options.readOnly ?? false;
+    this.#isPast = options.at !== undefined;
     this.#maintenance = options.maintenance ?? 'auto';
     const { provider } = context.sealing;
     const fingerprint = storeFingerprint(context.store, provider);
@@ -134,6 +138,7 @@ export class Database implements AsyncDisposable {
     this.#reads = new Reads(context.lifetime, {
       read: (at, taken) => this.#read(at, taken),
       fresh: (taken) => this.#fresh(taken),
+      nowMs: () => this.#nowMs(),
     });
   }
 
@@ -162,6 +167,11 @@ export class Database implements AsyncDisposable {
 
   has(key: Key, options?: ReadOptions): Promise<boolean> {
     return this.#reads.has(key, options);
+  }
+
+  /** The moment that a call shows, milliseconds since 1970. */
+  #nowMs(): number {
+    return this.#isPast ? this.#tip.view.clockMs : this.#context.clock.now();
   }
 
   /** The probe goes out with the read: strength costs a request, not a round trip. */
@@ -208,9 +218,10 @@ export class Database implements AsyncDisposable {
     return this.#reads.count(range, options);
   }
 
-  set(key: Key, value: unknown, options?: WriteOptions): Promise<WriteResult> {
+  /** With an expiry the entry reads as absent from then on; without one it stays, whatever it replaces. */
+  set(key: Key, value: unknown, options?: SetOptions): Promise<WriteResult> {
     const { sha256 } = this.#context.sealing.provider;
-    return this.#write('set', () => setting(sha256, key, value), options);
+    return this.#write('set', () => setting(sha256, key, value, options), options);
   }
 
   delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
@@ -240,8 +251,8 @@ export class Database implements AsyncDisposable {
   #write(call: string, make: () => OneWrite, options: WriteOptions | undefined): Promise<WriteResult> {
     return this.#context.lifetime.run(async () => {
       this.#refuseReadOnly();
-      const { apply, input } = make();
-      const { stamp } = await this.#transact(apply, takeCall(this.#context, call, options, input));
+      const write = make();
+      const { stamp } = await this.#transact(write.apply, takeCall(this.#context, call, options, write));
       if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
       // Nothing was there to delete: the state is as of now.
       const { version } = this.#tip.view;
@@ -266,6 +277,7 @@ export class Database implements AsyncDisposable {
       tip: this.#tip,
       committer: this.#committer,
       checkWritable: () => this.#refuseReadOnly(),
+      nowMs: () => this.#nowMs(),
     };
     const committed = await runTransaction(parts, body, call);
     if (committed.stamp && this.#maintenance === 'auto') {
@@ -314,11 +326,15 @@ export class Database implements AsyncDisposable {
       const { at, ...taken } = takeOptions('snapshot', options, ['at', ...READ_OPTIONS]);
       const { lifetime } = this.#context;
       const calls = { signal: taken.signal, meter: taken.meter };
-      if (at === undefined) return new Snapshot(await this.#fresh(taken), lifetime, calls);
+      if (at === undefined) {
+        const nowMs = this.#nowMs();
+        return new Snapshot(await this.#fresh(taken), nowMs, lifetime, calls);
+      }
       if (typeof at !== 'number' && !(at instanceof Date))
         throw new TypeError(`snapshot: expected at to be a version or a Date, found ${typeof at}.`);
       const version = at instanceof Date ? await this.#history.versionAt(new Date(at), calls) : at;
-      return new Snapshot(await this.#history.viewAt(version, calls), lifetime, calls);
+      const view = await this.#history.viewAt(version, calls);
+      return new Snapshot(view, view.clockMs, lifetime, calls);
     });
   }
 

@@ -30,6 +30,7 @@ export { type Damage, findReadable, type Salvage, type SalvageOptions } from './
 export { formatVersionstamp, parseVersionstamp, type Versionstamp } from './state/versionstamp.js';
 export type { Stats } from './stats.js';
 export { AtomicOperation, type AtomicResult, type Check } from './transaction/atomic.js';
-export type { WriteOptions, WriteResult } from './transaction/one-write.js';
+export type { ExpiryOptions } from './transaction/expiry.js';
+export type { SetOptions, WriteOptions, WriteResult } from './transaction/one-write.js';
 export type { TransactOptions } from './transaction/transact.js';
 export { TRANSACTION_BYTES_MAX, type Transaction } from './transaction/transaction.js';

@@ -4,6 +4,7 @@
  */
 import { decodeValue, encodeValue } from '@holdfast/core';
 import { kindOf } from '../context/call-options.js';
+import { type Alive, alive, type Held } from '../state/alive.js';
 import { type StoredKey, USER_SPACE } from '../state/space.js';
 
 export type MutationKind = 'add' | 'max' | 'min';
@@ -13,8 +14,8 @@ export interface Mutation {
   readonly operand: number | bigint;
 }
 
-/** What a transaction does to one key: a new value (undefined: deletion), or changes to what is there. */
-export type Change = { readonly value: Uint8Array | undefined } | { readonly mutations: readonly Mutation[] };
+/** What a transaction does to one key: what it holds then (nothing: deletion), or changes to what is there. */
+export type Change = Held | { readonly mutations: readonly Mutation[] };
 
 /** The engine's own entries up to here stay out of a large transaction's segments. */
 const SYSTEM_INLINE_BYTES_MAX = 4096;
@@ -24,10 +25,7 @@ const SYSTEM_INLINE_BYTES_MAX = 4096;
  * on, so they stay in the record. So does the request's entry: it sorts before every key of the user's, and in
  * a segment it would stretch its key range over all that come before, which every read of those then pays for.
  */
-export function isBulkWrite(
-  stored: StoredKey,
-  change: Change,
-): change is { readonly value: Uint8Array | undefined } {
+export function isBulkWrite(stored: StoredKey, change: Change): change is Held {
   if (!('value' in change)) return false;
   return stored.charCodeAt(0) === USER_SPACE || (change.value?.length ?? 0) > SYSTEM_INLINE_BYTES_MAX;
 }
@@ -39,13 +37,20 @@ export function checkOperand(kind: MutationKind, operand: unknown): number | big
   );
 }
 
-/** Applies mutations to an encoded value. @throws TypeError where the value there is of another type. */
+/**
+ * What mutations make of what is there. Its expiry stays; what has expired is not there, and the result of nothing
+ * does not expire.
+ * @param nowMs the time of the transaction whose mutations they are.
+ * @throws TypeError where the value there is of another type.
+ */
 export function applyMutations(
-  base: Uint8Array | undefined,
+  base: Held | undefined,
   mutations: readonly Mutation[],
+  nowMs: number,
   key: () => string,
-): Uint8Array {
-  let value: unknown = base === undefined ? undefined : decodeValue(base);
+): Alive<Held> {
+  const found = alive(base, nowMs);
+  let value: unknown = found && decodeValue(found.value);
   for (const { kind, operand } of mutations) {
     if (value === undefined) {
       value = operand;
@@ -59,5 +64,5 @@ export function applyMutations(
     if (kind === 'add') value = (current as number) + (operand as number);
     else if ((kind === 'max') === operand > current) value = operand;
   }
-  return encodeValue(value);
+  return { value: encodeValue(value), expiresMs: found?.expiresMs };
 }

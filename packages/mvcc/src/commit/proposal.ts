@@ -13,6 +13,8 @@ export interface Proposal extends CallOptions {
   readonly readVersion: number;
   readonly reads: ReadSet;
   readonly changes: ReadonlyMap<StoredKey, Change>;
+  /** The time of the run that it comes from, milliseconds since 1970: its mutations are resolved at it. */
+  readonly nowMs: number;
   /** Segments that hold its plain writes, durable already; `changes` names their keys too. */
   readonly bulk?: readonly SegmentDescriptor[] | undefined;
   /** What it weighs in the record, bytes: plain writes unless they are in segments, mutations always. */
@@ -25,7 +27,7 @@ export interface Proposal extends CallOptions {
 }
 
 /** What another run of a body came to. */
-export type Rerun = Pick<Proposal, 'changes' | 'bytes'>;
+export type Rerun = Pick<Proposal, 'changes' | 'bytes' | 'nowMs'>;
 
 /** A proposal and who waits for it. */
 export interface Waiting {

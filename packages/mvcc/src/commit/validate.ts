@@ -9,6 +9,7 @@
 import { HoldfastError, toHex, type Write } from '@holdfast/core';
 import type { Meter } from '@holdfast/object-store';
 import { Lanes } from '../context/lanes.js';
+import type { Held } from '../state/alive.js';
 import { fromStoredKey, type StoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
@@ -49,7 +50,7 @@ export async function validate(
   for (const waiting of group) if (!refusals.has(waiting)) bases.fetch(waiting.proposal);
   await Promise.all(looks);
   const written = new Set<StoredKey>();
-  const pending = new Map<StoredKey, Uint8Array | undefined>();
+  const pending = new Map<StoredKey, Held>();
   for (const waiting of group) {
     const { proposal } = waiting;
     try {
@@ -145,18 +146,18 @@ export class Bases {
 /**
  * The writes that go into the record, mutations resolved.
  * @param bases of the view that the record follows.
- * @param pending what lies between the view and this transaction; its own values are added.
+ * @param pending what lies between the view and this transaction; its own writes are added.
  */
 export async function resolveWrites(
   bases: Bases,
-  pending: Map<StoredKey, Uint8Array | undefined>,
-  proposal: Pick<Proposal, 'changes' | 'bulk' | 'meter'>,
+  pending: Map<StoredKey, Held>,
+  proposal: Pick<Proposal, 'changes' | 'bulk' | 'meter' | 'nowMs'>,
 ): Promise<Write[]> {
   const writes: Write[] = [];
   for (const [stored, change] of proposal.changes) {
-    const value = 'value' in change ? change.value : await resolve(bases, pending, stored, change, proposal);
-    if (!proposal.bulk || !isBulkWrite(stored, change)) writes.push({ key: fromStoredKey(stored), value });
-    pending.set(stored, value);
+    const held = 'value' in change ? change : await resolve(bases, pending, stored, change, proposal);
+    if (!proposal.bulk || !isBulkWrite(stored, change)) writes.push({ key: fromStoredKey(stored), ...held });
+    pending.set(stored, held);
   }
   return writes;
 }
@@ -170,12 +171,13 @@ export function conflict(readVersion: number): HoldfastError {
 
 async function resolve(
   bases: Bases,
-  pending: ReadonlyMap<StoredKey, Uint8Array | undefined>,
+  pending: ReadonlyMap<StoredKey, Held>,
   stored: StoredKey,
   change: Extract<Change, { mutations: unknown }>,
-  proposal: Pick<Proposal, 'meter'>,
-): Promise<Uint8Array> {
+  proposal: Pick<Proposal, 'meter' | 'nowMs'>,
+): Promise<Held> {
   const key = fromStoredKey(stored);
-  const base = pending.has(stored) ? pending.get(stored) : (await bases.get(stored, key, proposal))?.value;
-  return applyMutations(base, change.mutations, () => `the key with bytes ${toHex(key.subarray(1))}`);
+  const base = pending.get(stored) ?? (await bases.get(stored, key, proposal));
+  const name = (): string => `the key with bytes ${toHex(key.subarray(1))}`;
+  return applyMutations(base, change.mutations, proposal.nowMs, name);
 }

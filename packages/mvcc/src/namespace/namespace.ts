@@ -1,13 +1,14 @@
 /** A database seen through a key prefix, with codecs of its own: every read and write, relative to the prefix. */
 import type { Key, KeyRange, MISS } from '@holdfast/core';
-import { takeOptions } from '../context/call-options.js';
+import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
 import { atCall, mapSteps } from '../context/steps.js';
 import type { Change, WatchOptions } from '../past/history.js';
 import type { ListOptions, Range, ReadOptions } from '../reading/entry-reader.js';
 import type { Guard } from '../reading/listing.js';
 import type { Difference, Snapshot, SnapshotOptions } from '../reading/snapshot.js';
 import type { AtomicOperation } from '../transaction/atomic.js';
-import type { WriteOptions, WriteResult } from '../transaction/one-write.js';
+import { EXPIRY_OPTIONS, type ExpiryOptions } from '../transaction/expiry.js';
+import type { SetOptions, WriteOptions, WriteResult } from '../transaction/one-write.js';
 import { TRANSACT_OPTIONS, type TransactOptions } from '../transaction/transact.js';
 import type { Transaction, TransactionAttempt } from '../transaction/transaction.js';
 import { NamespaceForm, type NamespaceOptions } from './codec.js';
@@ -15,7 +16,7 @@ import { NamespaceReads, type ReadHost } from './namespace-reads.js';
 
 /** What a namespace needs of its database. */
 export interface NamespaceHost extends ReadHost<ReadOptions, ReadOptions & ListOptions> {
-  set(key: Key, value: unknown, options?: WriteOptions): Promise<WriteResult>;
+  set(key: Key, value: unknown, options?: SetOptions): Promise<WriteResult>;
   delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
   deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult>;
   add(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
@@ -46,8 +47,10 @@ export class Namespace<V = unknown, In = V> extends NamespaceReads<
   }
 
   /** An asynchronous schema has the value to itself until it has validated it: don't change it before that. */
-  async set(key: Key, value: In, options?: WriteOptions): Promise<WriteResult> {
-    const taken = takeOptions('set', options, ['requestId', 'signal', 'meter']);
+  async set(key: Key, value: In, options?: SetOptions): Promise<WriteResult> {
+    const taken = takeOptions('set', options, ['requestId', ...EXPIRY_OPTIONS, ...CALL_OPTIONS]);
+    // A Date is the caller's, who may change it while an asynchronous schema is at work.
+    if (taken.expireAt instanceof Date) Object.assign(taken, { expireAt: new Date(taken.expireAt) });
     const whole = this.form.keyOf(key);
     const encoded = this.form.encode(value);
     // A promise as a value is none: the database says so.
@@ -191,8 +194,8 @@ export class NamespaceTransaction<V = unknown, In = V> extends NamespaceReads<V,
   }
 
   /** @throws TypeError for what doesn't fit the schema, and where that is asynchronous. */
-  set(key: Key, value: In): void {
-    this.#attempt.set(this.form.keyOf(key), this.form.encodeNow(value));
+  set(key: Key, value: In, options?: ExpiryOptions): void {
+    this.#attempt.set(this.form.keyOf(key), this.form.encodeNow(value), options);
   }
 
   delete(key: Key): void {

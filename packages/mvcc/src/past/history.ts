@@ -23,6 +23,7 @@ import { type Log, missingRecord } from '../log/log.js';
 import type { Step, Tip } from '../log/tip.js';
 import { userBounds } from '../reading/entry-reader.js';
 import { expired } from '../reading/snapshot.js';
+import { alive, type Held } from '../state/alive.js';
 import { type Bounds, toStoredKey } from '../state/space.js';
 import { formatVersionstamp, type Versionstamp } from '../state/versionstamp.js';
 import { recordWrites, type View } from '../state/view.js';
@@ -34,7 +35,10 @@ export interface Change<V = unknown> {
   readonly key: KeyTuple;
   /** Undefined: deleted. */
   readonly value: V | undefined;
+  /** What was there at this version's time, by its writer's clock. */
   readonly previous: V | undefined;
+  /** When the value begins to read as absent: nothing is told then. Not there: it stays. */
+  readonly expiresAt?: Date;
 }
 
 /** One record, as `log` tells it. */
@@ -344,19 +348,19 @@ async function* changesOf(
 ): AsyncGenerator<Change, void, undefined> {
   const begin = toStoredKey(bounds.begin);
   const end = toStoredKey(bounds.end!);
-  const written = new Map<string, Uint8Array | undefined>();
-  for await (const { key, value, order, stored } of recordWrites(view, record, options)) {
+  const written = new Map<string, Held>();
+  for await (const { key, value, expiresMs, order, stored } of recordWrites(view, record, options)) {
     if (stored < begin || stored >= end) continue;
-    const previous = written.has(stored)
-      ? written.get(stored)
-      : (await before.get(stored, key, options))?.value;
-    written.set(stored, value);
+    const held = written.get(stored) ?? (await before.get(stored, key, options));
+    const previous = alive(held, view.clockMs)?.value;
+    written.set(stored, { value, expiresMs });
     yield {
       version: record.version,
       versionstamp: formatVersionstamp({ version: record.version, order }),
       key: decodeKey(key.subarray(1)),
       value: value && decodeValue(value),
       previous: previous && decodeValue(previous),
+      ...(expiresMs === undefined ? {} : { expiresAt: new Date(expiresMs) }),
     };
   }
 }

@@ -11,6 +11,7 @@ import {
 } from '@holdfast/core';
 import type { Meter } from '@holdfast/object-store';
 import { kindOf } from '../context/call-options.js';
+import { alive } from '../state/alive.js';
 import {
   type Bounds,
   boundsInSpace,
@@ -30,6 +31,8 @@ export interface Entry<V = unknown> {
   readonly version: number;
   /** The transaction that wrote it; empty: this one, not committed yet. */
   readonly versionstamp: Versionstamp;
+  /** When it begins to read as absent; not there: it stays. */
+  readonly expiresAt?: Date;
 }
 
 /** Which keys, in which order, and how many at most. */
@@ -132,19 +135,28 @@ export function firstRange(
 
 export function toEntry(
   key: Uint8Array,
-  { version, order }: { version: number; order: number },
+  { version, order, expiresMs }: { version: number; order: number; expiresMs?: number | undefined },
   value: unknown,
 ): Entry {
   const own = version === OWN_VERSION;
-  return {
+  const entry = {
     key: decodeKey(key.subarray(1)),
     value,
     version: own ? 0 : version,
     versionstamp: own ? '' : formatVersionstamp({ version, order }),
   };
+  // A cursor says 0 for one that stays.
+  return expiresMs ? { ...entry, expiresAt: new Date(expiresMs) } : entry;
 }
 
-export function entryOf(key: Uint8Array, found: TailEntry | undefined): Entry | undefined {
-  if (found?.value === undefined) return undefined;
-  return toEntry(key, found, decodeValue(found.value));
+/** What a user who reads at `nowMs` finds. */
+export function entryOf(key: Uint8Array, found: TailEntry | undefined, nowMs: number): Entry | undefined {
+  const live = alive(found, nowMs);
+  return live && toEntry(key, live, decodeValue(live.value));
+}
+
+/** Its value alone. */
+export function liveValueOf(found: TailEntry | undefined, nowMs: number): unknown {
+  const live = alive(found, nowMs);
+  return live && decodeValue(live.value);
 }

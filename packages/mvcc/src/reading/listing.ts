@@ -8,12 +8,20 @@
  */
 import { decodeKey, decodeValue, type KeyTuple } from '@holdfast/core';
 import { atCall } from '../context/steps.js';
+import { isAlive } from '../state/alive.js';
 import type { ScanCursor } from '../state/merge-cursor.js';
 import { type Entry, type ParsedRange, toEntry } from './entry-reader.js';
 
+/** A scan and the moment whose entries it shows, milliseconds since 1970: one for all of it. */
+export interface Scan {
+  readonly cursor: ScanCursor;
+  readonly nowMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What a walk goes over. */
 export interface Walk<T> {
-  readonly open: () => Promise<{ readonly cursor: ScanCursor; readonly signal?: AbortSignal | undefined }>;
+  readonly open: () => Promise<Scan>;
   readonly range: ParsedRange;
   /** No value is fetched: `make` gets an empty one. */
   readonly keysOnly: boolean;
@@ -50,10 +58,10 @@ async function* each<T>(prepared: () => Walk<T>): AsyncGenerator<T, void, undefi
   const { open, range, keysOnly, make } = prepared();
   let left = range.limit;
   if (left === 0) return;
-  const { cursor, signal } = await open();
+  const { cursor, nowMs, signal } = await open();
   for (await cursor.start(); !cursor.done; ) {
     signal?.throwIfAborted();
-    if (!cursor.tombstone) {
+    if (isAlive(cursor, nowMs)) {
       const value = keysOnly ? NO_VALUE : cursor.value();
       yield make(cursor, value instanceof Uint8Array ? value : await value);
       if (--left === 0) return;
@@ -69,11 +77,11 @@ async function* batches<T>(prepared: () => Walk<T>, size: number): AsyncGenerato
   const { open, range, keysOnly, make } = prepared();
   let left = range.limit;
   if (left === 0) return;
-  const { cursor, signal } = await open();
+  const { cursor, nowMs, signal } = await open();
   let batch: T[] = [];
   let weight = 0;
   for (await cursor.start(); !cursor.done && left > 0; ) {
-    if (!cursor.tombstone) {
+    if (isAlive(cursor, nowMs)) {
       const value = keysOnly ? NO_VALUE : cursor.value();
       const bytes = value instanceof Uint8Array ? value : await value;
       batch.push(make(cursor, bytes));
@@ -110,14 +118,10 @@ export const KEYS: Pick<Walk<KeyTuple>, 'keysOnly' | 'make'> = {
 };
 
 /** How many, up to the limit. */
-export async function countLive(
-  cursor: ScanCursor,
-  limit: number,
-  signal: AbortSignal | undefined,
-): Promise<number> {
+export async function countLive({ cursor, nowMs, signal }: Scan, limit: number): Promise<number> {
   let count = 0;
   for (await cursor.start(); !cursor.done && count < limit; ) {
-    if (!cursor.tombstone) count++;
+    if (isAlive(cursor, nowMs)) count++;
     if (count % 4096 === 0) signal?.throwIfAborted();
     const pending = cursor.next();
     if (pending) await pending;
@@ -126,8 +130,8 @@ export async function countLive(
 }
 
 /** The first entry of a walk; undefined: there is none. */
-export async function firstOf(cursor: ScanCursor): Promise<Entry | undefined> {
+export async function firstOf({ cursor, nowMs }: Scan): Promise<Entry | undefined> {
   for (await cursor.start(); !cursor.done; await cursor.next())
-    if (!cursor.tombstone) return ENTRIES.make(cursor, await cursor.value());
+    if (isAlive(cursor, nowMs)) return ENTRIES.make(cursor, await cursor.value());
   return undefined;
 }

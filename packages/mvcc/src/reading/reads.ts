@@ -1,9 +1,10 @@
 /**
  * The reads of an open database, over what asks for the newest state. What a read is given is taken at the call.
  */
-import { decodeValue, type Key } from '@holdfast/core';
+import type { Key } from '@holdfast/core';
 import { READ_OPTIONS, takeOptions } from '../context/call-options.js';
 import type { Lifetime } from '../context/lifetime.js';
+import { alive } from '../state/alive.js';
 import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
 import {
@@ -12,6 +13,7 @@ import {
   firstRange,
   LIST_OPTIONS,
   type ListOptions,
+  liveValueOf,
   type ParsedRange,
   type Range,
   type ReadOptions,
@@ -20,12 +22,14 @@ import {
   userKeys,
   userRange,
 } from './entry-reader.js';
-import { countLive, firstOf, type Listing, listing, type Walk } from './listing.js';
+import { countLive, firstOf, type Listing, listing, type Scan, type Walk } from './listing.js';
 
 /** How the newest state is asked for, as fresh as the options want it. */
 export interface Newest {
   readonly read: (at: StoredAndBytes, options: ReadOptions) => Promise<TailEntry | undefined>;
   readonly fresh: (options: ReadOptions) => Promise<View>;
+  /** The moment that a read shows, milliseconds since 1970; asked once, at its call. */
+  readonly nowMs: () => number;
 }
 
 export class Reads {
@@ -47,29 +51,34 @@ export class Reads {
   }
 
   get(key: Key, options: ReadOptions | undefined): Promise<unknown> {
-    return this.run('get', options, async (taken) => decoded(await this.#newest.read(userKey(key), taken)));
+    return this.run('get', options, async (taken) => {
+      const nowMs = this.#newest.nowMs();
+      return liveValueOf(await this.#newest.read(userKey(key), taken), nowMs);
+    });
   }
 
   getEntry(key: Key, options: ReadOptions | undefined): Promise<Entry | undefined> {
     return this.run('getEntry', options, async (taken) => {
       const at = userKey(key);
-      return entryOf(at.bytes, await this.#newest.read(at, taken));
+      const nowMs = this.#newest.nowMs();
+      return entryOf(at.bytes, await this.#newest.read(at, taken), nowMs);
     });
   }
 
   getMany(keys: readonly Key[], options: ReadOptions | undefined): Promise<unknown[]> {
     return this.run('getMany', options, async (taken) => {
       const all = userKeys(keys);
+      const nowMs = this.#newest.nowMs();
       const view = await this.#newest.fresh(taken);
       const found = await Promise.all(all.map(({ stored, bytes }) => view.get(stored, bytes, taken)));
-      return found.map(decoded);
+      return found.map((each) => liveValueOf(each, nowMs));
     });
   }
 
   has(key: Key, options: ReadOptions | undefined): Promise<boolean> {
     return this.run('has', options, async (taken) => {
-      const found = await this.#newest.read(userKey(key), taken);
-      return found?.value !== undefined;
+      const nowMs = this.#newest.nowMs();
+      return alive(await this.#newest.read(userKey(key), taken), nowMs) !== undefined;
     });
   }
 
@@ -79,9 +88,7 @@ export class Reads {
   ): Promise<Entry | undefined> {
     return this.#lifetime.run(async () => {
       const taken = takeOptions('first', options, ['reverse', ...READ_OPTIONS]);
-      const { bounds, reverse } = firstRange(range, taken);
-      const view = await this.#newest.fresh(taken);
-      return firstOf(view.scan(bounds, { ...taken, reverse }));
+      return firstOf(await this.#scan(firstRange(range, taken), taken, false));
     });
   }
 
@@ -93,13 +100,7 @@ export class Reads {
   ): Listing<T> {
     const prepare = (): Walk<T> => {
       const { taken, parsed } = takeWalk(call, range, options);
-      const { signal, meter } = taken;
-      const scan = { signal, meter, reverse: parsed.reverse, keysOnly: form.keysOnly };
-      const open = async () => ({
-        cursor: (await this.#newest.fresh(taken)).scan(parsed.bounds, scan),
-        signal,
-      });
-      return { ...form, range: parsed, open };
+      return { ...form, range: parsed, open: () => this.#scan(parsed, taken, form.keysOnly) };
     };
     return listing(prepare, (steps) => this.#lifetime.iterate(steps));
   }
@@ -107,14 +108,20 @@ export class Reads {
   count(range: Range | undefined, options: (ReadOptions & ListOptions) | undefined): Promise<number> {
     return this.#lifetime.run(async () => {
       const { taken, parsed } = takeWalk('count', range, options);
-      const view = await this.#newest.fresh(taken);
-      return countLive(view.scan(parsed.bounds, { ...taken, keysOnly: true }), parsed.limit, taken.signal);
+      return countLive(await this.#scan(parsed, taken, true), parsed.limit);
     });
   }
-}
 
-function decoded(found: TailEntry | undefined): unknown {
-  return found?.value && decodeValue(found.value);
+  async #scan(
+    { bounds, reverse }: ParsedRange,
+    options: ReadOptions & ListOptions,
+    keysOnly: boolean,
+  ): Promise<Scan> {
+    const nowMs = this.#newest.nowMs();
+    const { signal, meter } = options;
+    const view = await this.#newest.fresh(options);
+    return { cursor: view.scan(bounds, { signal, meter, reverse, keysOnly }), nowMs, signal };
+  }
 }
 
 function takeWalk(

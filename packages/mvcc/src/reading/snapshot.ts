@@ -1,4 +1,8 @@
-/** A read view of one version. It never probes, never changes, and costs nothing to hold but its memory. */
+/**
+ * A read view of one version at one moment. It never probes, never changes, and costs nothing to hold but its memory.
+ *
+ * Invariant: what has expired is told by the moment that it was given, never by a clock: no entry of it goes away.
+ */
 import {
   decodeKey,
   decodeValue,
@@ -11,7 +15,7 @@ import {
 import type { CallOptions } from '@holdfast/object-store';
 import { takeOptions } from '../context/call-options.js';
 import type { Lifetime } from '../context/lifetime.js';
-import type { ScanCursor } from '../state/merge-cursor.js';
+import { alive, isAlive } from '../state/alive.js';
 import { type Bounds, toStoredKey } from '../state/space.js';
 import { formatVersionstamp, type Versionstamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
@@ -21,6 +25,7 @@ import {
   firstRange,
   LIST_OPTIONS,
   type ListOptions,
+  liveValueOf,
   type ParsedRange,
   type Range,
   type ReadOptions,
@@ -29,7 +34,7 @@ import {
   userKeys,
   userRange,
 } from './entry-reader.js';
-import { countLive, ENTRIES, firstOf, KEYS, type Listing, listing, type Walk } from './listing.js';
+import { countLive, ENTRIES, firstOf, KEYS, type Listing, listing, type Scan, type Walk } from './listing.js';
 
 export interface SnapshotOptions extends ReadOptions {
   /** A version, or the newest one written by then; default: the newest there is. */
@@ -52,12 +57,15 @@ export class Snapshot {
   readonly #view: View;
   readonly #lifetime: Lifetime;
   readonly #calls: CallOptions;
+  /** What has expired by then is not there, for every read of it. */
+  readonly #nowMs: number;
 
   /** Made by `Database.snapshot()`. */
-  constructor(view: View, lifetime: Lifetime, calls: CallOptions = {}) {
+  constructor(view: View, nowMs: number, lifetime: Lifetime, calls: CallOptions = {}) {
     this.#view = view;
     this.#lifetime = lifetime;
     this.#calls = calls;
+    this.#nowMs = nowMs;
   }
 
   get version(): number {
@@ -91,27 +99,28 @@ export class Snapshot {
     this.#lifetime.check();
     const { stored, bytes } = userKey(key);
     const found = this.#view.peek(stored, bytes);
-    return found === MISS ? MISS : found?.value && (decodeValue(found.value) as V);
+    return found === MISS ? MISS : (liveValueOf(found, this.#nowMs) as V | undefined);
   }
 
   getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#lifetime.run(async () => {
       const found = userKeys(keys).map(({ stored, bytes }) => this.#view.get(stored, bytes, this.#calls));
-      return (await Promise.all(found)).map((entry) => entry?.value && (decodeValue(entry.value) as V));
+      return (await Promise.all(found)).map((entry) => liveValueOf(entry, this.#nowMs) as V | undefined);
     });
   }
 
   getEntry<V = unknown>(key: Key): Promise<Entry<V> | undefined> {
     return this.#lifetime.run(async () => {
       const { stored, bytes } = userKey(key);
-      return entryOf(bytes, await this.#view.get(stored, bytes, this.#calls)) as Entry<V> | undefined;
+      const found = await this.#view.get(stored, bytes, this.#calls);
+      return entryOf(bytes, found, this.#nowMs) as Entry<V> | undefined;
     });
   }
 
   has(key: Key): Promise<boolean> {
     return this.#lifetime.run(async () => {
       const { stored, bytes } = userKey(key);
-      return (await this.#view.get(stored, bytes, this.#calls))?.value !== undefined;
+      return alive(await this.#view.get(stored, bytes, this.#calls), this.#nowMs) !== undefined;
     });
   }
 
@@ -119,8 +128,7 @@ export class Snapshot {
   first<V = unknown>(range?: Range, options?: Omit<ListOptions, 'limit'>): Promise<Entry<V> | undefined> {
     return this.#lifetime.run(async () => {
       const taken = takeOptions('first', options, ['reverse', 'signal']);
-      const { cursor } = this.#scan(firstRange(range, taken), taken, false);
-      return firstOf(cursor) as Promise<Entry<V> | undefined>;
+      return firstOf(this.#scan(firstRange(range, taken), taken, false)) as Promise<Entry<V> | undefined>;
     });
   }
 
@@ -136,8 +144,7 @@ export class Snapshot {
     return this.#lifetime.run(async () => {
       const taken = takeOptions('count', options, LIST_OPTIONS);
       const parsed = userRange(range, taken);
-      const { cursor, signal } = this.#scan(parsed, taken, true);
-      return countLive(cursor, parsed.limit, signal);
+      return countLive(this.#scan(parsed, taken, true), parsed.limit);
     });
   }
 
@@ -155,18 +162,16 @@ export class Snapshot {
     return listing(prepare, (steps) => this.#lifetime.iterate(steps));
   }
 
-  #scan(
-    { bounds, reverse }: ParsedRange,
-    options: ListOptions,
-    keysOnly: boolean,
-  ): { cursor: ScanCursor; signal: AbortSignal | undefined } {
+  #scan({ bounds, reverse }: ParsedRange, options: ListOptions, keysOnly: boolean): Scan {
     const signal = options.signal ?? this.#calls.signal;
-    return { cursor: this.#view.scan(bounds, { ...this.#calls, signal, reverse, keysOnly }), signal };
+    const cursor = this.#view.scan(bounds, { ...this.#calls, signal, reverse, keysOnly });
+    return { cursor, nowMs: this.#nowMs, signal };
   }
 
   /**
    * What changed from this version to `other` (or back, if `other` is the older one: the result is then what
-   * would undo it). Reads only what was written in between.
+   * would undo it). Reads only what was written in between: a key that has expired between the two moments, and was
+   * not written, is not told.
    */
   diff<V = unknown>(other: Snapshot, range: KeyRange = {}): AsyncGenerator<Difference<V>, void, undefined> {
     let bounds: Bounds | Error;
@@ -187,16 +192,17 @@ export class Snapshot {
   async *#differences(other: Snapshot, bounds: Bounds | Error): AsyncGenerator<Difference, void, undefined> {
     if (bounds instanceof Error) throw bounds;
     const forward = other.version >= this.version;
-    const [older, newer] = forward ? [this.#view, other.#view] : [other.#view, this.#view];
+    const [before, after] = forward ? [this, other] : [other, this];
+    const [older, newer] = [before.#view, after.#view];
     const cursor = newer.scan(bounds, { ...this.#calls, newerThan: older.version });
     for (await cursor.start(); !cursor.done; await cursor.next()) {
       if (cursor.version <= older.version) continue;
       const key = cursor.key.slice();
       const { version, order } = cursor;
-      const after = cursor.tombstone ? undefined : (await cursor.value()).slice();
-      const before = (await older.get(toStoredKey(key), key, this.#calls))?.value;
-      if (after === undefined && before === undefined) continue;
-      const [value, previous] = forward ? [after, before] : [before, after];
+      const now = isAlive(cursor, after.#nowMs) ? (await cursor.value()).slice() : undefined;
+      const once = alive(await older.get(toStoredKey(key), key, this.#calls), before.#nowMs)?.value;
+      if (now === undefined && once === undefined) continue;
+      const [value, previous] = forward ? [now, once] : [once, now];
       yield {
         key: decodeKey(key.subarray(1)),
         value: value && decodeValue(value),

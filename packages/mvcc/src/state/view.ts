@@ -299,14 +299,15 @@ export async function* recordWrites(
   options: CallOptions = {},
 ): AsyncGenerator<Entry & { stored: StoredKey }> {
   for (const [order, { writes, bulkRun }] of record.body.transactions.entries()) {
-    for (const { key, value } of writes)
-      yield { key, value, version: record.version, order, stored: toStoredKey(key) };
+    for (const { key, value, expiresMs } of writes)
+      yield { key, value, expiresMs, version: record.version, order, stored: toStoredKey(key) };
     for (const segment of bulkRun === 0 ? [] : view.bulkSegments(bulkRun)) {
       const cursor = view.reader(segment).cursor({ begin: new Uint8Array(0), end: undefined, ...options });
       for (await cursor.start(); !cursor.done; await cursor.next()) {
         const key = cursor.key.slice();
         const value = cursor.tombstone ? undefined : await cursor.value();
-        yield { key, value, version: record.version, order, stored: toStoredKey(key) };
+        const expiresMs = cursor.expiresMs || undefined;
+        yield { key, value, expiresMs, version: record.version, order, stored: toStoredKey(key) };
       }
     }
   }

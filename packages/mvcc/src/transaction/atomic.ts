@@ -4,7 +4,9 @@ import type { CallOptions } from '@holdfast/object-store';
 import { checkOperand, type MutationKind } from '../commit/mutation.js';
 import { CALL_OPTIONS, checkKnown, kindOf, takeOptions } from '../context/call-options.js';
 import { type StoredAndBytes, userKey, userValue } from '../reading/entry-reader.js';
+import { alive } from '../state/alive.js';
 import { formatVersionstamp, parseVersionstamp, type Versionstamp } from '../state/versionstamp.js';
+import { type ExpiryOptions, takeOnlyExpiry } from './expiry.js';
 import type { Committed } from './transact.js';
 import type { TransactionAttempt } from './transaction.js';
 
@@ -61,10 +63,11 @@ export class AtomicOperation<V = unknown> {
     return this;
   }
 
-  set(key: Key, value: V): this {
+  set(key: Key, value: V, options?: ExpiryOptions): this {
     const { stored } = this.#at(key);
     const encoded = userValue(this.#form.value(value));
-    return this.#add((tx) => tx.setStored(stored, encoded));
+    const expiry = takeOnlyExpiry('set', options);
+    return this.#add((tx) => tx.setStored(stored, encoded, expiry));
   }
 
   delete(key: Key): this {
@@ -108,8 +111,8 @@ export class AtomicOperation<V = unknown> {
     const body = async (tx: TransactionAttempt): Promise<boolean> => {
       readVersion = tx.readVersion;
       for (const { at, versionstamp } of checks) {
-        const found = await tx.readStored(at);
-        if (stampOf(found) !== versionstamp) return false;
+        const found = alive(await tx.readStored(at), tx.nowMs);
+        if ((found ? formatVersionstamp(found) : null) !== versionstamp) return false;
       }
       for (const write of writes) write(tx);
       return true;
@@ -119,8 +122,4 @@ export class AtomicOperation<V = unknown> {
     const at = stamp ?? { version: readVersion, order: 0 };
     return { ok: true, version: at.version, versionstamp: formatVersionstamp(at) };
   }
-}
-
-function stampOf(found: Awaited<ReturnType<TransactionAttempt['readStored']>>): Versionstamp | null {
-  return found?.value === undefined ? null : formatVersionstamp(found);
 }

@@ -5,12 +5,15 @@ import { checkOperand, type MutationKind } from '../commit/mutation.js';
 import { userBounds, userKey, userValue } from '../reading/entry-reader.js';
 import type { RequestId } from '../requests/requests.js';
 import type { Versionstamp } from '../state/versionstamp.js';
+import { EXPIRY_OPTIONS, type ExpiryOptions, takeExpiry } from './expiry.js';
 import type { TransactionAttempt } from './transaction.js';
 
 export interface WriteOptions extends CallOptions {
   /** Makes a repeated call act once. Another key or value under the same id is refused. */
   readonly requestId?: RequestId | undefined;
 }
+
+export interface SetOptions extends WriteOptions, ExpiryOptions {}
 
 /** Where a write stands in the history. */
 export interface WriteResult {
@@ -22,13 +25,26 @@ export interface OneWrite {
   readonly apply: (tx: TransactionAttempt) => void;
   /** What a request id stands for: encoded, so that equal ones are equal. */
   readonly input: () => readonly unknown[];
+  /** The options that it takes beside those of every write. */
+  readonly takes?: typeof EXPIRY_OPTIONS;
 }
 
-export function setting(sha256: Sealing['provider']['sha256'], key: Key, value: unknown): OneWrite {
+export function setting(
+  sha256: Sealing['provider']['sha256'],
+  key: Key,
+  value: unknown,
+  options: ExpiryOptions | undefined,
+): OneWrite {
   const { stored, bytes } = userKey(key);
   const encoded = userValue(value);
-  // Its hash: together with the key it might be longer than a value can be.
-  return { apply: (tx) => tx.setStored(stored, encoded), input: () => ['set', bytes, sha256(encoded)] };
+  const expiry = takeExpiry('set', options);
+  return {
+    apply: (tx) => tx.setStored(stored, encoded, expiry),
+    // Its hash: together with the key it might be longer than a value can be. And its expiry as it was given, so that
+    // the same call later is the same request.
+    input: () => ['set', bytes, sha256(encoded), ...(expiry ? [expiry] : [])],
+    takes: EXPIRY_OPTIONS,
+  };
 }
 
 export function deleting(key: Key): OneWrite {

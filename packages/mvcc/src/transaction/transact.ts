@@ -19,10 +19,12 @@ import { refuseUnbacked, type UnbackedOptions } from '../context/unbacked.js';
 import type { Tip } from '../log/tip.js';
 import { requestEntry } from '../requests/request-entry.js';
 import { type RequestEntry, type RequestId, replay, requestDigest } from '../requests/requests.js';
+import type { Held } from '../state/alive.js';
 import { fromStoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { Stamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
+import type { OneWrite } from './one-write.js';
 import { TransactionAttempt } from './transaction.js';
 
 export interface TransactOptions extends CallOptions, UnbackedOptions {
@@ -70,6 +72,8 @@ interface Parts {
   readonly tip: Tip;
   readonly committer: Committer;
   readonly checkWritable: () => void;
+  /** The time of a run of the body that begins, milliseconds since 1970. */
+  readonly nowMs: () => number;
 }
 
 /** A call of `transact`, as it was made: nothing of it is the caller's any more. */
@@ -100,10 +104,10 @@ export function takeCall(
   context: Context,
   call: string,
   options: TransactOptions | undefined,
-  write?: () => readonly unknown[],
+  write?: Pick<OneWrite, 'input' | 'takes'>,
 ): TransactCall {
-  const known = write ? (['requestId', ...CALL_OPTIONS] as const) : TRANSACT_OPTIONS;
-  const taken = takeOptions(call, options, known);
+  const known = write ? ['requestId', ...(write.takes ?? []), ...CALL_OPTIONS] : TRANSACT_OPTIONS;
+  const taken = takeOptions(call, options, known as readonly (keyof TransactOptions)[]);
   const { isolation = 'serializable', maxRetries = RETRIES_MAX, requestId, input, digest, budget } = taken;
   if (isolation !== 'serializable' && isolation !== 'snapshot')
     throw new TypeError(
@@ -125,7 +129,7 @@ export function takeCall(
         ? undefined
         : {
             entry: requestEntry(requestId),
-            digest: requestDigest(sha256, { input, digest, write: write?.() }),
+            digest: requestDigest(sha256, { input, digest, write: write?.input() }),
           },
   };
 }
@@ -159,7 +163,7 @@ async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Prom
   const { tip, committer, context } = parts;
   const { signal, meter, isolation } = call;
   const view = tip.view;
-  const tx = attemptOn(context, view, call);
+  const tx = attemptOn(parts, view, call);
   const ended = await runBody(tx, body, call.request);
   if ('error' in ended) {
     const { error, whose } = ended;
@@ -189,17 +193,18 @@ async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Prom
     readVersion: view.version,
     reads: isolation === 'snapshot' ? writtenKeys(tx) : tx.reads,
     changes: new Map(tx.changes.entries()),
+    nowMs: tx.nowMs,
     bulk: bulk && bulk.length > 0 ? bulk : undefined,
     bytes,
     signal,
     meter,
     rerun: async (on) => {
-      const again = attemptOn(context, on, call);
+      const again = attemptOn(parts, on, call);
       const { replayed, result: value } = resultOf(await runBody(again, body, call.request));
       if (replayed || again.changes.size === 0 || again.bytes - again.inlineBytes > BULK_BYTES)
         return undefined;
       result = value;
-      return { changes: new Map(again.changes.entries()), bytes: again.bytes };
+      return { changes: new Map(again.changes.entries()), bytes: again.bytes, nowMs: again.nowMs };
     },
   });
   try {
@@ -214,10 +219,14 @@ async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Prom
 /** What the committer says of a transaction that is to be run again. */
 const RUN_AGAIN: ReadonlySet<string> = new Set(['CONFLICT', 'TRANSACTION_TOO_OLD']);
 
-function attemptOn(context: Context, view: View, { signal, meter }: TransactCall): TransactionAttempt {
+function attemptOn(
+  { context, nowMs }: Parts,
+  view: View,
+  { signal, meter }: TransactCall,
+): TransactionAttempt {
   return new TransactionAttempt({
     view,
-    nowMs: context.clock.now(),
+    nowMs: nowMs(),
     calls: { signal, meter },
     checkOpen: () => context.lifetime.checkBegun(),
   });
@@ -308,12 +317,9 @@ function writtenKeys(tx: TransactionAttempt): ReadSet {
 }
 
 /** What goes into segments, in key order. */
-function* bulkEntries(
-  tx: TransactionAttempt,
-): Generator<{ key: Uint8Array; value: Uint8Array | undefined; version: 0; order: 0 }> {
+function* bulkEntries(tx: TransactionAttempt): Generator<Held & { key: Uint8Array; version: 0; order: 0 }> {
   for (const [stored, change] of tx.changes.entries())
-    if (isBulkWrite(stored, change))
-      yield { key: fromStoredKey(stored), value: change.value, version: 0, order: 0 };
+    if (isBulkWrite(stored, change)) yield { key: fromStoredKey(stored), ...change, version: 0, order: 0 };
 }
 
 /** A request's result is stored with it, so it must be something that can be stored. */

@@ -5,6 +5,8 @@
  * - It reads its own writes; nobody else sees them before the commit.
  * - Every key and every stretch of keys whose content (or absence) it has told the body is in the read set,
  *   unless the body asked with `snapshotGet`.
+ * - It has one time, given when it began: an entry that has expired is absent for each of its reads and mutations, or
+ *   for none.
  * - Writes take effect in the order of the calls: a range deletes what was written before it, and what is written
  *   after it stays. `changes` never holds a mutation in a deleted range: there it is known what it meets.
  */
@@ -16,6 +18,7 @@ import {
   type Change,
   checkOperand,
   isBulkWrite,
+  type Mutation,
   type MutationKind,
 } from '../commit/mutation.js';
 import { ReadSet } from '../commit/read-set.js';
@@ -35,13 +38,23 @@ import {
   userRange,
   userValue,
 } from '../reading/entry-reader.js';
-import { countLive, ENTRIES, firstOf, KEYS, type Listing, listing, type Walk } from '../reading/listing.js';
-import type { ScanCursor } from '../state/merge-cursor.js';
+import {
+  countLive,
+  ENTRIES,
+  firstOf,
+  KEYS,
+  type Listing,
+  listing,
+  type Scan,
+  type Walk,
+} from '../reading/listing.js';
+import type { Held } from '../state/alive.js';
 import { type SortedMap, sortedMap } from '../state/sorted-map.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import { OWN_VERSION } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
+import { type Expiry, type ExpiryOptions, expiresMs, takeOnlyExpiry } from './expiry.js';
 import { PendingReads } from './pending-reads.js';
 import { type Overlay, TrackedCursor } from './tracked-cursor.js';
 
@@ -75,7 +88,8 @@ export interface Transaction {
   list<V = unknown>(range?: Range, options?: ListOptions): Listing<Entry<V>>;
   keys(range?: Range, options?: ListOptions): Listing<KeyTuple>;
   count(range?: Range, options?: ListOptions): Promise<number>;
-  set(key: Key, value: unknown): void;
+  /** An expiry is counted from `now`; without one the entry stays, whatever it replaces. */
+  set(key: Key, value: unknown, options?: ExpiryOptions): void;
   delete(key: Key): void;
   /** Deletes every key that is in the range now; what the body writes there later stays. */
   deleteRange(range: KeyRange): void;
@@ -98,7 +112,8 @@ export interface AttemptParts {
 export class TransactionAttempt implements Transaction {
   readonly #view: View;
   readonly #calls: CallOptions;
-  readonly #nowMs: number;
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
   readonly #checkOpen: () => void;
   readonly #pending = new PendingReads();
   readonly reads: ReadSet = new ReadSet();
@@ -112,7 +127,7 @@ export class TransactionAttempt implements Transaction {
   constructor({ view, nowMs, calls, checkOpen }: AttemptParts) {
     this.#view = view;
     this.#calls = calls;
-    this.#nowMs = nowMs;
+    this.nowMs = nowMs;
     this.#checkOpen = checkOpen;
   }
 
@@ -121,7 +136,7 @@ export class TransactionAttempt implements Transaction {
   }
 
   get now(): Date {
-    return new Date(this.#nowMs);
+    return new Date(this.nowMs);
   }
 
   /** What all writes weigh. */
@@ -183,19 +198,23 @@ export class TransactionAttempt implements Transaction {
     });
   }
 
-  /** The newest write that this transaction sees. */
+  /** The newest write that this transaction sees, as it was written: it may have expired. */
   async readStored({ stored, bytes }: StoredAndBytes, tracked = true): Promise<TailEntry | undefined> {
     const own = this.changes.get(stored);
-    if (own && 'value' in own) return { value: own.value, ...OWN_STAMP };
+    if (own && 'value' in own) return { ...own, ...OWN_STAMP };
     if (this.#deleted.has(stored)) return { value: undefined, ...OWN_STAMP };
     if (tracked) this.reads.addPoint(stored);
     const found = await this.#view.get(stored, bytes, this.#calls);
     if (own === undefined) return found;
-    return { value: applyMutations(found?.value, own.mutations, () => 'this key'), ...OWN_STAMP };
+    return { ...this.#mutated(found, own.mutations), ...OWN_STAMP };
   }
 
   async #entry(at: StoredAndBytes, tracked = true): Promise<Entry<never> | undefined> {
-    return entryOf(at.bytes, await this.readStored(at, tracked)) as Entry<never> | undefined;
+    return entryOf(at.bytes, await this.readStored(at, tracked), this.nowMs) as Entry<never> | undefined;
+  }
+
+  #mutated(base: Held | undefined, mutations: readonly Mutation[]): Held {
+    return applyMutations(base, mutations, this.nowMs, () => 'this key');
   }
 
   get<V = unknown>(key: Key): Promise<V | undefined> {
@@ -217,14 +236,13 @@ export class TransactionAttempt implements Transaction {
   }
 
   has(key: Key): Promise<boolean> {
-    return this.#read(async () => (await this.readStored(userKey(key)))?.value !== undefined);
+    return this.#read(async () => (await this.#entry(userKey(key))) !== undefined);
   }
 
   first<V = unknown>(range?: Range, options?: Omit<ListOptions, 'limit'>): Promise<Entry<V> | undefined> {
     return this.#read(async () => {
       const taken = takeOptions('first', options, ['reverse', 'signal']);
-      const { cursor } = await this.#scan(firstRange(range, taken), taken, false);
-      return firstOf(cursor) as Promise<Entry<V> | undefined>;
+      return firstOf(this.#scan(firstRange(range, taken), taken, false)) as Promise<Entry<V> | undefined>;
     });
   }
 
@@ -240,8 +258,7 @@ export class TransactionAttempt implements Transaction {
     return this.#read(async () => {
       const taken = takeOptions('count', options, LIST_OPTIONS);
       const parsed = userRange(range, taken);
-      const { cursor, signal } = await this.#scan(parsed, taken, true);
-      return countLive(cursor, parsed.limit, signal);
+      return countLive(this.#scan(parsed, taken, true), parsed.limit);
     });
   }
 
@@ -254,23 +271,19 @@ export class TransactionAttempt implements Transaction {
     const prepare = (): Walk<T> => {
       const taken = takeOptions(call, options, LIST_OPTIONS);
       const parsed = userRange(range, taken);
-      return { ...form, range: parsed, open: () => this.#scan(parsed, taken, form.keysOnly) };
+      return { ...form, range: parsed, open: async () => this.#scan(parsed, taken, form.keysOnly) };
     };
     return listing(prepare, (steps) => this.trackWalk(steps));
   }
 
-  async #scan(
-    { bounds, reverse }: ParsedRange,
-    options: ListOptions,
-    keysOnly: boolean,
-  ): Promise<{ cursor: ScanCursor; signal: AbortSignal | undefined }> {
+  #scan({ bounds, reverse }: ParsedRange, options: ListOptions, keysOnly: boolean): Scan {
     const signal = options.signal ?? this.#calls.signal;
     const scan = { ...this.#calls, signal, reverse, keysOnly };
-    return { cursor: new TrackedCursor(this.#view, this, bounds, scan), signal };
+    return { cursor: new TrackedCursor(this.#view, this, bounds, scan), nowMs: this.nowMs, signal };
   }
 
-  set(key: Key, value: unknown): void {
-    this.#write(() => this.setStored(userKey(key).stored, userValue(value)));
+  set(key: Key, value: unknown, options?: ExpiryOptions): void {
+    this.#write(() => this.setStored(userKey(key).stored, userValue(value), takeOnlyExpiry('set', options)));
   }
 
   delete(key: Key): void {
@@ -301,8 +314,8 @@ export class TransactionAttempt implements Transaction {
     }
   }
 
-  setStored(stored: StoredKey, value: Uint8Array | undefined): void {
-    this.#put(stored, { value });
+  setStored(stored: StoredKey, value: Uint8Array | undefined, expiry?: Expiry): void {
+    this.#put(stored, { value, expiresMs: expiresMs(expiry, this.nowMs) });
   }
 
   /** @param end of a range in one space. */
@@ -321,10 +334,8 @@ export class TransactionAttempt implements Transaction {
   mutateStored(stored: StoredKey, kind: MutationKind, n: number | bigint): void {
     const mutation = { kind, operand: checkOperand(kind, n) };
     const own = this.changes.get(stored);
-    if (own && 'value' in own)
-      this.#put(stored, { value: applyMutations(own.value, [mutation], () => 'this key') });
-    else if (this.#deleted.has(stored))
-      this.#put(stored, { value: applyMutations(undefined, [mutation], () => 'this key') });
+    if (own && 'value' in own) this.#put(stored, this.#mutated(own, [mutation]));
+    else if (this.#deleted.has(stored)) this.#put(stored, this.#mutated(undefined, [mutation]));
     else this.#put(stored, { mutations: [...(own?.mutations ?? []), mutation] });
   }
 
@@ -382,13 +393,10 @@ export class TransactionAttempt implements Transaction {
     let pair = changes.getPairOrNextHigher(toStoredKey(bounds.begin));
     for (; pair && (end === undefined || pair[0] < end); pair = changes.nextHigherPair(pair[0])) {
       const [stored, change] = pair;
-      if ('value' in change) entries.set(stored, { value: change.value, ...OWN_STAMP });
+      if ('value' in change) entries.set(stored, { ...change, ...OWN_STAMP });
       else {
         const found = await this.#view.get(stored, fromStoredKey(stored), this.#calls);
-        entries.set(stored, {
-          value: applyMutations(found?.value, change.mutations, () => 'this key'),
-          ...OWN_STAMP,
-        });
+        entries.set(stored, { ...this.#mutated(found, change.mutations), ...OWN_STAMP });
       }
     }
     return { entries, deleted };
