@@ -1,5 +1,5 @@
 /**
- * What format 2 can say and this build does not lay on a state yet: range tombstones, expiry, streams, intents. Nothing
+ * What format 2 can say and this build does not lay on a state yet: range tombstones, streams, intents. Nothing
  * of it is written, and what is read of it is refused: passed over, it would be a wrong state.
  */
 import { HoldfastError, type Manifest, type RecordDraft, recordName, STREAM_LEVEL } from '@holdfast/core';
@@ -17,11 +17,9 @@ export function refuseNotYet(
       ? 'range tombstones'
       : writes.some(({ stream }) => stream)
         ? 'streams'
-        : writes.some(({ expiresMs }) => expiresMs !== undefined)
-          ? 'entries that expire'
-          : intents && (intents.floor !== 0 || intents.decided.length > 0)
-            ? 'intents'
-            : inManifest(manifest);
+        : intents && (intents.floor !== 0 || intents.decided.length > 0)
+          ? 'intents'
+          : inManifest(manifest);
   if (found !== undefined)
     throw new HoldfastError(
       'UNSUPPORTED_FORMAT',
@@ -35,9 +33,8 @@ const looked = new WeakMap<Manifest, string | undefined>();
 function inManifest(manifest: Manifest): string | undefined {
   if (looked.has(manifest)) return looked.get(manifest);
   let found: string | undefined;
-  for (const { ranges, earliestExpiryMs, level } of manifest.entries) {
+  for (const { ranges, level } of manifest.entries) {
     if (ranges > 0) found = 'segments with range tombstones';
-    else if (earliestExpiryMs > 0) found = 'segments with entries that expire';
     else if (level === STREAM_LEVEL) found = 'parts of streams';
   }
   looked.set(manifest, found);
