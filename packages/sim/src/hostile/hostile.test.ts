@@ -133,19 +133,25 @@ describe('nothing is silent', { timeout: 120_000 }, () => {
 
 test('a quick examination comes to what the full one comes to', { timeout: 120_000 }, async () => {
   const random = new Random(4, 'agreement');
-  const compare = async (campaign: ByteCampaign, mutation: Mutation): Promise<void> => {
+  /** False: no quick read notices it, so it is examined in full anyway. */
+  const compare = async (campaign: ByteCampaign, mutation: Mutation): Promise<boolean> => {
     const quick = await campaign.run(mutation, 1 + random.below(1000));
+    if (quick.full) return false;
     // Number 0 of every so many is examined in full too; a difference is silent.
     const full = await campaign.run(mutation, 0);
-    expect([mutation, quick.full, full.full]).toEqual([mutation, false, true]);
+    expect([mutation, full.full]).toEqual([mutation, true]);
     expect([mutation, full.verdict, full.reason]).toEqual([mutation, quick.verdict, quick.reason]);
+    return true;
   };
   for (let i = 0; i < 8; i++) {
     for (const campaign of [sealed, plain]) {
-      let mutation: Mutation;
-      do mutation = campaign.at(random.below(campaign.count));
-      while (!['flip', 'cut', 'rehash', 'swap', 'grow'].includes(mutation.kind));
-      await compare(campaign, mutation);
+      let compared = false;
+      for (let tries = 0; !compared && tries < 20; tries++) {
+        const mutation = campaign.at(random.below(campaign.count));
+        if (!['flip', 'cut', 'rehash', 'swap', 'grow'].includes(mutation.kind)) continue;
+        compared = await compare(campaign, mutation);
+      }
+      expect(compared).toBe(true);
     }
   }
 });

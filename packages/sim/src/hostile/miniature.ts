@@ -47,21 +47,22 @@ function shrink({ meta, chunks }: OpenedSegment): SegmentTree {
   for (const chunk of chunks) {
     if (chunk instanceof Uint8Array) continue;
     for (const entry of chunk) {
-      const { key, kind, version, order, value } = entry;
+      const { kind, value } = entry;
       if (block.length === BLOCK_ENTRIES) close();
-      if (kind !== 2) {
-        block.push(value ? { key, kind, version, order, value: shorten(value) } : { ...entry });
+      if (Number(kind) % 16 !== 2) {
+        block.push(value ? { ...entry, value: shorten(value) } : { ...entry });
         continue;
       }
       const [length, first] = [Number(entry.length), Number(entry.firstChunk)];
       const pieces = chunks.slice(first, first + Math.ceil(length / PIECE)) as Uint8Array[];
       if (length > KEPT_BYTES_MAX) {
         const whole = new Uint8Array(Buffer.concat(pieces));
-        block.push({ key, kind: 1, version, order, value: shorten(whole) });
+        const { length: _, firstChunk: __, ...head } = entry;
+        block.push({ ...head, kind: Number(kind) - 1, value: shorten(whole) });
         continue;
       }
       close();
-      block.push({ key, kind, version, order, length, firstChunk: tree.chunks.length });
+      block.push({ ...entry, firstChunk: tree.chunks.length });
       tree.chunks.push(...pieces);
     }
   }

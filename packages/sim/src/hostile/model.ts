@@ -5,7 +5,7 @@
  */
 import { decodeKey, decodeValue, leafHash, merkleRoot } from '@holdfast/core';
 import { formatVersionstamp } from '@holdfast/mvcc';
-import { NotInFormat } from './bytes.js';
+import { NotInFormat, type Num } from './bytes.js';
 import { type Extension, type Held, type Listed, type Meta, PIECE, readBlock } from './layout.js';
 import type { Rebuilt, SaidRecord, SaidSegment } from './rebuild.js';
 import { lineOf } from './truth.js';
@@ -18,6 +18,8 @@ interface Candidate {
   readonly order: number;
   /** Undefined: deleted. */
   readonly value: Uint8Array | undefined;
+  /** When it begins to read as absent. */
+  readonly expires?: number | undefined;
 }
 
 /** What may be answered for each user key, by the key in hex: lines, and undefined for "not there". */
@@ -92,8 +94,8 @@ export class Model {
       'range tombstones',
     );
     expect(
-      writes.every(({ form }) => form === 0 || form === 1),
-      'streams, or expiry',
+      writes.every(({ form }) => [0, 1, 17].includes(Number(form))),
+      'streams',
     );
     expect(body.intentFloor === 0 && body.decided.length === 0, 'intents');
     expect(flushed < version && floor >= 1 && floor <= version, 'flushedThrough or floor');
@@ -120,7 +122,7 @@ export class Model {
       if (!listed) throw new NotInFormat('a page that is not in the format');
       for (const each of listed) {
         runs.add(Number(each.run));
-        expect(each.ranges === 0 && each.earliestExpiry === 0, 'range tombstones, or expiry');
+        expect(each.ranges === 0, 'range tombstones');
         expect(Number(each.maxVersion) <= version, 'a segment from the future');
       }
     }
@@ -136,9 +138,16 @@ export class Model {
       const of = record.body!;
       const from = Number(of.holders.at(-1)?.version ?? record.clear!.flushedThrough);
       for (const [order, { writes }] of of.transactions.entries())
-        for (const { key, value } of writes) yield { key, value, version: record.version, order };
-      for (const { key, value, above, order } of of.carried)
-        yield { key, value, version: from + Number(above), order: Number(order) };
+        for (const { key, value, expires } of writes)
+          yield { key, value, version: record.version, order, expires: numberOf(expires) };
+      for (const { key, value, above, order, expires } of of.carried)
+        yield {
+          key,
+          value,
+          version: from + Number(above),
+          order: Number(order),
+          expires: numberOf(expires),
+        };
     };
     yield* ofRecord(this.#record(version));
     for (const { version: at } of body.holders)
@@ -146,10 +155,13 @@ export class Model {
         if (candidate.version > flushed) yield candidate;
     for (const listed of pages)
       for (const each of listed!)
-        for (const { key, version: own, order, value } of this.#held(each))
-          yield own === 0
-            ? { key, value, version: Number(each.stampVersion), order: Number(each.stampOrder) }
-            : { key, value, version: Number(own), order: Number(order) };
+        for (const { key, version: own, order, value, expires } of this.#held(each)) {
+          const stamp =
+            own === 0
+              ? { version: Number(each.stampVersion), order: Number(each.stampOrder) }
+              : { version: Number(own), order: Number(order) };
+          yield { key, value, ...stamp, expires: numberOf(expires) };
+        }
   }
 
   #held(each: Listed): readonly Held[] {
@@ -163,8 +175,17 @@ export class Model {
     return entries;
   }
 
-  /** @throws NotInFormat also where a user's key or value, or one of the engine's entries, can't be decoded. */
-  state(version: number): Said {
+  /** The clock of a record's writer. */
+  clockOf(version: number): number {
+    const { timeMs, behindMs } = this.#record(version).body;
+    return Number(timeMs) - Number(behindMs);
+  }
+
+  /**
+   * @param nowMs whose clock decides what has expired.
+   * @throws NotInFormat also where a user's key or value, or one of the engine's entries, can't be decoded.
+   */
+  state(version: number, nowMs: number = this.clockOf(version)): Said {
     const best = new Map<string, Candidate[]>();
     for (const candidate of this.#candidates(version)) {
       const key = hex(candidate.key);
@@ -178,17 +199,16 @@ export class Model {
       const [{ key }] = candidates as [Candidate];
       if (key[0] === 0 && version === this.newest) for (const { value } of candidates) checkOwn(key, value);
       // Of what is not there, nobody decodes the key.
-      if (key[0] !== 1 || candidates.every(({ value }) => value === undefined)) continue;
+      const isGone = ({ value, expires }: Candidate): boolean =>
+        value === undefined || (expires !== undefined && expires <= nowMs);
+      if (key[0] !== 1 || candidates.every(isGone)) continue;
       const tuple = orNot(() => decodeKey(key.subarray(1)));
-      const lines = candidates.map(
-        ({ value, ...stamp }) =>
-          value &&
-          lineOf({
-            key: tuple,
-            value: orNot(() => decodeValue(value)),
-            versionstamp: formatVersionstamp(stamp),
-          }),
-      );
+      const lines = candidates.map((candidate) => {
+        const { value, version: at, order } = candidate;
+        if (value === undefined || isGone(candidate)) return undefined;
+        const versionstamp = formatVersionstamp({ version: at, order });
+        return lineOf({ key: tuple, value: orNot(() => decodeValue(value)), versionstamp });
+      });
       said.set(hex(key.subarray(1)), lines);
     }
     return said;
@@ -271,9 +291,10 @@ function heldBy(segment: SaidSegment, meta: Meta, each: Listed): Held[] {
     meta.earliestExpiry === each.earliestExpiry && meta.ranges.length === Number(each.ranges),
     'an expiry or ranges that lie',
   );
+  const expiries = entries.flatMap(({ expires }) => (expires === undefined ? [] : [Number(expires)]));
   expect(
-    entries.every(({ expires }) => expires === undefined),
-    'an expiry that nobody names',
+    (expiries.length === 0 ? 0 : Math.min(...expiries)) === Number(each.earliestExpiry),
+    'another earliest expiry',
   );
   const tombstones = entries.filter(({ kind }) => kind === 0).length;
   for (const said of [meta, each])
@@ -338,6 +359,10 @@ function checkExtensions(extensions: readonly Extension[]): void {
     expect(type > (extensions[i - 1]?.type ?? 0), 'extensions out of order');
     expect(critical === 0 || (critical === 1 && [1, 3, 4].includes(Number(type))), 'a critical extension');
   }
+}
+
+function numberOf(value: Num | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
 }
 
 function expect(isTrue: boolean, otherwise: string): void {

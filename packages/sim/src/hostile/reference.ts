@@ -77,6 +77,10 @@ async function fill(db: Database, clock: IdleClock, random: Random, form: Form):
   await db.flush();
   clock.advance(1000);
 
+  // Long after all campaigns: a time that is changed decides what is there.
+  for (const [i, expireInMs] of [1e9, 1e12].entries())
+    await db.set(['t', i], `expires in ${expireInMs} ms`, { expireInMs });
+
   // Several blocks, over many records, which carry one another.
   for (let i = 0; i < form.batches; i++) {
     await db.transact((tx) => {

@@ -170,7 +170,7 @@ export class StructureCampaign implements Campaign<StructureMutation> {
     const open = (): Promise<Database> => openDatabase(store, { key: ROOT_KEY, clock, readOnly: true });
     const db = await attempt('open', open);
     if (!db) return { ...notes, version: undefined, verifyOk: undefined };
-    const said = model?.state(model.newest) ?? new Map();
+    const said = model?.state(model.newest, clock.now()) ?? new Map();
     await attempt(
       'the list',
       () => stateOf(db),
