@@ -125,12 +125,30 @@ describe('check-imports', () => {
   });
 
   test('catches a circle between files, type-only imports included', () => {
-    plant('packages/core/src/a.ts', "import { b } from './b.js';\n");
-    plant('packages/core/src/b.ts', "import { c } from './deep/c.js';\n");
-    plant('packages/core/src/deep/c.ts', "\nimport type { A } from '../a.js';\n");
+    plant('packages/crypto/src/a.ts', "import { b } from './b.js';\n");
+    plant('packages/crypto/src/b.ts', "import { c } from './deep/c.js';\n");
+    plant('packages/crypto/src/deep/c.ts', "\nimport type { A } from '../a.js';\n");
     expectViolation(
-      /^packages\/core\/src\/deep\/c\.ts:2: .*circle: \.\.\/a\.ts -> \.\.\/b\.ts -> c\.ts -> \.\.\/a\.ts/,
+      /^packages\/crypto\/src\/deep\/c\.ts:2: .*circle: \.\.\/a\.ts -> \.\.\/b\.ts -> c\.ts -> \.\.\/a\.ts/,
     );
+  });
+
+  test.each([
+    ['against the arrows', 'state/a.ts', '../upkeep/b.js', 'state/ may import context/ only, not upkeep/'],
+    ['up to what stands above the rooms', 'state/a.ts', '../b.js', 'is not for state/'],
+    ['in a room that has no row', 'cellar/a.ts', '../state/b.js', 'no row for the room cellar/'],
+  ])('catches an import between rooms %s', (_what, from, to, message) => {
+    plantPackage('packages/mvcc', '@holdfast/mvcc', []);
+    plant(`packages/mvcc/src/${from}`, `import { b } from '${to}';\n`);
+    expectViolation(new RegExp(`^packages/mvcc/src/${from}:1: .*${message}`));
+  });
+
+  test('accepts imports between rooms that follow the arrows, and what a test needs', () => {
+    plantPackage('packages/mvcc', '@holdfast/mvcc', []);
+    plant('packages/mvcc/src/upkeep/a.ts', "import { b } from '../state/b.js';\n");
+    plant('packages/mvcc/src/a.ts', "import { b } from './upkeep/a.js';\n");
+    plant('packages/mvcc/src/state/a.test.ts', "import { b } from '../upkeep/a.js';\n");
+    expect(check()).toEqual({ status: 0, violations: [] });
   });
 
   test('catches node: modules in portable files, and bare names of them everywhere', () => {

@@ -2,11 +2,13 @@
  * What format 2 can say and this build does not lay on a state yet: range tombstones, streams, intents. Nothing
  * of it is written, and what is read of it is refused: passed over, it would be a wrong state.
  */
-import { HoldfastError, type Manifest, recordName, STREAM_LEVEL } from '@holdfast/core';
-import type { StateRecord } from './advance.js';
+import { HoldfastError, type Manifest, type RecordDraft, recordName, STREAM_LEVEL } from '@holdfast/core';
 
 /** @throws HoldfastError UNSUPPORTED_FORMAT. */
-export function refuseNotYet(record: StateRecord, manifest: Manifest): void {
+export function refuseNotYet(
+  record: { readonly version: number; readonly body: RecordDraft },
+  manifest: Manifest,
+): void {
   const { transactions, carry, intents } = record.body;
   const entries = 'bytes' in carry.entries ? [] : carry.entries;
   const writes = [...entries, ...transactions.flatMap((each) => each.writes)];
