@@ -857,6 +857,13 @@ const format2 = [
     tests: ['packages/core/src/record/record.test.ts'],
   },
   {
+    name: 'a writer holds to the policy of the database, or does not write',
+    file: 'packages/mvcc/src/commit/record-builder.ts',
+    find: '    checkPolicy(view);\n',
+    replace: '',
+    tests: succession,
+  },
+  {
     name: 'an extension that is not critical is passed on',
     file: 'packages/mvcc/src/commit/record-builder.ts',
     find: '      extensions: passedOn(view.extensions),\n',

@@ -2,6 +2,7 @@
 import {
   encodeRecord,
   equalBytes,
+  HoldfastError,
   type Manifest,
   type PageUpload,
   passedOn,
@@ -13,6 +14,7 @@ import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { wallMs } from '../context/wall.js';
 import type { StateRecord } from '../log/advance.js';
+import type { View } from '../state/view.js';
 import type { Plan } from './plan.js';
 import { newObjectId, putNew } from './segment-upload.js';
 
@@ -46,6 +48,7 @@ export class RecordBuilder {
   async build(plan: Plan, calls: CallOptions = {}): Promise<BuiltRecord> {
     const { sealing, clock } = this.#context;
     const { parent: view, version, edited, transactions, carry } = plan;
+    checkPolicy(view);
     const uploads: PageUpload[] = [];
     let { manifest } = view;
     for (const { segments, ...stamp } of plan.runs) {
@@ -92,6 +95,19 @@ export class RecordBuilder {
       record: { ...clear, body, hash, bytes: bytes.length, epoch: sealing.currentEpoch },
     };
   }
+}
+
+/**
+ * One writer that holds to less than the database's policy would void it for all.
+ * @throws HoldfastError UNSUPPORTED_FORMAT where it asks for more than this build can do.
+ */
+function checkPolicy({ version, extensions }: View): void {
+  const { policy } = extensions;
+  if (policy !== undefined && policy.tier > 0)
+    throw new HoldfastError(
+      'UNSUPPORTED_FORMAT',
+      `The policy of this database (record ${version}) asks its writers for freshness tier L${policy.tier}: this build holds to L0 only. Nothing was changed; write with a newer build.`,
+    );
 }
 
 function withStore(

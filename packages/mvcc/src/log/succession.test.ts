@@ -152,6 +152,18 @@ test('a critical extension that nobody knows stops a reader, one that is not is 
   expect((await headerOf(db.version)).extensions.others).toEqual([{ type: 200, bytes: Uint8Array.of(7) }]);
 });
 
+test('a database whose policy asks for more than this build can do is read, and not written', async () => {
+  await put({ clear: { extensions: { policy: { tier: 3, everyCommits: 0, anchors: [] } } } });
+  expect(await db.get('a')).toBe(2);
+  const { version } = db;
+  await expect(db.set('b', 1)).rejects.toThrow(
+    /asks its writers for freshness tier L3: this build holds to L0/,
+  );
+  await expect(db.set('b', 1)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT', maybeCommitted: false });
+  expect(await db.get('b')).toBeUndefined();
+  expect(db.version).toBe(version);
+});
+
 test('a grace period is the database’s: another one is refused at open, the same is not', async () => {
   await expect(openDatabase(store, { key, graceMs: 2 * HOUR_MS })).rejects.toThrow(
     /graceMs: expected 3600000, with which this database was made, found 7200000/,
