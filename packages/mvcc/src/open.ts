@@ -148,9 +148,9 @@ function anotherDatabase(version: number, id: Uint8Array, found: Uint8Array): Ho
 }
 
 /** One process's grace period breaks another's writers: it is the database's, fixed when it was made. */
-function anotherGrace(expected: number, found: number): RangeError {
+function anotherGrace(asked: number, own: number): RangeError {
   return new RangeError(
-    `graceMs: expected ${found}, with which this database was made, found ${expected}. Nothing was changed; leave the option out.`,
+    `graceMs: expected ${own}, with which this database was made, found ${asked}. Nothing was changed; leave the option out.`,
   );
 }
 
