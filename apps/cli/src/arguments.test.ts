@@ -5,7 +5,7 @@ import { UsageError } from './failure.js';
 import { parseKeyText } from './key-source.js';
 import { keyFromJson, keyToJson, parseKeyArgument, printKey } from './key-text.js';
 import { takeOperands } from './location.js';
-import { parseMoment } from './moments.js';
+import { parseDurationMs, parseMoment } from './moments.js';
 import { formatBytes, formatCount } from './output.js';
 import { parseValue } from './value-input.js';
 
@@ -137,4 +137,12 @@ test('counts and sizes are readable', () => {
     '1.5 KiB',
     '3.0 GiB',
   ]);
+});
+
+test('a length of time has a unit', () => {
+  expect(['500ms', '90s', '15m', '1.5h', '7d'].map(parseDurationMs)).toEqual([
+    500, 90_000, 900_000, 5_400_000, 604_800_000,
+  ]);
+  for (const text of ['', '5', 's', '-5s', '5 s', '0s', '0.0001s', '1e9d', '5S', '99999999999999999d'])
+    expect(() => parseDurationMs(text), text).toThrow(UsageError);
 });

@@ -39,8 +39,10 @@ export function entryToJson({
   value,
   version,
   versionstamp,
+  expiresAt,
 }: Entry): Record<string, ReturnType<typeof toJson>> {
-  return { key: keyToJson(key), value: toJson(value), version, versionstamp };
+  const expiry = expiresAt && { expiresAt: expiresAt.toISOString() };
+  return { key: keyToJson(key), value: toJson(value), version, versionstamp, ...expiry };
 }
 
 class Page {

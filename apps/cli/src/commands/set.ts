@@ -1,9 +1,14 @@
 import { type CommandSpec, defineCommand } from '../command.js';
 import { asUsage } from '../failure.js';
 import { KEY_HELP, keyToJson, parseKeyArgument, printKey } from '../key-text.js';
+import { parseDurationMs } from '../moments.js';
 import { readValue, type ValueOptions } from '../value-input.js';
 
-export const setCommand: CommandSpec = defineCommand<ValueOptions>({
+interface SetOptions extends ValueOptions {
+  readonly expireIn?: number;
+}
+
+export const setCommand: CommandSpec = defineCommand<SetOptions>({
   name: 'set',
   summary: 'write a value',
   operands: ['KEY', '[VALUE]'],
@@ -13,7 +18,12 @@ export const setCommand: CommandSpec = defineCommand<ValueOptions>({
       .option('--file <file>', 'the value is what FILE holds')
       .option('--text', 'the value is text, not JSON')
       .option('--bytes', 'the value is the bytes of the file or of standard input, as they are')
-      .option('--bytes-hex', 'the value is bytes in hex'),
+      .option('--bytes-hex', 'the value is bytes in hex')
+      .option(
+        '--expire-in <time>',
+        'after TIME (90s, 15m, 2h, 7d) the key is not there any more',
+        parseDurationMs,
+      ),
   help: `${KEY_HELP}
 
 A VALUE is JSON; - reads it from standard input. What JSON lacks is written as {"$bytes": "base64"},
@@ -24,6 +34,7 @@ Examples:
   $ holdfast set file:./state clicks 41
   $ holdfast set file:./state '["users", 17]' '{"name": "Ann"}'
   $ holdfast set file:./state motd --text 'Hello there'
+  $ holdfast set file:./state '["lease", 3]' '"worker 7"' --expire-in 30s
   $ holdfast set file:./state logo --bytes --file logo.png
   $ date | holdfast set file:./state now - --text
   $ holdfast set file:./state balance -- -5`,
@@ -32,7 +43,9 @@ Examples:
     const key = parseKeyArgument(call.operands[0]!);
     const value = await readValue(call.operands[1], options, signal);
     const db = await call.open('write');
-    const { version, versionstamp } = await asUsage(() => db.set(key, value, { signal }));
+    const { version, versionstamp } = await asUsage(() =>
+      db.set(key, value, { signal, expireInMs: options.expireIn }),
+    );
     if (options.json) await out.json({ key: keyToJson(key), version, versionstamp });
     else call.say(`Set ${printKey(key)}: version ${version}.`);
     return undefined;

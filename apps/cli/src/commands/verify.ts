@@ -34,7 +34,7 @@ Examples:
         ),
     });
     progress.stop();
-    const { ok, version, records, segments, entries, blocks, bytes, unreferenced, problems } = report;
+    const { ok, version, records, segments, entries, blocks, tiles, bytes, unreferenced, problems } = report;
     call.verdict = ok ? EXIT.ok : EXIT.failed;
     if (json)
       await out.json({
@@ -44,6 +44,7 @@ Examples:
         segments,
         entries,
         blocks,
+        tiles,
         bytes,
         unreferenced,
         problems: [...problems],
