@@ -577,6 +577,44 @@ describe('an adapter', () => {
   });
 });
 
+describe('a key that expires', () => {
+  const at = 'file:./expiring';
+  const expiries = async (location: string): Promise<(string | undefined)[]> => {
+    const lines = (await run(['list', location, '--json'])).out.trim().split('\n');
+    return lines.map((line) => (JSON.parse(line) as { expiresAt?: string }).expiresAt);
+  };
+
+  test('keeps its time through export and import, list and import, and restore', async () => {
+    expect((await run(['init', at])).code).toBe(0);
+    expect((await run(['set', at, 'lease', '1', '--expire-in', '1h'])).code).toBe(0);
+    expect((await run(['set', at, 'plain', '2'])).code).toBe(0);
+    const [lease, plain] = await expiries(at);
+    expect([new Date(lease!).getTime() > Date.now() + 3_000_000, plain]).toEqual([true, undefined]);
+    for (const read of [
+      ['export', at],
+      ['list', at, '--json'],
+    ]) {
+      const target = `file:./copy-by-${read[0]}`;
+      await run(['init', target]);
+      const { out } = await run(read);
+      expect((await run(['import', target, '-'], {}, out)).code).toBe(0);
+      expect(await expiries(target), target).toEqual([lease, plain]);
+    }
+    expect((await run(['restore', at, 'file:./restored', '--yes'])).code).toBe(0);
+    expect(await expiries('file:./restored')).toEqual([lease, plain]);
+  });
+
+  test('is not there when its time has come; a time without a unit is refused', async () => {
+    await run(['set', at, 'short', '1', '--expire-in', '1ms']);
+    const { code, err } = await run(['get', at, 'short']);
+    expect([code, err]).toEqual([1, expect.stringContaining('short is not there')]);
+    const refused = await run(['set', at, 'short', '1', '--expire-in', '5']);
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('such as 500ms, 90s')]);
+    const bad = await run(['import', at, '-'], {}, '{"key":["q"],"value":1,"expiresAt":"soon"}\n');
+    expect([bad.code, bad.err]).toEqual([1, expect.stringContaining('expected "expiresAt" to be a date')]);
+  });
+});
+
 describe('restore', () => {
   const at = 'file:./hurt';
   /** Versions 1 to 6; of 6 the record is damaged, that of 5 is missing. */

@@ -13,7 +13,12 @@ export type Row = {
   /** As it stands in the file; empty for one that is too long to be held. */
   readonly raw: Uint8Array;
 } & (
-  | { readonly key: KeyTuple; readonly value: unknown; readonly problem?: undefined }
+  | {
+      readonly key: KeyTuple;
+      readonly value: unknown;
+      readonly expiresAt?: Date | undefined;
+      readonly problem?: undefined;
+    }
   | { readonly problem: string }
 );
 
@@ -45,22 +50,29 @@ export async function* readNdjson(chunks: AsyncIterable<Uint8Array>): AsyncGener
   }
 }
 
-function parseLine(text: string): { key: KeyTuple; value: unknown } {
+function parseLine(text: string): { key: KeyTuple; value: unknown; expiresAt?: Date } {
   const json = parseJson(text);
   if (json === null || typeof json !== 'object' || Array.isArray(json))
     throw new SyntaxError('expected {"key": …, "value": …}, found something else');
   for (const field of ['key', 'value'])
     if (!Object.hasOwn(json, field))
       throw new SyntaxError(`expected {"key": …, "value": …}, found no "${field}"`);
-  // The latter two are what `list --json` adds.
+  // Two of them are what `list --json` adds.
   for (const field of Object.keys(json))
-    if (!['key', 'value', 'version', 'versionstamp'].includes(field))
+    if (!['key', 'value', 'version', 'versionstamp', 'expiresAt'].includes(field))
       throw new SyntaxError(
         `expected {"key": …, "value": …}, found a property ${JSON.stringify(field)} besides`,
       );
   const value = fromJson(json.value as Json);
   if (value === undefined) throw new SyntaxError("undefined can't be stored by itself");
-  return { key: keyFromJson(json.key as Json), value };
+  const key = keyFromJson(json.key as Json);
+  return json.expiresAt === undefined ? { key, value } : { key, value, expiresAt: dateOf(json.expiresAt) };
+}
+
+function dateOf(json: Json): Date {
+  const date = new Date(typeof json === 'string' ? json : Number.NaN);
+  if (!Number.isNaN(date.getTime())) return date;
+  throw new SyntaxError('expected "expiresAt" to be a date such as "2026-11-22T15:00:00.000Z"');
 }
 
 export interface CsvOptions {

@@ -101,9 +101,9 @@ export class Importer {
       (tx) => {
         isNew = true;
         const problems: Refused[] = [];
-        for (const [i, { key, value }] of batch.entries()) {
+        for (const [i, { key, value, expiresAt }] of batch.entries()) {
           try {
-            tx.set([...prefix, ...key], value);
+            tx.set([...prefix, ...key], value, { expireAt: expiresAt });
           } catch (error) {
             if (!isRefusal(error)) throw error;
             problems.push([i, error.message]);

@@ -31,7 +31,7 @@ export async function* copyEntries(
     await db.transact(
       async (tx) => {
         if (isFirst) for await (const _ of tx.keys({}, { limit: 1 })) throw notEmpty();
-        for (const { key, value } of batch) tx.set(key, value);
+        for (const { key, value, expiresAt } of batch) tx.set(key, value, { expireAt: expiresAt });
       },
       { signal },
     );

@@ -26,7 +26,7 @@ export const exportCommand: CommandSpec = defineCommand<ExportOptions>({
     addRangeOptions(command);
     command.option('--force', 'replace FILE if it is there');
   },
-  help: `One {"key": …, "value": …} per line, in key order, all from one version, whatever is written meanwhile. import reads
+  help: `One {"key": …, "value": …} per line, with "expiresAt" where it expires, in key order, all from one version, whatever is written meanwhile. import reads
 it back. FILE appears when it is complete; only you can read it, for it is not encrypted. Without FILE, or with -, the
 lines go to standard output.
 
@@ -80,8 +80,9 @@ async function writeEntries(
 ): Promise<Written> {
   let count = 0;
   let bytes = 0;
-  for await (const { key, value } of entries) {
-    const line = printJson({ key: keyToJson(key), value: toJson(value) });
+  for await (const { key, value, expiresAt } of entries) {
+    const expiry = expiresAt && { expiresAt: expiresAt.toISOString() };
+    const line = printJson({ key: keyToJson(key), value: toJson(value), ...expiry });
     bytes += Buffer.byteLength(line) + 1;
     await out.line(line);
     if (++count % TELL_EVERY === 0) {
