@@ -584,8 +584,11 @@ describe('a key that expires', () => {
     return lines.map((line) => (JSON.parse(line) as { expiresAt?: string }).expiresAt);
   };
 
-  test('keeps its time through export and import, list and import, and restore', async () => {
+  beforeAll(async () => {
     expect((await run(['init', at])).code).toBe(0);
+  });
+
+  test('keeps its time through export and import, list and import, and restore', async () => {
     expect((await run(['set', at, 'lease', '1', '--expire-in', '1h'])).code).toBe(0);
     expect((await run(['set', at, 'plain', '2'])).code).toBe(0);
     const [lease, plain] = await expiries(at);
