@@ -93,7 +93,7 @@ export async function runFaults(campaign) {
   };
   process.once('exit', leaveNobody);
 
-  await prepare(place, key);
+  await prepare(place, key, options.graceMs);
   const proxy = await startProxy(options);
   const through = { ...place, endpoint: `http://127.0.0.1:${proxy.port}` };
 
@@ -102,10 +102,10 @@ export async function runFaults(campaign) {
     const incarnation = ++counts.processes;
     const diary = join(folder, `${String(incarnation).padStart(5, '0')}-${role}-${number}.jsonl`);
     diaries.push(diary);
-    const { requestTimeoutMs, commitTimeoutsMs, graceMs } = options;
+    const { requestTimeoutMs, commitTimeoutsMs } = options;
     const plan = {
       ...{ place: through, key, incarnation, diary, clients, transactions, inherits, generations },
-      ...{ requestTimeoutMs, commitTimeoutMs: draw.of(commitTimeoutsMs), graceMs, seed: draw.below(2 ** 31) },
+      ...{ requestTimeoutMs, commitTimeoutMs: draw.of(commitTimeoutsMs), seed: draw.below(2 ** 31) },
     };
     const child = fork(scriptOf('worker.mjs'), [JSON.stringify(plan)], {
       execArgv: [],
@@ -269,8 +269,8 @@ export async function runFaults(campaign) {
 }
 
 /** Makes the database, past the proxy: which has a probe of its own to answer to when it is first written through. */
-async function prepare(place, key) {
-  const db = await open(storeAt(place), { key: Buffer.from(key, 'hex') });
+async function prepare(place, key, graceMs) {
+  const db = await open(storeAt(place), { key: Buffer.from(key, 'hex'), graceMs });
   await db.transact((tx) => {
     for (let account = 0; account < accounts; account++) tx.set(['account', account], balanceAtFirst);
   });

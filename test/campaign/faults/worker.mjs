@@ -99,7 +99,6 @@ async function openPatiently() {
         key: Buffer.from(plan.key, 'hex'),
         create: false,
         commitTimeoutMs: plan.commitTimeoutMs,
-        graceMs: plan.graceMs,
       });
     } catch (error) {
       if (!passes(error)) refuse(error);
