@@ -32,7 +32,7 @@ import { View } from '../state/view.js';
 import { continues } from './continuity.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
-import { refuseNotYet } from './not-yet.js';
+import { refuseNotYetListed } from './not-yet.js';
 import { checkDescends, checkFollows } from './succession.js';
 
 /** What of a record makes a state. */
@@ -90,7 +90,7 @@ export async function jump(
   if (known !== undefined && record.version <= known.version)
     throw new RangeError(`Expected a record after ${known.version}, found ${record.version}.`);
   const base = known && known.flushedThrough <= record.flushedThrough ? known : undefined;
-  const { refs, entries } = record.body.carry;
+  const { refs } = record.body.carry;
   // What the base's tail holds reaches to its version; a carry that starts later leaves a stretch to holders.
   const covered = Math.max(record.flushedThrough, base?.version ?? 0);
   const needed = refs.filter((ref) => ref.version > covered);
@@ -107,9 +107,7 @@ export async function jump(
     addCarried(tail, holder, record.flushedThrough);
     addOwnWrites(tail, holder, record.flushedThrough);
   }
-  for (const entry of entries)
-    if (entry.version > record.flushedThrough)
-      tail.add(toStoredKey(entry.key), tailEntry(entry, entry.version, entry.order));
+  addCarried(tail, record, record.flushedThrough);
   addOwnWrites(tail, record);
   // A flush that was jumped over may have moved writes that were never here.
   const flushed = known?.flushedThrough === record.flushedThrough ? known.flushed : FlushedTails.none;
@@ -156,7 +154,6 @@ function makeView(
   flushed: FlushedTails,
 ): View {
   const { sha256 } = context.sealing.provider;
-  refuseNotYet(record, manifest);
   let ownBytes = 0;
   for (const { bulkRun, writes } of record.body.transactions) {
     if (bulkRun !== 0 && !manifest.entries.some(({ run }) => run === bulkRun))
@@ -232,6 +229,7 @@ export async function loadManifest(
     known,
     signal,
   );
+  refuseNotYetListed(manifest, object);
   // It would hide what is written until then.
   const early = manifest.entries.find(({ maxVersion }) => maxVersion > record.version);
   if (early)

@@ -22,6 +22,7 @@ import {
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
 import type { Slots } from '../context/slots.js';
+import { refuseNotYet } from './not-yet.js';
 
 /** How many versions past a known one are asked for at once, while there are any. */
 const GALLOP: readonly number[] = [1, 2, 4, 8];
@@ -70,6 +71,7 @@ export class Log {
     const keyring = await sealing.keyringOf(header, signal);
     const record = await openRecord(sealing.with(keyring), header, signal);
     sealing.adopt(keyring);
+    refuseNotYet(record);
     return record;
   }
 

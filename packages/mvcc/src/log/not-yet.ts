@@ -2,41 +2,43 @@
  * What format 2 can say and this build does not lay on a state yet: range tombstones, streams, intents. Nothing
  * of it is written, and what is read of it is refused: passed over, it would be a wrong state.
  */
-import { HoldfastError, type Manifest, type RecordDraft, recordName, STREAM_LEVEL } from '@holdfast/core';
+import {
+  HoldfastError,
+  type LogRecord,
+  type Manifest,
+  recordName,
+  STREAM_LEVEL,
+  type Write,
+} from '@holdfast/core';
 
 /** @throws HoldfastError UNSUPPORTED_FORMAT. */
-export function refuseNotYet(
-  record: { readonly version: number; readonly body: RecordDraft },
-  manifest: Manifest,
-): void {
-  const { transactions, carry, intents } = record.body;
-  const entries = 'bytes' in carry.entries ? [] : carry.entries;
-  const writes = [...entries, ...transactions.flatMap((each) => each.writes)];
-  const found =
-    carry.ranges?.length || transactions.some(({ rangeDeletes }) => rangeDeletes?.length)
-      ? 'range tombstones'
-      : writes.some(({ stream }) => stream)
-        ? 'streams'
-        : intents && (intents.floor !== 0 || intents.decided.length > 0)
-          ? 'intents'
-          : inManifest(manifest);
-  if (found !== undefined)
-    throw new HoldfastError(
-      'UNSUPPORTED_FORMAT',
-      `${recordName(record.version)} has ${found}, which this build does not know how to read. Use a newer build.`,
-    );
+export function refuseNotYet({ version, body }: LogRecord): void {
+  const { transactions, carry, intents } = body;
+  if (carry.ranges.length > 0 || transactions.some(({ rangeDeletes }) => rangeDeletes.length > 0))
+    throw notYet(recordName(version), 'range tombstones');
+  if (carry.entries.some(isStream) || transactions.some(({ writes }) => writes.some(isStream)))
+    throw notYet(recordName(version), 'streams');
+  if (intents.floor !== 0 || intents.decided.length > 0) throw notYet(recordName(version), 'intents');
 }
 
-/** By manifest, since most records change nothing in it. */
-const looked = new WeakMap<Manifest, string | undefined>();
-
-function inManifest(manifest: Manifest): string | undefined {
-  if (looked.has(manifest)) return looked.get(manifest);
-  let found: string | undefined;
+/**
+ * @param object how errors name the record that has it.
+ * @throws HoldfastError UNSUPPORTED_FORMAT.
+ */
+export function refuseNotYetListed(manifest: Manifest, object: string): void {
   for (const { ranges, level } of manifest.entries) {
-    if (ranges > 0) found = 'segments with range tombstones';
-    else if (level === STREAM_LEVEL) found = 'parts of streams';
+    if (ranges > 0) throw notYet(object, 'segments with range tombstones');
+    if (level === STREAM_LEVEL) throw notYet(object, 'parts of streams');
   }
-  looked.set(manifest, found);
-  return found;
+}
+
+function isStream({ stream }: Pick<Write, 'stream'>): boolean {
+  return stream === true;
+}
+
+function notYet(object: string, what: string): HoldfastError {
+  return new HoldfastError(
+    'UNSUPPORTED_FORMAT',
+    `${object} has ${what}, which this build does not know how to read. Use a newer build.`,
+  );
 }
