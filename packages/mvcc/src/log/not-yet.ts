@@ -1,23 +1,14 @@
 /**
- * What format 2 can say and this build does not lay on a state yet: range tombstones, streams, intents. Nothing
+ * What format 2 can say and this build does not lay on a state yet: range tombstones, intents. Nothing
  * of it is written, and what is read of it is refused: passed over, it would be a wrong state.
  */
-import {
-  HoldfastError,
-  type LogRecord,
-  type Manifest,
-  recordName,
-  STREAM_LEVEL,
-  type Write,
-} from '@holdfast/core';
+import { HoldfastError, type LogRecord, type Manifest, recordName } from '@holdfast/core';
 
 /** @throws HoldfastError UNSUPPORTED_FORMAT. */
 export function refuseNotYet({ version, body }: LogRecord): void {
   const { transactions, carry, intents } = body;
   if (carry.ranges.length > 0 || transactions.some(({ rangeDeletes }) => rangeDeletes.length > 0))
     throw notYet(recordName(version), 'range tombstones');
-  if (carry.entries.some(isStream) || transactions.some(({ writes }) => writes.some(isStream)))
-    throw notYet(recordName(version), 'streams');
   if (intents.floor !== 0 || intents.decided.length > 0) throw notYet(recordName(version), 'intents');
 }
 
@@ -26,14 +17,8 @@ export function refuseNotYet({ version, body }: LogRecord): void {
  * @throws HoldfastError UNSUPPORTED_FORMAT.
  */
 export function refuseNotYetListed(manifest: Manifest, object: string): void {
-  for (const { ranges, level } of manifest.entries) {
+  for (const { ranges } of manifest.entries)
     if (ranges > 0) throw notYet(object, 'segments with range tombstones');
-    if (level === STREAM_LEVEL) throw notYet(object, 'parts of streams');
-  }
-}
-
-function isStream({ stream }: Pick<Write, 'stream'>): boolean {
-  return stream === true;
 }
 
 function notYet(object: string, what: string): HoldfastError {

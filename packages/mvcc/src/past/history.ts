@@ -6,7 +6,6 @@
  */
 import {
   decodeKey,
-  decodeValue,
   equalBytes,
   HoldfastError,
   type KeyRange,
@@ -21,7 +20,7 @@ import { Feed } from '../log/feed.js';
 import { fork, isBreak, type Place } from '../log/fork.js';
 import { type Log, missingRecord } from '../log/log.js';
 import type { Step, Tip } from '../log/tip.js';
-import { userBounds } from '../reading/entry-reader.js';
+import { userBounds, userValueOf } from '../reading/entry-reader.js';
 import { expired } from '../reading/snapshot.js';
 import { alive, type Held } from '../state/alive.js';
 import { type Bounds, toStoredKey } from '../state/space.js';
@@ -248,7 +247,7 @@ export class History {
         writerId: record.body.writerId.slice(),
         transactions: transactions.length,
         writes: transactions.reduce((sum, { writes }) => sum + writes.length, 0),
-        bulkTransactions: transactions.filter(({ bulkRun }) => bulkRun !== 0).length,
+        bulkTransactions: transactions.filter(isBulk).length,
         bytes: record.bytes,
         flushedThrough: record.flushedThrough,
         manifestRoot: record.manifestRoot.slice(),
@@ -321,6 +320,11 @@ export class History {
   }
 }
 
+/** Whether its writes lie in segments. The run of one that writes a stream has its parts. */
+function isBulk({ bulkRun, writes }: LogRecord['body']['transactions'][number]): boolean {
+  return bulkRun !== 0 && !writes.some(({ stream }) => stream);
+}
+
 /** The writer's own clock, milliseconds since 1970. */
 function clockOf({ body }: LogRecord): number {
   return body.timeMs - body.behindMs;
@@ -349,17 +353,17 @@ async function* changesOf(
   const begin = toStoredKey(bounds.begin);
   const end = toStoredKey(bounds.end!);
   const written = new Map<string, Held>();
-  for await (const { key, value, expiresMs, order, stored } of recordWrites(view, record, options)) {
+  for await (const { key, value, expiresMs, stream, order, stored } of recordWrites(view, record, options)) {
     if (stored < begin || stored >= end) continue;
     const held = written.get(stored) ?? (await before.get(stored, key, options));
-    const previous = alive(held, view.clockMs)?.value;
-    written.set(stored, { value, expiresMs });
+    const previous = alive(held, view.clockMs);
+    written.set(stored, { value, expiresMs, stream });
     yield {
       version: record.version,
       versionstamp: formatVersionstamp({ version: record.version, order }),
       key: decodeKey(key.subarray(1)),
-      value: value && decodeValue(value),
-      previous: previous && decodeValue(previous),
+      value: value && userValueOf({ value, stream }),
+      previous: previous && userValueOf(previous),
       ...(expiresMs === undefined ? {} : { expiresAt: new Date(expiresMs) }),
     };
   }

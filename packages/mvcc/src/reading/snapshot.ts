@@ -3,17 +3,9 @@
  *
  * Invariant: what has expired is told by the moment that it was given, never by a clock: no entry of it goes away.
  */
-import {
-  decodeKey,
-  decodeValue,
-  HoldfastError,
-  type Key,
-  type KeyRange,
-  type KeyTuple,
-  MISS,
-} from '@holdfast/core';
+import { decodeKey, HoldfastError, type Key, type KeyRange, type KeyTuple, MISS } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
-import { takeOptions } from '../context/call-options.js';
+import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
 import type { Lifetime } from '../context/lifetime.js';
 import { alive, isAlive } from '../state/alive.js';
 import { type Bounds, toStoredKey } from '../state/space.js';
@@ -33,8 +25,10 @@ import {
   userKey,
   userKeys,
   userRange,
+  userValueOf,
 } from './entry-reader.js';
 import { countLive, ENTRIES, firstOf, KEYS, type Listing, listing, type Scan, type Walk } from './listing.js';
+import { openStream } from './stream-reader.js';
 
 export interface SnapshotOptions extends ReadOptions {
   /** A version, or the newest one written by then; default: the newest there is. */
@@ -114,6 +108,16 @@ export class Snapshot {
       const { stored, bytes } = userKey(key);
       const found = await this.#view.get(stored, bytes, this.#calls);
       return entryOf(bytes, found, this.#nowMs) as Entry<V> | undefined;
+    });
+  }
+
+  /** As `Database.getStream`, of this version. */
+  getStream(key: Key, options?: CallOptions): Promise<ReadableStream<Uint8Array> | undefined> {
+    return this.#lifetime.run(async () => {
+      const { stored, bytes } = userKey(key);
+      const calls = { ...this.#calls, ...takeOptions('getStream', options, CALL_OPTIONS) };
+      const found = await this.#view.get(stored, bytes, calls);
+      return openStream(this.#view, bytes, found, this.#nowMs, this.#lifetime, calls);
     });
   }
 
@@ -199,14 +203,17 @@ export class Snapshot {
       if (cursor.version <= older.version) continue;
       const key = cursor.key.slice();
       const { version, order } = cursor;
-      const now = isAlive(cursor, after.#nowMs) ? (await cursor.value()).slice() : undefined;
-      const once = alive(await older.get(toStoredKey(key), key, this.#calls), before.#nowMs)?.value;
+      const { stream } = cursor;
+      const now = isAlive(cursor, after.#nowMs)
+        ? { value: (await cursor.value()).slice(), stream }
+        : undefined;
+      const once = alive(await older.get(toStoredKey(key), key, this.#calls), before.#nowMs);
       if (now === undefined && once === undefined) continue;
       const [value, previous] = forward ? [now, once] : [once, now];
       yield {
         key: decodeKey(key.subarray(1)),
-        value: value && decodeValue(value),
-        previous: previous && decodeValue(previous),
+        value: value && userValueOf(value),
+        previous: previous && userValueOf(previous),
         version,
         versionstamp: formatVersionstamp({ version, order }),
       };

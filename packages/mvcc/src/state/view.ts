@@ -281,9 +281,9 @@ export class View {
     return new SegmentReader(this.#access, segment);
   }
 
-  /** The segments that a large transaction wrote, if it is still one run. */
+  /** The segments that a large transaction wrote, if it is still one run. A stream's parts are no writes. */
   bulkSegments(run: number): SegmentEntry[] {
-    return this.manifest.entries.filter((segment) => segment.run === run);
+    return this.manifest.searched.filter((segment) => segment.run === run);
   }
 }
 
@@ -299,8 +299,8 @@ export async function* recordWrites(
   options: CallOptions = {},
 ): AsyncGenerator<Entry & { stored: StoredKey }> {
   for (const [order, { writes, bulkRun }] of record.body.transactions.entries()) {
-    for (const { key, value, expiresMs } of writes)
-      yield { key, value, expiresMs, version: record.version, order, stored: toStoredKey(key) };
+    for (const { key, value, expiresMs, stream } of writes)
+      yield { key, value, expiresMs, stream, version: record.version, order, stored: toStoredKey(key) };
     for (const segment of bulkRun === 0 ? [] : view.bulkSegments(bulkRun)) {
       const cursor = view.reader(segment).cursor({ begin: new Uint8Array(0), end: undefined, ...options });
       for (await cursor.start(); !cursor.done; await cursor.next()) {
