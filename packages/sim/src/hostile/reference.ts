@@ -123,6 +123,12 @@ async function fill(db: Database, clock: IdleClock, random: Random, form: Form):
     await db.flush();
   }
 
+  // A stream in a segment and one of no bytes, and in the tail one that expires long after all campaigns.
+  await db.setStream(['s', 1], [random.bytes(70_000)]);
+  await db.setStream(['s', 2], []);
+  await db.flush();
+  await db.setStream(['s', 3], [random.bytes(30)], { expireInMs: 1e12 });
+
   // The tail: requests, and more than can be carried twice, so that there are holders.
   await db.transact(() => ({ result: 2 }), { requestId: 'request 2', input: [1, 2] });
   await db.outcome('closed', { close: true });
