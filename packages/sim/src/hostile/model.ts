@@ -4,8 +4,8 @@
  * to the engine's own decoders, which are tested elsewhere.
  */
 import { decodeKey, decodeValue, leafHash, merkleRoot } from '@holdfast/core';
-import { formatVersionstamp } from '@holdfast/mvcc';
-import { NotInFormat, type Num } from './bytes.js';
+import { formatVersionstamp, StreamValue } from '@holdfast/mvcc';
+import { NotInFormat, type Num, Take } from './bytes.js';
 import { type Extension, type Held, type Listed, type Meta, PIECE, readBlock } from './layout.js';
 import type { Rebuilt, SaidRecord, SaidSegment } from './rebuild.js';
 import { lineOf } from './truth.js';
@@ -18,6 +18,8 @@ interface Candidate {
   readonly order: number;
   /** Undefined: deleted. */
   readonly value: Uint8Array | undefined;
+  /** The value is a descriptor. */
+  readonly stream: boolean;
   /** When it begins to read as absent. */
   readonly expires?: number | undefined;
 }
@@ -28,6 +30,11 @@ export type Said = ReadonlyMap<string, readonly (string | undefined)[]>;
 const REQUEST = 'request';
 const CHECKPOINT = 'checkpoint';
 const SESSION = 'session';
+
+/** FORMAT.md, "Streams". */
+const STREAM_LEVEL = 255;
+const PART_BYTES = 8_388_608;
+const STREAM_BYTES_MAX = 5 * 1024 ** 3;
 
 /** By the manifest entry itself: wherever a segment is changed, so is each entry that names it. */
 const heldEntries = new WeakMap<Listed, readonly Held[]>();
@@ -88,14 +95,9 @@ export class Model {
     expect(body.behindMs <= body.timeMs, 'a clock before 1970');
     checkExtensions(clear.extensions);
     // Not used by any writer yet, and refused by the engine.
-    const writes = [...body.carried, ...body.transactions.flatMap((each) => each.writes)];
     expect(
       body.carriedRanges.length === 0 && body.transactions.every(({ ranges }) => ranges.length === 0),
       'range tombstones',
-    );
-    expect(
-      writes.every(({ form }) => [0, 1, 17].includes(Number(form))),
-      'streams',
     );
     expect(body.intentFloor === 0 && body.decided.length === 0, 'intents');
     expect(flushed < version && floor >= 1 && floor <= version, 'flushedThrough or floor');
@@ -113,14 +115,18 @@ export class Model {
     expect(same(merkleRoot(sha256, hashes), clear.manifestRoot), 'another manifest root');
     expect(pages.length === clear.pages.length, 'a page more or less');
     for (const [i, { level, inline }] of clear.pages.entries()) {
-      expect(level !== 255, 'parts of streams');
       expect(i === 0 || level >= clear.pages[i - 1]!.level, 'levels that do not ascend');
       expect(!inline || (i === 0 && level === 0), 'an inline page out of place');
     }
     const runs = new Set<number>();
-    for (const listed of pages) {
+    for (const [i, listed] of pages.entries()) {
       if (!listed) throw new NotInFormat('a page that is not in the format');
       for (const each of listed) {
+        if (Number(clear.pages[i]!.level) === STREAM_LEVEL)
+          expect(
+            each.entries === 1 && each.tombstones === 0 && same(each.firstKey, each.lastKey),
+            'a part of a stream that is none',
+          );
         runs.add(Number(each.run));
         expect(each.ranges === 0, 'range tombstones');
         expect(Number(each.maxVersion) <= version, 'a segment from the future');
@@ -138,12 +144,20 @@ export class Model {
       const of = record.body!;
       const from = Number(of.holders.at(-1)?.version ?? record.clear!.flushedThrough);
       for (const [order, { writes }] of of.transactions.entries())
-        for (const { key, value, expires } of writes)
-          yield { key, value, version: record.version, order, expires: numberOf(expires) };
-      for (const { key, value, above, order, expires } of of.carried)
+        for (const { key, form, value, expires } of writes)
+          yield {
+            key,
+            value,
+            stream: isStreamForm(form),
+            version: record.version,
+            order,
+            expires: numberOf(expires),
+          };
+      for (const { key, form, value, above, order, expires } of of.carried)
         yield {
           key,
           value,
+          stream: isStreamForm(form),
           version: from + Number(above),
           order: Number(order),
           expires: numberOf(expires),
@@ -153,15 +167,18 @@ export class Model {
     for (const { version: at } of body.holders)
       for (const candidate of ofRecord(this.#record(Number(at))))
         if (candidate.version > flushed) yield candidate;
-    for (const listed of pages)
+    for (const [i, listed] of pages.entries()) {
+      // Parts of streams are no writes.
+      if (Number(clear.pages[i]!.level) === STREAM_LEVEL) continue;
       for (const each of listed!)
-        for (const { key, version: own, order, value, expires } of this.#held(each)) {
+        for (const { key, kind, version: own, order, value, expires } of this.#held(each)) {
           const stamp =
             own === 0
               ? { version: Number(each.stampVersion), order: Number(each.stampOrder) }
               : { version: Number(own), order: Number(order) };
-          yield { key, value, ...stamp, expires: numberOf(expires) };
+          yield { key, value, stream: isStreamKind(kind), ...stamp, expires: numberOf(expires) };
         }
+    }
   }
 
   #held(each: Listed): readonly Held[] {
@@ -203,32 +220,47 @@ export class Model {
         value === undefined || (expires !== undefined && expires <= nowMs);
       if (key[0] !== 1 || candidates.every(isGone)) continue;
       const tuple = orNot(() => decodeKey(key.subarray(1)));
+      if (version === this.newest && candidates.length === 1) this.#checkParts(candidates[0]!);
       const lines = candidates.map((candidate) => {
         const { value, version: at, order } = candidate;
         if (value === undefined || isGone(candidate)) return undefined;
         const versionstamp = formatVersionstamp({ version: at, order });
-        return lineOf({ key: tuple, value: orNot(() => decodeValue(value)), versionstamp });
+        return lineOf({ key: tuple, value: shownOf(value, candidate.stream), versionstamp });
       });
       said.set(hex(key.subarray(1)), lines);
     }
     return said;
   }
 
+  /** Whether the newest manifest has what a stream names: older ones are looked at by who reads their streams. */
+  #checkParts({ key, value, stream }: Candidate): void {
+    if (!stream || value === undefined) return;
+    const { clear, pages } = this.#record(this.newest);
+    const parts = pages.flatMap((listed, i) =>
+      Number(clear.pages[i]!.level) === STREAM_LEVEL ? listed! : [],
+    );
+    for (const id of descriptorOf(value).parts) {
+      const part = parts.find((each) => same(each.id, id));
+      expect(part !== undefined && same(part.firstKey, key), 'a stream without its parts');
+    }
+  }
+
   /** What `version` wrote, as keys and versionstamps and values, in the order a watcher is told. */
   changes(version: number): string[] {
-    const { body, pages } = this.#record(version);
+    const { clear, body, pages } = this.#record(version);
     const lines: string[] = [];
-    const add = (key: Uint8Array, order: number, value: Uint8Array | undefined): void => {
+    const add = (key: Uint8Array, order: number, value: Uint8Array | undefined, stream: boolean): void => {
       if (key[0] !== 1) return;
       const versionstamp = formatVersionstamp({ version, order });
-      const decoded = value && orNot(() => decodeValue(value));
+      const decoded = value && shownOf(value, stream);
       lines.push(lineOf({ key: orNot(() => decodeKey(key.subarray(1))), value: decoded, versionstamp }));
     };
     for (const [order, { writes, bulkRun }] of body.transactions.entries()) {
-      for (const { key, value } of writes) add(key, order, value);
+      for (const { key, form, value } of writes) add(key, order, value, isStreamForm(form));
       if (bulkRun === 0) continue;
-      for (const each of pages.flatMap((listed) => listed!.filter(({ run }) => run === bulkRun)))
-        for (const { key, value } of this.#held(each)) add(key, order, value);
+      const searched = pages.filter((_, i) => Number(clear.pages[i]!.level) !== STREAM_LEVEL);
+      for (const each of searched.flatMap((listed) => listed!.filter(({ run }) => run === bulkRun)))
+        for (const { key, kind, value } of this.#held(each)) add(key, order, value, isStreamKind(kind));
     }
     return lines;
   }
@@ -254,6 +286,7 @@ function heldBy(segment: SaidSegment, meta: Meta, each: Listed): Held[] {
       const before = entries.at(-1);
       expect(!before || Buffer.compare(before.key, entry.key) < 0, 'keys out of order');
       expect(mayContain(meta, entry.key), 'a filter that does not know a key');
+      if (isStreamKind(entry.kind)) descriptorOf(entry.value!);
       if (Number(entry.kind) % 16 !== 2) {
         entries.push(entry);
         continue;
@@ -306,6 +339,25 @@ function heldBy(segment: SaidSegment, meta: Meta, each: Listed): Held[] {
     'a range of keys that lies',
   );
   return entries;
+}
+
+const isStreamForm = (form: Num): boolean => Number(form) % 16 === 2;
+const isStreamKind = (kind: Num): boolean => Number(kind) % 16 === 3;
+
+/** What users see of a value. */
+function shownOf(value: Uint8Array, stream: boolean): unknown {
+  return stream ? new StreamValue(descriptorOf(value).length) : orNot(() => decodeValue(value));
+}
+
+/** FORMAT.md, "Streams". */
+function descriptorOf(value: Uint8Array): { readonly length: number; readonly parts: readonly Uint8Array[] } {
+  const take = new Take(value);
+  const length = Number(take.varint());
+  const count = Number(take.varint());
+  expect(length <= STREAM_BYTES_MAX && count === Math.ceil(length / PART_BYTES), 'a stream in other parts');
+  expect(take.left === 24 * count, 'a descriptor of another length');
+  const parts = Array.from({ length: count }, () => take.raw(24));
+  return { length, parts };
 }
 
 /** FORMAT.md, "Meta chunk". */
