@@ -10,6 +10,7 @@ import { checkChain } from '../check/chain.js';
 import { checkHistory } from '../check/check-history.js';
 import { checkExactlyOnce, type RequestAccount } from '../check/exactly-once.js';
 import type { Scenario } from '../world/scenario.js';
+import { judgeRanges } from './judge-ranges.js';
 import type { Deed, Ledger } from './ledger.js';
 import { ACCOUNTS, BALANCE, carelessMark, largeValue, SLOTS_PER_GROUP } from './programs.js';
 
@@ -22,15 +23,26 @@ export interface Verdict {
   readonly doubled: string[];
 }
 
-/** Everything in the database, by the first element of the key. */
-export type FinalState = ReadonlyMap<string, readonly { key: readonly unknown[]; value: unknown }[]>;
+/** Everything in the database, by the first element of the key, with its place in the log. */
+export type FinalState = ReadonlyMap<string, readonly FinalEntry[]>;
+
+export interface FinalEntry {
+  readonly key: readonly unknown[];
+  readonly value: unknown;
+  readonly version: number;
+  readonly order: number;
+}
+
+/** The last six digits of a versionstamp. */
+const ORDER_DIGITS = 6;
 
 export async function readAll(db: Database): Promise<FinalState> {
-  const state = new Map<string, { key: readonly unknown[]; value: unknown }[]>();
-  for await (const { key, value } of db.list()) {
+  const state = new Map<string, FinalEntry[]>();
+  for await (const { key, value, version, versionstamp } of db.list()) {
     const area = String(key[0]);
     if (!state.has(area)) state.set(area, []);
-    state.get(area)!.push({ key, value });
+    const order = Number.parseInt(versionstamp.slice(-ORDER_DIGITS), 16);
+    state.get(area)!.push({ key, value, version, order });
   }
   return state;
 }
@@ -50,6 +62,7 @@ export function judge(
   judgeAdds(state, verdict);
   judgeLarge(state, verdict);
   judgeCareless(state, verdict);
+  judgeRanges(scenario, ledger, state, verdict);
   judgeRequests(ledger, state, verdict);
   for (const { kind, message } of checkChain(objects).problems)
     verdict.anomalies.push(`chain, ${kind}: ${message}`);

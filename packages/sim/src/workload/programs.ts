@@ -7,6 +7,7 @@ import type { Database, Transaction as EngineTransaction, RequestId } from '@hol
 import type { Operation } from '../check/history.js';
 import type { Random } from '../world/random.js';
 import type { Role, Scenario } from '../world/scenario.js';
+import { type Run, rangeProgram, sweepAccounts } from './ranges.js';
 
 export const BALANCE = 100;
 export const ACCOUNTS = 6;
@@ -19,6 +20,8 @@ export interface Result {
   readonly operations: readonly Operation[];
   /** Whether it wrote what it is for; a transfer without funds does not. */
   readonly wrote: boolean;
+  /** Of programs over ranges: what this run did. */
+  readonly run?: Run;
 }
 
 export interface Program {
@@ -43,6 +46,8 @@ export interface Around {
   pause(): Promise<void>;
   /** Another database of the machine's. */
   other(): Promise<Database>;
+  /** The machine's clock, milliseconds since 1970. */
+  nowMs(): number;
 }
 
 export interface AskOptions {
@@ -60,7 +65,10 @@ export type WritingRole =
   | 'large'
   | 'careless'
   | 'forgets'
-  | 'nested';
+  | 'nested'
+  | 'sweeps'
+  | 'ranges'
+  | 'expiry';
 
 /** What of a scenario programs depend on. */
 export type ProgramSettings = Pick<Scenario, 'keys' | 'padBytes'>;
@@ -69,8 +77,9 @@ export function makeProgram(
   role: WritingRole,
   id: number,
   random: Random,
-  { keys, padBytes }: ProgramSettings,
+  settings: ProgramSettings,
 ): Program {
+  const { keys, padBytes } = settings;
   switch (role) {
     case 'lists':
       return listProgram(id, random, keys, padBytes);
@@ -109,6 +118,13 @@ export function makeProgram(
       return forgetful(id, random.chance(0.3));
     case 'nested':
       return nested(id);
+    case 'sweeps':
+      return marked(id, role, (tx, around) => sweepAccounts(tx, around, BALANCE));
+    case 'ranges':
+      return rangeProgram(id, 'field', random, settings);
+    case 'expiry':
+      return rangeProgram(id, 'lease', random, settings);
+    // Streams: a program that sets one beside its own mark, and a rule in judge.ts of what must then be read, go here.
   }
 }
 
