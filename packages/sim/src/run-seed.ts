@@ -3,10 +3,12 @@ import { HoldfastError, LOG_PREFIX, parseRecordName } from '@holdfast/core';
 import type { RequestId } from '@holdfast/mvcc';
 import { MemoryStore } from '@holdfast/object-store';
 import { Client } from './workload/client.js';
-import { judge, readAll, type Verdict } from './workload/judge.js';
+import { readAll } from './workload/final-state.js';
+import { judge } from './workload/judge.js';
 import { Ledger, type RequestName, resultOf } from './workload/ledger.js';
 import { lookAtAll } from './workload/looks.js';
 import { AREAS, type Area, widthOf } from './workload/ranges.js';
+import type { Verdict } from './workload/verdict.js';
 import { type Answer, Fleet, type Worker } from './world/fleet.js';
 import { litter, MARKERS } from './world/foreign.js';
 import {

@@ -13,7 +13,8 @@ import type { Role, Scenario } from '../world/scenario.js';
 import type { World } from '../world/world.js';
 import { type Deed, type Ledger, type RequestName, resultOf } from './ledger.js';
 import { follow, lookAt } from './looks.js';
-import { ACCOUNTS, makeProgram, type Result, type WritingRole } from './programs.js';
+import type { Result } from './program.js';
+import { ACCOUNTS, makeProgram, type WritingRole } from './programs.js';
 import { AREAS, type Area, widthOf } from './ranges.js';
 
 /** What a call is for. */

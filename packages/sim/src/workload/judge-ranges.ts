@@ -3,10 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RangeHistory, RangeReader, RangeWriter } from '../check/range-history.js';
 import { SerialOrder } from '../check/serial-order.js';
 import type { Scenario } from '../world/scenario.js';
-import type { FinalState, Verdict } from './judge.js';
+import type { FinalState } from './final-state.js';
 import type { Ledger } from './ledger.js';
 import type { FieldChange } from './looks.js';
-import { AREAS, type Area, type Run } from './ranges.js';
+import type { Run } from './program.js';
+import { AREAS, type Area } from './ranges.js';
+import type { Verdict } from './verdict.js';
 
 export function judgeRanges(scenario: Scenario, ledger: Ledger, state: FinalState, verdict: Verdict): void {
   const strict = scenario.lies ? 'serializable' : 'strict-serializable';

@@ -4,48 +4,16 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Database } from '@holdfast/mvcc';
 import { checkBank } from '../check/bank.js';
 import { checkChain } from '../check/chain.js';
 import { checkHistory } from '../check/check-history.js';
 import { checkExactlyOnce, type RequestAccount } from '../check/exactly-once.js';
 import type { Scenario } from '../world/scenario.js';
+import type { FinalState } from './final-state.js';
 import { judgeRanges } from './judge-ranges.js';
 import type { Deed, Ledger } from './ledger.js';
 import { ACCOUNTS, BALANCE, carelessMark, largeValue, SLOTS_PER_GROUP } from './programs.js';
-
-export interface Verdict {
-  /** Anomalies of the history and broken invariants of the data. */
-  readonly anomalies: string[];
-  /** Acknowledged transactions that are not in the final state. */
-  readonly lost: string[];
-  /** Transactions that took effect more than once, or against their client's knowledge. */
-  readonly doubled: string[];
-}
-
-/** Everything in the database, by the first element of the key, with its place in the log. */
-export type FinalState = ReadonlyMap<string, readonly FinalEntry[]>;
-
-export interface FinalEntry {
-  readonly key: readonly unknown[];
-  readonly value: unknown;
-  readonly version: number;
-  readonly order: number;
-}
-
-/** The last six digits of a versionstamp. */
-const ORDER_DIGITS = 6;
-
-export async function readAll(db: Database): Promise<FinalState> {
-  const state = new Map<string, FinalEntry[]>();
-  for await (const { key, value, version, versionstamp } of db.list()) {
-    const area = String(key[0]);
-    if (!state.has(area)) state.set(area, []);
-    const order = Number.parseInt(versionstamp.slice(-ORDER_DIGITS), 16);
-    state.get(area)!.push({ key, value, version, order });
-  }
-  return state;
-}
+import type { Verdict } from './verdict.js';
 
 export function judge(
   scenario: Scenario,

@@ -2,7 +2,7 @@
 import type { Operation, Transaction } from '../check/history.js';
 import type { RangeReader } from '../check/range-history.js';
 import type { FieldChange, Look } from './looks.js';
-import type { Program, Result } from './programs.js';
+import type { Program, Result } from './program.js';
 import type { Area } from './ranges.js';
 
 export type RequestName = string | { readonly session: string; readonly number: number };

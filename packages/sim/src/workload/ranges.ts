@@ -11,18 +11,11 @@ import type { Key, KeyRange } from '@holdfast/core';
 import type { Transaction as EngineTransaction, Entry } from '@holdfast/mvcc';
 import type { Found, KeySpan, RangeOperation } from '../check/range-history.js';
 import type { Random } from '../world/random.js';
-import type { Around, Program, ProgramSettings, Result } from './programs.js';
+import type { Around, Program, ProgramSettings, Result, Run } from './program.js';
 
 /** `field`: nothing in it ever expires, so that a watch can be compared too. `lease`: most of it does. */
 export type Area = 'field' | 'lease';
 export const AREAS: Readonly<Record<Area, 'ranges' | 'expiry'>> = { field: 'ranges', lease: 'expiry' };
-
-/** What one run of a body did, as it is kept in the mark. */
-export interface Run {
-  readonly readVersion: number;
-  readonly nowMs: number;
-  readonly operations: readonly RangeOperation[];
-}
 
 type Step = (tx: EngineTransaction) => Promise<RangeOperation> | RangeOperation;
 
