@@ -168,7 +168,7 @@ export class Client {
         const around = {
           pause: () => (pauseMs ? clock.sleep(pauseMs, signal) : Promise.resolve()),
           other: () => worker.other(),
-          nowMs: () => clock.now(),
+          ...(request === undefined ? { nowMs: () => clock.now() } : {}),
         };
         const input = request === undefined ? {} : { input: program.id };
         return db.transact((tx) => program.body(tx, around), {

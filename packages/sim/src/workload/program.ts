@@ -35,8 +35,11 @@ export interface Around {
   pause(): Promise<void>;
   /** Another database of the machine's. */
   other(): Promise<Database>;
-  /** The machine's clock, milliseconds since 1970. */
-  nowMs(): number;
+  /**
+   * The machine's clock, milliseconds since 1970. Not there where the engine looks for the request before it runs the
+   * body: its time is from before that.
+   */
+  readonly nowMs?: () => number;
 }
 
 export interface AskOptions {
