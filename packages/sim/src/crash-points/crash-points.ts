@@ -12,7 +12,8 @@ import type { CallFault } from '../world/incidents.js';
 import { Machine, soundClock } from '../world/machine.js';
 import type { Store } from '../world/sim-store.js';
 import { World } from '../world/world.js';
-import { GivenUp, type Interrupted, type Looked, leaveTrace, NAME, operations, RIVAL } from './operations.js';
+import { type Interrupted, type Looked, leaveTrace, NAME, RIVAL } from './interrupted.js';
+import { GivenUp, operations } from './operations.js';
 import { type Blow, Script } from './script.js';
 
 /** The faults of the enumeration: before the effect, after it, doubled, late, torn, never answered. */
