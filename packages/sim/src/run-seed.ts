@@ -149,7 +149,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     repeated: sends - ledger.deeds.length,
     resolved,
     unresolved,
-    reads: ledger.reads.length + ledger.balances.length + ledger.looks.length,
+    reads: ledger.reads.length + ledger.balances.length + ledger.looks.length + ledger.diffs.length,
     watched: ledger.watched,
     records: [...server.objects().keys()].filter((key) => parseRecordName(key) !== undefined).length,
     machines: fleet.born,

@@ -12,7 +12,7 @@ import { Random } from '../world/random.js';
 import type { Role, Scenario } from '../world/scenario.js';
 import type { World } from '../world/world.js';
 import { type Deed, type Ledger, type RequestName, resultOf } from './ledger.js';
-import { follow, lookAt } from './looks.js';
+import { compare, follow, lookAt } from './looks.js';
 import type { Result } from './program.js';
 import { ACCOUNTS, makeProgram, type WritingRole } from './programs.js';
 import { AREAS, type Area, widthOf } from './ranges.js';
@@ -292,7 +292,17 @@ export class Client {
   #inArea(area: Area): Promise<void> {
     const draw = this.#random.fraction();
     if (draw < 0.8) return this.#write(AREAS[area]);
-    return area === 'field' && draw > 0.95 ? this.#follow() : this.#look(area);
+    if (draw < 0.9) return this.#look(area);
+    return area === 'field' && draw < 0.95 ? this.#follow() : this.#compare(area);
+  }
+
+  async #compare(area: Area): Promise<void> {
+    const random = new Random(this.#random.uint32(), 'compare');
+    const width = widthOf(this.#scenario);
+    const answer = await this.#ask('looks', (db, { machine: { clock } }, signal) =>
+      compare(db, { area, width, random, clock, signal }),
+    );
+    if (answer.kind === 'ok') this.#ledger.diffs.push({ ...answer.value, who: this.name });
   }
 
   async #look(area: Area): Promise<void> {

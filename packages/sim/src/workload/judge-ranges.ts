@@ -5,7 +5,7 @@ import { SerialOrder } from '../check/serial-order.js';
 import type { Scenario } from '../world/scenario.js';
 import type { FinalState } from './final-state.js';
 import type { Ledger } from './ledger.js';
-import type { FieldChange } from './looks.js';
+import type { AreaDiff, FieldChange, Moment } from './looks.js';
 import type { Run } from './program.js';
 import { AREAS, type Area } from './ranges.js';
 import type { Verdict } from './verdict.js';
@@ -17,6 +17,9 @@ export function judgeRanges(scenario: Scenario, ledger: Ledger, state: FinalStat
     const order = new SerialOrder(historyOf(area, ledger, state, verdict));
     for (const { kind, message } of order.check(level))
       verdict.anomalies.push(`${area}, ${kind}: ${message}`);
+    for (const diff of ledger.diffs.filter((each) => each.area === area))
+      for (const problem of diffProblems(order, diff))
+        verdict.anomalies.push(`${diff.who} compared versions of ${area}: ${problem}`);
     if (area !== 'field') continue;
     for (const { who, changes } of ledger.fieldWatches)
       for (const problem of watchProblems(order, changes))
@@ -76,6 +79,36 @@ export function watchProblems(order: SerialOrder, changes: readonly FieldChange[
         `what it told comes to ${JSON.stringify(told)} at version ${version}, which is ${JSON.stringify(expected)}.`,
       );
   }
+  return problems;
+}
+
+/** A comparison tells every key that was written in between and reads differently, once and in order, and rightly. */
+export function diffProblems(order: SerialOrder, { from, to, span, told }: AreaDiff): string[] {
+  const problems: string[] = [];
+  const seenAt = ({ version, nowMs }: Moment): Map<number, number> =>
+    new Map(
+      order
+        .stateAt(version)
+        .seen(nowMs, span)
+        .map(([key, value]) => [key, value]),
+    );
+  const [before, after] = [seenAt(from), seenAt(to)];
+  const between = `between ${from.version} and ${to.version}`;
+  for (const [i, { key, value, previous }] of told.entries()) {
+    if (i > 0 && told[i - 1]!.key >= key) problems.push(`key ${key} was told out of order ${between}.`);
+    if (previous !== before.get(key) || value !== after.get(key))
+      problems.push(
+        `key ${key} was told to be ${previous} and ${value} ${between}, and is ${before.get(key)} and ${after.get(key)}.`,
+      );
+  }
+  const [written, since] = [order.stateAt(from.version).values(), order.stateAt(to.version).values()];
+  for (let key = span.from; key < span.to; key++)
+    if (
+      before.get(key) !== after.get(key) &&
+      written.get(key) !== since.get(key) &&
+      !told.some((each) => each.key === key)
+    )
+      problems.push(`key ${key} was not told ${between}, and is ${before.get(key)} and ${after.get(key)}.`);
   return problems;
 }
 

@@ -1,7 +1,7 @@
 /** What clients did and heard: the raw material of every check. */
 import type { Operation, Transaction } from '../check/history.js';
 import type { RangeReader } from '../check/range-history.js';
-import type { FieldChange, Look } from './looks.js';
+import type { AreaDiff, FieldChange, Look } from './looks.js';
 import type { Program, Result } from './program.js';
 import type { Area } from './ranges.js';
 
@@ -39,6 +39,7 @@ export class Ledger {
   readonly looks: (RangeReader & { readonly area: Area })[] = [];
   /** What watchers of the area `field` were told, in order. */
   readonly fieldWatches: { readonly who: string; readonly changes: readonly FieldChange[] }[] = [];
+  readonly diffs: (AreaDiff & { readonly who: string })[] = [];
   /** Changes that watchers were told of. */
   watched = 0;
   /** What no client may ever hear. */

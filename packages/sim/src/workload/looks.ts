@@ -1,7 +1,10 @@
-/** Reads of an area outside of transactions: the newest state, a snapshot that is held for a while, the past, a watch. */
+/**
+ * Reads of an area outside of transactions: the newest state, a snapshot that is held for a while, the past, what is
+ * different between two versions, a watch.
+ */
 import type { Database, ReadOptions } from '@holdfast/mvcc';
 import type { Clock } from '@holdfast/object-store';
-import type { Found, RangeOperation, RangeReader } from '../check/range-history.js';
+import type { Found, KeySpan, RangeOperation, RangeReader } from '../check/range-history.js';
 import type { Random } from '../world/random.js';
 import { type Area, foundOf, rangeOf, spanOf } from './ranges.js';
 
@@ -14,6 +17,20 @@ export interface FieldChange {
   readonly key: number;
   readonly value: number | undefined;
   readonly previous: number | undefined;
+}
+
+/** What differs between two versions, each by the clock of its writer. */
+export interface AreaDiff {
+  readonly area: Area;
+  readonly from: Moment;
+  readonly to: Moment;
+  readonly span: KeySpan;
+  readonly told: readonly Omit<FieldChange, 'version'>[];
+}
+
+export interface Moment {
+  readonly version: number;
+  readonly nowMs: number;
 }
 
 export interface LookOptions {
@@ -87,6 +104,22 @@ async function count(reads: Reads, { area, width, random, signal }: LookOptions)
 
 function signalled(signal: AbortSignal | undefined): ReadOptions {
   return signal === undefined ? {} : { signal };
+}
+
+/** Forwards or back, over any number of versions. */
+export async function compare(db: Database, options: LookOptions): Promise<AreaDiff> {
+  const { area, width, random, signal } = options;
+  const { version } = await db.snapshot({ signal });
+  const [from, to] = [
+    await db.snapshot({ at: 1 + random.below(version), signal }),
+    await db.snapshot({ at: 1 + random.below(version), signal }),
+  ];
+  const span = spanOf(width, random);
+  const told: AreaDiff['told'][number][] = [];
+  for await (const { key, value, previous } of from.diff<number>(to, rangeOf(area, span, width)))
+    told.push({ key: key[1] as number, value, previous });
+  const momentOf = ({ version, time }: typeof from): Moment => ({ version, nowMs: time.getTime() });
+  return { area, from: momentOf(from), to: momentOf(to), span, told };
 }
 
 /** Follows the area in which nothing expires. */
