@@ -67,6 +67,7 @@ export class RangeTombstones {
 
   /** What of them lies in [begin, end), in order. */
   *within(begin: StoredKey, end: StoredKey | undefined): Generator<Fragment> {
+    if (end !== undefined && begin >= end) return;
     const before = this.#fragments.nextLowerPair(begin);
     let pair = before && before[1].end > begin ? before : this.#fragments.getPairOrNextHigher(begin);
     for (; pair && (end === undefined || pair[0] < end); pair = this.#fragments.nextHigherPair(pair[0])) {
