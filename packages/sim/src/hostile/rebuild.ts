@@ -66,6 +66,7 @@ export interface SaidRecord {
   readonly pages: readonly Maybe<readonly Listed[]>[];
   readonly hash: Uint8Array;
   readonly size: number;
+  readonly suite: number;
   readonly epoch: number;
 }
 
@@ -97,7 +98,7 @@ const orUndefined = <T>(read: () => T): Maybe<T> => {
 };
 
 export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
-  const { ring } = world;
+  const { keys } = world;
   const lies = spec.lies ?? new Map<object, Num>();
   const changes = new Map<string, Uint8Array>();
   const edit = spec.edit ?? ((_: string, bytes: Uint8Array) => bytes);
@@ -128,7 +129,7 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
     const put = new Put();
     putEnvelope(put, { ...page.envelope });
     const aad = put.raw(clear).done();
-    const sealed = await (await cipherOf(ring, page.envelope)).seal(0, true, details, aad);
+    const sealed = await (await cipherOf(keys, page.envelope)).seal(0, true, details, aad);
     const bytes = put.u32(sealed.length).raw(sealed).done();
     const reread = orUndefined(() => {
       const take = new Take(clear);
@@ -150,7 +151,8 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
     if (histories === undefined && !isChanged && !namesChanged) {
       const listed = original.pages.map((id) => world.pages.get(id)!.listed);
       const { clear, body, hash, size } = original;
-      records.push({ version, clear, body, pages: listed, hash, size, epoch: original.envelope.epoch });
+      const { suite, epoch } = original.envelope;
+      records.push({ version, clear, body, pages: listed, hash, size, suite, epoch });
       continue;
     }
     histories ??= historiesOf(records.map(({ hash }) => hash));
@@ -184,7 +186,7 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
     const parent = clearBytes.slice(0, 32);
     const envelope: Envelope = { ...original.envelope };
     // A clear part without a parent can't be opened whatever it is sealed with.
-    const cipher = await cipherOf(ring, envelope, parent.length === 32 ? parent : clear.parent);
+    const cipher = await cipherOf(keys, envelope, parent.length === 32 ? parent : clear.parent);
     envelope.commitment = cipher.commitment;
     const put = new Put();
     putEnvelope(put, envelope);
@@ -207,6 +209,7 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
       ),
       hash,
       size: bytes.length,
+      suite: envelope.suite,
       epoch: envelope.epoch,
     });
     histories.push(histories[version - 1]!.append(sha256, leafHash(sha256, hash)));
@@ -242,7 +245,7 @@ async function sealSegment(
   edit: (part: string, bytes: Uint8Array) => Uint8Array,
 ): Promise<{ said: SaidSegment; bytes: Uint8Array }> {
   const { envelope } = original;
-  const cipher = await cipherOf(world.ring, envelope);
+  const cipher = await cipherOf(world.keys, envelope);
   const chunks = tree.chunks.map((chunk, i) =>
     edit(`chunk ${i}`, chunk instanceof Uint8Array ? chunk : writeBlock(chunk, lies)),
   );
@@ -255,7 +258,7 @@ async function sealSegment(
   const table = edit('table', rows.done());
   const metaText = edit('meta', writeMeta(tree.meta, lies));
   // A cipher of its own, as a short table makes it seal an index that a chunk has.
-  const forger = await cipherOf(world.ring, envelope);
+  const forger = await cipherOf(world.keys, envelope);
   const sealedMeta = await forger.seal(Math.floor(table.length / 36), true, metaText, table);
   const tail = new Put().u32(Math.floor(table.length / 36)).u32(sealedMeta.length);
   putEnvelope(tail, envelope);
