@@ -130,6 +130,11 @@ async function readHolder(
       holder,
       `record ${record.version} names another one, with hash ${toHex(ref.hash)}`,
     );
+  if (holder.bytes !== ref.bytes)
+    throw corrupt(
+      recordName(record.version),
+      `expected holder ${ref.version} of ${holder.bytes} bytes, found ${ref.bytes}`,
+    );
   return holder;
 }
 

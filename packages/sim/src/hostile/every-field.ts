@@ -5,7 +5,7 @@
  *
  * Its records, in short: 2 and 3 write and delete ranges, 4 flushes them, 5 has a bulk run without versions of its own,
  * 6 streams, 7 and 9 intents, 8 moves runs to levels 1, 2 and 254, 9 retires the first epoch, 11 deletes nothing but
- * ranges, 12 flushes it to a segment without entries, 13 and 15 are holders, 16 is the newest.
+ * ranges, 12 flushes it to a segment without entries, 13 and 15 are holders, 17 is the newest.
  */
 import { encodeKey, encodeStream, encodeValue, type KeyTuple, type Write } from '@holdfast/core';
 import type { Image } from './image-store.js';

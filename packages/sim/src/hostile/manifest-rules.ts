@@ -1,7 +1,8 @@
 /** How a record's manifest is in order: its pages, what they list, and where each stands (FORMAT.md, "Manifest page"). */
 import { leafHash, merkleRoot } from '@holdfast/core';
 import { NotInFormat } from './bytes.js';
-import type { Clear, Listed } from './layout.js';
+import type { Listed } from './layout.js';
+import type { Readable } from './record-rules.js';
 import { sha256 } from './world.js';
 
 /** A segment, and the level of the page that lists it. */
@@ -15,22 +16,21 @@ const PAGE_BYTES_MAX = 8_431_242;
 const SEGMENTS_MAX = 256;
 const NOTHING = new Uint8Array(0);
 
-/**
- * Every segment of a record's manifest, in order.
- * @param pages what its pages list; undefined: one can't be read.
- * @param version the record's.
- */
-export function placedIn(
-  clear: Clear,
-  pages: readonly (readonly Listed[] | undefined)[],
-  version: number,
-): Placed[] {
+/** Every segment of a record's manifest, in order. */
+export function placedIn({
+  version,
+  clear,
+  pages,
+  refs,
+}: Pick<Readable, 'version' | 'clear' | 'pages' | 'refs'>): Placed[] {
   const hashes = clear.pages.map(({ inline, hash }) => (inline ? leafHash(sha256, inline) : hash));
   must(same(merkleRoot(sha256, hashes), clear.manifestRoot), 'another manifest root');
   must(pages.length === clear.pages.length, 'a page more or less');
   must(Number(clear.nextRun) >= 1, 'a next run');
   const placed: Placed[] = [];
-  for (const [i, { level, inline, bytes }] of clear.pages.entries()) {
+  for (const [i, { level, inline, id, bytes }] of clear.pages.entries()) {
+    const ref = refs[i]!;
+    must(inline !== undefined || (same(id, ref.id) && bytes === ref.bytes), 'another page');
     must(i === 0 || level >= clear.pages[i - 1]!.level, 'levels that do not ascend');
     must(!inline || (i === 0 && level === 0), 'an inline page out of place');
     must((inline?.length ?? Number(bytes)) <= PAGE_BYTES_MAX, 'a page too large');

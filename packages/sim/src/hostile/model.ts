@@ -99,8 +99,7 @@ export class Model {
   }
 
   #placed(version: number): Placed[] {
-    const { clear, pages } = this.#record(version);
-    return placedIn(clear, pages, version);
+    return placedIn(this.#record(version));
   }
 
   /** Every write and range that the state at `version` is made of. */

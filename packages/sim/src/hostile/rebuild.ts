@@ -8,6 +8,7 @@ import {
   type Body,
   type Clear,
   type Envelope,
+  type Extension,
   type Held,
   type Lies,
   type Listed,
@@ -64,6 +65,8 @@ export interface SaidRecord {
   readonly body: Maybe<Body>;
   /** What its pages say, in order. */
   readonly pages: readonly Maybe<readonly Listed[]>[];
+  /** Where they lie. */
+  readonly refs: readonly PageRef[];
   readonly hash: Uint8Array;
   readonly size: number;
   readonly suite: number;
@@ -152,13 +155,14 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
       const listed = original.pages.map((id) => world.pages.get(id)!.listed);
       const { clear, body, hash, size } = original;
       const { suite, epoch } = original.envelope;
-      records.push({ version, clear, body, pages: listed, hash, size, suite, epoch });
+      const refs = clear.pages;
+      records.push({ version, clear, body, pages: listed, refs, hash, size, suite, epoch });
       continue;
     }
     histories ??= historiesOf(records.map(({ hash }) => hash));
     const clear = structuredClone(original.clear) as Clear;
-    clear.parent = records.at(-1)?.hash ?? clear.parent;
-    clear.history = [...histories[version - 1]!.hashes];
+    clear.parent = records.at(-1)?.hash.slice() ?? clear.parent;
+    clear.history = histories[version - 1]!.hashes.map((hash) => hash.slice());
     const refs = original.pages.map((id, i): PageRef => {
       const bytes = pages.get(id)?.bytes ?? world.pages.get(id)!.bytes;
       if (original.clear.pages[i]!.inline) return { ...original.clear.pages[i]!, inline: bytes };
@@ -167,16 +171,17 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
       const { level } = original.clear.pages[i]!;
       return { level, id: Buffer.from(id, 'hex'), bytes: bytes.length, hash: leafHash(sha256, bytes) };
     });
-    clear.pages = refs;
+    clear.pages = structuredClone(refs);
     clear.manifestRoot = merkleRoot(
       sha256,
       refs.map(({ inline, hash }) => (inline ? leafHash(sha256, inline) : hash)),
     );
+    for (const extension of clear.extensions) pinAnchored(extension, records);
     changeClear?.(clear);
     const body = structuredClone(original.body) as Body;
     for (const holder of body.holders) {
       const held = records[Number(holder.version) - 1]!;
-      holder.hash = held.hash;
+      holder.hash = held.hash.slice();
       holder.bytes = held.size;
     }
     changeBody?.(body);
@@ -207,6 +212,7 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
       pages: original.pages.map((id) =>
         pages.has(id) ? pages.get(id)!.listed : world.pages.get(id)!.listed,
       ),
+      refs,
       hash,
       size: bytes.length,
       suite: envelope.suite,
@@ -215,6 +221,22 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
     histories.push(histories[version - 1]!.append(sha256, leafHash(sha256, hash)));
   }
   return { changes, records, segments };
+}
+
+/** What the segments say as they are, by id in hex. */
+export async function segmentsAsTheyAre(world: World): Promise<ReadonlyMap<string, SaidSegment>> {
+  const trees = [...world.segments].map(
+    ([id, { meta, chunks }]) => [id, { meta, chunks } as SegmentTree] as const,
+  );
+  return (await rebuild(world, { segments: new Map(trees) })).segments;
+}
+
+/** The hash of the anchored record, which may be another now. */
+function pinAnchored(extension: Extension, records: readonly SaidRecord[]): void {
+  const { type, bytes } = extension;
+  if (type !== 2) return;
+  const version = new Take(bytes).u64();
+  extension.bytes = new Uint8Array(Buffer.concat([bytes.subarray(0, 8), records[version - 1]!.hash]));
 }
 
 /** The manifest entry as the meta chunk has it. */

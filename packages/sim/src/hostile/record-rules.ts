@@ -19,7 +19,11 @@ export function checkRecord(record: Readable, records: readonly SaidRecord[]): v
   must(flushed! < version && floor! >= 1 && floor! <= version, 'flushedThrough or floor');
   must(tiled! % 256 === 0 && tiled! < version, 'tiledThrough');
   must(clear.extensions.length <= 64 && extensionBytes(clear) <= 65_536, 'too many extensions');
-  readExtensions(clear.extensions, version);
+  const { anchored } = readExtensions(clear.extensions, version);
+  must(
+    !anchored || hex(anchored.hash) === hex(records[anchored.version - 1]!.hash),
+    'an anchored record that is another',
+  );
   const epochs = record.suite === 0 ? [] : readEpochs(clear.keyring);
   must(record.suite === 1 || clear.keyring.length === 0, 'a keyring without encryption');
   must(record.epoch === (epochs.at(-1) ?? 0), 'sealed under another epoch than the newest');
