@@ -24,6 +24,9 @@ export interface EveryFieldOptions {
   readonly intents?: boolean;
 }
 
+/** What the engine does not read yet is left out of what it is given. */
+export const ENGINE_READS = { ranges: false, streams: false, intents: false } as const;
+
 const START_MS = 1_750_000_000_000;
 /** Long after all campaigns. */
 const LATE_MS = START_MS + 1e12;

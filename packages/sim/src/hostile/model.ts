@@ -11,7 +11,7 @@ import { type Placed, placedIn, STREAM_LEVEL } from './manifest-rules.js';
 import { PART, readStream } from './nested.js';
 import { checkOwn } from './own-entries.js';
 import type { Rebuilt, SaidSegment } from './rebuild.js';
-import { checkFollows, checkRecord, type Readable } from './record-rules.js';
+import { checkAnchored, checkFollows, checkRecord, type Readable } from './record-rules.js';
 import { type Holding, heldBy } from './segment-rules.js';
 import { lineOf } from './truth.js';
 import { hex, historiesOf } from './world.js';
@@ -182,10 +182,11 @@ export class Model {
 
   /**
    * That each state is the one before it with what its record did, wherever that lies by then: in a carry, with a
-   * holder, in segments that were flushed or compacted.
+   * holder, in segments that were flushed or compacted; and that what was anchored is there.
    */
   checkContinuity(): void {
     for (let version = this.floor() + 1; version <= this.newest; version++) {
+      checkAnchored(this.#record(version), this.#rebuilt.records);
       const nowMs = this.clockOf(version);
       const before = [...this.written(version - 1).values()].flat();
       const expected = laid([{ writes: before, ranges: [] }, ...this.#changeOf(version)]);

@@ -9,7 +9,7 @@ import { Random } from '../world/random.js';
 import type { Num } from './bytes.js';
 import type { Campaign, Outcome } from './campaign.js';
 import { IdleClock } from './clock.js';
-import { makeEveryField } from './every-field.js';
+import { ENGINE_READS, makeEveryField } from './every-field.js';
 import { ImageStore } from './image-store.js';
 import type { Body, Clear, Listed } from './layout.js';
 import { miniature, summarize } from './miniature.js';
@@ -37,9 +37,6 @@ export interface StructureMutation {
   readonly object: string;
   readonly offset: number;
 }
-
-/** What the engine does not read yet is left out. */
-const READ = { ranges: false, streams: false, intents: false } as const;
 
 /** A database whose structures are changed. */
 export interface Subject {
@@ -74,7 +71,7 @@ export class StructureCampaign implements Campaign<StructureMutation> {
   static async make(options: { seed?: number; count?: number } = {}): Promise<StructureCampaign> {
     const { seed = 1, count = 50_000 } = options;
     const { image } = await makeReference('small');
-    const every = await openWorld((await makeEveryField(READ)).image);
+    const every = await openWorld((await makeEveryField(ENGINE_READS)).image);
     const subjects = [
       subjectOf(await miniature(await openWorld(image))),
       subjectOf({ world: every, segments: await segmentsAsTheyAre(every) }),
