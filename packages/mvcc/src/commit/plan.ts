@@ -45,12 +45,12 @@ export function plan(parent: View, chained: Chained = NOBODY, waitingEdits: read
   const { state, applied: edits } = applyEdits(parent, waitingEdits);
   const { addedRuns, ...edited } = state;
   const runs: NewRun[] = addedRuns.map((segments) => ({ segments }));
-  const transactions = members.map(({ waiting, writes }, order) => {
+  const transactions = members.map(({ waiting, rangeDeletes, writes }, order) => {
     const { readVersion, bulk } = waiting.proposal;
-    if (!bulk) return { readVersion, bulkRun: 0, writes };
+    if (!bulk) return { readVersion, bulkRun: 0, rangeDeletes, writes };
     const bulkRun = parent.manifest.nextRun + runs.length;
     runs.push({ segments: bulk, stampVersion: version, stampOrder: order });
-    return { readVersion, bulkRun, writes };
+    return { readVersion, bulkRun, rangeDeletes, writes };
   });
   const carry = planCarry(parent, edited.flushedThrough);
   return { ...chained, parent, version, members, edits, edited, runs, transactions, carry };
@@ -68,5 +68,5 @@ function planCarry(view: View, flushedThrough: number): RecordDraft['carry'] {
       entries: [],
     };
   const from = carryFrom({ refs }, flushedThrough);
-  return { refs, entries: view.tail.encodeFresh(from) };
+  return { refs, ranges: view.tail.freshRangesAfter(from), entries: view.tail.encodeFresh(from) };
 }

@@ -1,5 +1,5 @@
 /**
- * What format 2 can say and this build does not lay on a state yet: range tombstones, streams, intents. Nothing
+ * What format 2 can say and this build does not lay on a state yet: streams, intents. Nothing
  * of it is written, and what is read of it is refused: passed over, it would be a wrong state.
  */
 import {
@@ -14,8 +14,6 @@ import {
 /** @throws HoldfastError UNSUPPORTED_FORMAT. */
 export function refuseNotYet({ version, body }: LogRecord): void {
   const { transactions, carry, intents } = body;
-  if (carry.ranges.length > 0 || transactions.some(({ rangeDeletes }) => rangeDeletes.length > 0))
-    throw notYet(recordName(version), 'range tombstones');
   if (carry.entries.some(isStream) || transactions.some(({ writes }) => writes.some(isStream)))
     throw notYet(recordName(version), 'streams');
   if (intents.floor !== 0 || intents.decided.length > 0) throw notYet(recordName(version), 'intents');
@@ -26,10 +24,7 @@ export function refuseNotYet({ version, body }: LogRecord): void {
  * @throws HoldfastError UNSUPPORTED_FORMAT.
  */
 export function refuseNotYetListed(manifest: Manifest, object: string): void {
-  for (const { ranges, level } of manifest.entries) {
-    if (ranges > 0) throw notYet(object, 'segments with range tombstones');
-    if (level === STREAM_LEVEL) throw notYet(object, 'parts of streams');
-  }
+  if (manifest.entries.some(({ level }) => level === STREAM_LEVEL)) throw notYet(object, 'parts of streams');
 }
 
 function isStream({ stream }: Pick<Write, 'stream'>): boolean {

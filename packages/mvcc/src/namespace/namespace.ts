@@ -2,7 +2,8 @@
 import type { Key, KeyRange, MISS } from '@holdfast/core';
 import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
 import { atCall, mapSteps } from '../context/steps.js';
-import type { Change, WatchOptions } from '../past/history.js';
+import type { Change } from '../past/changes.js';
+import type { WatchOptions } from '../past/history.js';
 import type { ListOptions, Range, ReadOptions } from '../reading/entry-reader.js';
 import type { Guard } from '../reading/listing.js';
 import type { Difference, Snapshot, SnapshotOptions } from '../reading/snapshot.js';
