@@ -61,6 +61,11 @@ export const FAULTS: readonly Fault[] = [
     clear(10, (of) => of.extensions.splice(3, 0, { type: 4, critical: 1, bytes: varints(1, 0, 0, 0, 2) })),
     'a retired epoch that is still there',
   ],
+  [
+    'a run of another transaction',
+    body(5, (of) => of.transactions.reverse()),
+    'a run of another transaction',
+  ],
   ['extensions out of order', clear(9, (of) => of.extensions.reverse()), 'extensions out of order'],
   ['an unknown one that is critical', extension(9, 77, (of) => (of.critical = 1)), 'a critical extension'],
   ['a known one that is not', extension(9, 1, (of) => (of.critical = 0)), 'a critical extension'],

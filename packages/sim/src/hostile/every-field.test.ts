@@ -1,6 +1,8 @@
 /** The second reader, given a database that uses every field of format 2: it reads what was meant, and sees what is not. */
 import { encodeStream } from '@holdfast/core';
+import { openDatabase } from '@holdfast/mvcc';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { IdleClock } from './clock.js';
 import { ENGINE_READS, type EveryField, makeEveryField, userKey } from './every-field.js';
 import {
   FAULTS,
@@ -9,11 +11,14 @@ import {
   FAULTS_OF_STATES,
   FAULTS_OF_STREAMS,
 } from './every-field-faults.js';
+import { ImageStore } from './image-store.js';
 import { Model } from './model.js';
 import { PART } from './nested.js';
 import { rebuild, type Spec, segmentsAsTheyAre } from './rebuild.js';
+import { ROOT_KEY } from './reference.js';
 import { lineOfWrite, Scribe } from './scribe.js';
 import { StructureCampaign } from './structure-campaign.js';
+import { changesOf, stateOf } from './truth.js';
 import { hex, openWorld, type World } from './world.js';
 
 let written: EveryField;
@@ -119,6 +124,23 @@ describe('the engine', () => {
   beforeAll(async () => {
     campaign = await StructureCampaign.make();
   });
+
+  test('reads each version, and tells each change, as the second reader does', async () => {
+    const [, { world: readable }] = campaign.subjects;
+    const read = await modelOf(readable);
+    const clock = new IdleClock();
+    const settled = await clock.settle(async () => {
+      const db = await openDatabase(new ImageStore(readable.image), { key: ROOT_KEY, clock, readOnly: true });
+      for (let version = 2; version <= db.version; version++) {
+        const lines = [...read.state(version).values()].flat().filter((line) => line !== undefined);
+        expect([version, await stateOf(await db.snapshot({ at: version }))]).toEqual([version, lines.sort()]);
+        expect([version, await changesOf(db, clock, version)]).toEqual([version, read.changes(version)]);
+      }
+      return db.verify({ deep: true });
+    });
+    expect(settled).toMatchObject({ value: { ok: true, unreferenced: 0 } });
+  });
+
   const faults = [...FAULTS, ...(ENGINE_READS.ranges ? FAULTS_OF_RANGES : [])];
 
   test.each(faults)('refuses %s too', async (_, change) => {

@@ -1,6 +1,6 @@
 /** How a record's manifest is in order: its pages, what they list, and where each stands (FORMAT.md, "Manifest page"). */
 import { leafHash, merkleRoot } from '@holdfast/core';
-import { NotInFormat } from './bytes.js';
+import { NotInFormat, type Num } from './bytes.js';
 import type { Listed } from './layout.js';
 import type { Readable } from './record-rules.js';
 import { sha256 } from './world.js';
@@ -53,6 +53,18 @@ export function placedIn({
     if (before?.level === level) checkOrder(before.each, each, level);
   }
   return placed;
+}
+
+/** That a transaction's run is there, and its own but for parts of streams. */
+export function checkBulkRun(version: number, order: number, bulkRun: Num, placed: readonly Placed[]): void {
+  const run = placed.filter(({ each }) => each.run === bulkRun);
+  must(run.length > 0, 'a run that is not there');
+  for (const { level, each } of run)
+    must(
+      level === STREAM_LEVEL ||
+        (each.ranges === 0 && each.stampVersion === version && each.stampOrder === order),
+      'a run of another transaction',
+    );
 }
 
 function checkOrder(before: Listed, each: Listed, level: number): void {

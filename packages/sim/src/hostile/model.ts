@@ -6,14 +6,14 @@
 import { type CompactRange, decodeKey, decodeValue } from '@holdfast/core';
 import { formatVersionstamp } from '@holdfast/mvcc';
 import { NotInFormat, type Num } from './bytes.js';
-import type { Listed, Range } from './layout.js';
-import { type Placed, placedIn, STREAM_LEVEL } from './manifest-rules.js';
+import type { Body, Listed, Range } from './layout.js';
+import { checkBulkRun, type Placed, placedIn, STREAM_LEVEL } from './manifest-rules.js';
 import { PART, readStream } from './nested.js';
 import { checkOwn } from './own-entries.js';
 import type { Rebuilt, SaidSegment } from './rebuild.js';
 import { checkAnchored, checkFollows, checkRecord, type Readable } from './record-rules.js';
 import { type Holding, heldBy } from './segment-rules.js';
-import { lineOf } from './truth.js';
+import { digestOf, lineOf } from './truth.js';
 import { hex, historiesOf } from './world.js';
 
 interface Stamp {
@@ -93,9 +93,8 @@ export class Model {
       if (said !== this.#histories[version - 1]!.hashes.map(hex).join())
         throw new NotInFormat('another history');
     }
-    const runs = new Set(this.#placed(version).map(({ each }) => each.run));
-    for (const { bulkRun } of record.body.transactions)
-      if (bulkRun !== 0 && !runs.has(bulkRun)) throw new NotInFormat('a run that is not there');
+    for (const [order, { bulkRun }] of record.body.transactions.entries())
+      if (bulkRun !== 0) checkBulkRun(version, order, bulkRun, this.#placed(version));
   }
 
   #placed(version: number): Placed[] {
@@ -152,11 +151,10 @@ export class Model {
       if (key[0] !== 1 || candidates.every((each) => isGone(each, nowMs))) continue;
       const tuple = orNot(() => decodeKey(key.subarray(1)));
       const lines = candidates.map((candidate) => {
-        const { value, isStream, version: at, order } = candidate;
+        const { value, version: at, order } = candidate;
         if (value === undefined || isGone(candidate, nowMs)) return undefined;
         const versionstamp = formatVersionstamp({ version: at, order });
-        const decoded = isStream ? this.stream(version, key, value) : orNot(() => decodeValue(value));
-        return lineOf({ key: tuple, value: decoded, versionstamp });
+        return lineOf({ key: tuple, value: this.#valueOf(version, candidate), versionstamp });
       });
       said.set(hex(key.subarray(1)), lines);
     }
@@ -207,25 +205,57 @@ export class Model {
       if (level !== STREAM_LEVEL && runs.has(each.run)) yield layerOf(this.#held(each));
   }
 
-  /** What `version` wrote, as keys and versionstamps and values, in the order a watcher is told. */
-  changes(version: number): string[] {
+  /**
+   * What a watcher is told of `version`, in order: each transaction's deleted ranges as the keys that were there, then
+   * what it wrote, each with what was there before. Undefined: two writes have one stamp, and either may have counted.
+   */
+  changes(version: number): string[] | undefined {
     const { body } = this.#record(version);
-    const placed = this.#placed(version).filter(({ level }) => level !== STREAM_LEVEL);
+    const nowMs = this.clockOf(version);
     const lines: string[] = [];
-    const add = ({ key, order, value, isStream }: Omit<Written, 'version'>): void => {
-      if (key[0] !== 1) return;
-      const versionstamp = formatVersionstamp({ version, order });
-      const decoded =
-        value && (isStream ? this.stream(version, key, value) : orNot(() => decodeValue(value)));
-      lines.push(lineOf({ key: orNot(() => decodeKey(key.subarray(1))), value: decoded, versionstamp }));
-    };
-    for (const [order, { writes, bulkRun }] of body.transactions.entries()) {
-      for (const write of writes) add({ ...writtenOf(write), order });
-      if (bulkRun === 0) continue;
-      for (const { each } of placed.filter(({ each: { run } }) => run === bulkRun))
-        for (const write of layerOf(this.#held(each)).writes) add({ ...write, order });
+    let before = this.written(version - 1);
+    for (const [order, transaction] of body.transactions.entries()) {
+      if ([...before.values()].some(isAmbiguous)) return undefined;
+      const previousOf = (key: Uint8Array): Written | undefined => {
+        const found = before.get(hex(key))?.[0];
+        return found && !isGone(found, nowMs) ? found : undefined;
+      };
+      const tell = (write: Written): void => {
+        if (write.key[0] !== 1) return;
+        const key = orNot(() => decodeKey(write.key.subarray(1)));
+        const versionstamp = formatVersionstamp({ version, order });
+        const [value, previous] = [write, previousOf(write.key)].map((of) => this.#valueOf(version, of));
+        lines.push(`${lineOf({ key, value, versionstamp })} ${digestOf(previous)}`);
+      };
+      const layer = this.#layerOf(version, order, transaction);
+      const own = new Set(layer.writes.map(({ key }) => hex(key)));
+      const there = [...before].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, [write]]) => write!);
+      for (const range of transaction.ranges)
+        for (const write of there)
+          if (covers(range, write.key) && previousOf(write.key) && !own.has(hex(write.key)))
+            tell({ ...write, value: undefined });
+      for (const write of layer.writes) tell(write);
+      before = laid([{ writes: [...before.values()].flat(), ranges: [] }, layer]);
     }
     return lines;
+  }
+
+  /** What one transaction did, in its record and in its run. */
+  #layerOf(version: number, order: number, { ranges, writes, bulkRun }: Body['transactions'][number]): Layer {
+    const runs = this.#placed(version).filter(
+      ({ level, each }) => level !== STREAM_LEVEL && bulkRun !== 0 && each.run === bulkRun,
+    );
+    const inRun = runs.flatMap(({ each }) => layerOf(this.#held(each)).writes);
+    return {
+      writes: [...writes.map(writtenOf), ...inRun].map((write) => ({ ...write, version, order })),
+      ranges: ranges.map((range) => ({ ...range, version, order })),
+    };
+  }
+
+  #valueOf(version: number, write: Written | undefined): unknown {
+    if (write?.value === undefined) return undefined;
+    const { key, value, isStream } = write;
+    return isStream ? this.stream(version, key, value) : orNot(() => decodeValue(value));
   }
 }
 
@@ -310,6 +340,13 @@ function compare(a: Stamp, b: Stamp): number {
 
 function isGone({ value, expires }: Written, nowMs: number): boolean {
   return value === undefined || (expires !== undefined && expires <= nowMs);
+}
+
+/** Whether two writes have one stamp, and it is not the same which counts. */
+function isAmbiguous([first, ...others]: readonly Written[]): boolean {
+  const say = ({ value, expires, isStream }: Written): string =>
+    [value && hex(value), expires, isStream].join();
+  return others.some((other) => say(other) !== say(first!));
 }
 
 /** What is there, in words. */

@@ -187,7 +187,7 @@ export class Scribe {
     return { run: await this.#addRun(segments, STREAM_LEVEL), ids: segments.map(({ id }) => id) };
   }
 
-  /** Moves the newest run of level 0 to the first level, in two segments, and what is older to the others. */
+  /** Moves the oldest run of level 0 to the first level, in two segments, and what is newer to the others. */
   async compact([first, ...others]: readonly [number, ...number[]]): Promise<void> {
     const old = this.#manifest.entries.filter(({ level }) => level === 0);
     const contents = old.map(({ id, stampVersion, stampOrder }) => {
@@ -196,14 +196,14 @@ export class Scribe {
       const { entries, ranges } = this.#contents.get(hex(id))!;
       return { entries: entries.map(stamped), ranges: ranges.map(stamped) };
     });
-    const [newest, ...older] = contents;
+    const [oldest, ...newer] = contents.reverse();
     const add = [];
     let run = this.#manifest.nextRun;
-    for (const piece of cut(newest!, newest!.entries[1]!.key))
+    for (const piece of cut(oldest!, oldest!.entries[10]!.key))
       add.push(placeSegment(await this.#build(piece), { level: first!, run }));
     run++;
-    for (const content of older)
-      for (const [i, piece] of cut(content, content.entries[10]!.key).entries())
+    for (const content of newer)
+      for (const [i, piece] of cut(content, content.entries[1]!.key).entries())
         add.push(placeSegment(await this.#build(piece), { level: others[i]!, run: run++ }));
     const remove = old.map(({ id }) => id);
     const changed = await this.#manifest.edit(this.#sealing, { remove, add }, this.#newId);
@@ -211,14 +211,13 @@ export class Scribe {
     this.#manifest = changed.manifest;
   }
 
-  /** A record whose transaction at `order` lies in a run of its own, without versions. Its ranges are in both. */
+  /** A record whose transaction at `order` lies in a run of its own, without versions. Its ranges stand in the record. */
   async commitBulk(transactions: readonly Transaction[], order: number): Promise<void> {
-    const { writes, rangeDeletes } = transactions[order]!;
-    const ranges = rangeDeletes.map((each) => ({ ...each, version: 0, order: 0 }));
+    const { writes } = transactions[order]!;
     const entries = [...writes].sort((x, y) => Buffer.compare(x.key, y.key));
     const segment = await this.#build({
       entries: entries.map((write) => ({ ...write, version: 0, order: 0 })),
-      ranges,
+      ranges: [],
     });
     const stamp = { stampVersion: this.#version + 1, stampOrder: order };
     const bulkRun = await this.#addRun([segment], 0, stamp);

@@ -70,6 +70,7 @@ function readEntries(segment: SaidSegment, meta: Meta): Held[] {
   }
   must(piece === segment.chunks.length, 'chunks behind the last block');
   must(entries.length > 0 || meta.filter.length === 0, 'a filter of no keys');
+  must(Number(meta.probes) > 0, 'a filter without probes');
   must(entries.length > 0 || meta.ranges.length > 0, 'neither entries nor range tombstones');
   return entries;
 }

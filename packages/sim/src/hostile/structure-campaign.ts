@@ -232,8 +232,10 @@ export class StructureCampaign implements Campaign<StructureMutation> {
       await attempt(
         `watch ${watched}`,
         () => changesOf(db, clock, watched),
-        (found) =>
-          found.map((line) => line.slice(0, line.lastIndexOf(' '))).join() === model!.changes(watched).join(),
+        (found) => {
+          const said = model!.changes(watched);
+          return said === undefined || found.join() === said.join();
+        },
       );
     // Most was noticed by now: it then need not be asked each time.
     if (notes.codes.length > 0 && rebuilt.records.at(-1)!.hash[0]! % 8 !== 0)
