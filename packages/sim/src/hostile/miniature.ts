@@ -94,6 +94,6 @@ export function summarize(tree: SegmentTree): void {
     ),
     ranges: tree.meta.ranges,
     probes: 7,
-    filter: new Uint8Array(Math.max(1, Math.ceil((entries.length * 10) / 8))).fill(0xff),
+    filter: new Uint8Array(Math.ceil((entries.length * 10) / 8)).fill(0xff),
   };
 }

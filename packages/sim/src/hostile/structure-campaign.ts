@@ -76,7 +76,19 @@ export class StructureCampaign implements Campaign<StructureMutation> {
       subjectOf(await miniature(await openWorld(image))),
       subjectOf({ world: every, segments: await segmentsAsTheyAre(every) }),
     ] as const;
-    return new StructureCampaign(subjects, count, seed);
+    const campaign = new StructureCampaign(subjects, count, seed);
+    for (const subject of subjects) await campaign.#expectSound(subject);
+    return campaign;
+  }
+
+  /** Else every mutation would be noticed. */
+  async #expectSound(subject: Subject): Promise<void> {
+    const { world } = subject;
+    const { version } = world.records.at(-1)!;
+    const rebuilt = await rebuild(world, { bodies: new Map([[version, () => {}]]) });
+    const { verdict, codes, reason } = await this.examine(subject, rebuilt);
+    if (verdict !== 'harmless')
+      throw new Error(`A database is not sound before it is changed: ${reason ?? codes.join(', ')}`);
   }
 
   at(index: number): StructureMutation {
