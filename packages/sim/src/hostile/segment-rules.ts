@@ -88,6 +88,9 @@ function checkVersions(entries: readonly Held[], meta: Meta, each: Listed): void
     'a range of own versions that lies',
   );
   must((own.length === 0 ? 0 : Math.max(...own)) === meta.maxVersion || stamp === bounds[1], 'likewise');
+  const [min, max] = [Number(meta.minVersion), Number(meta.maxVersion)];
+  must(stamp === 0 || Math.min(min || stamp, stamp) === bounds[0], 'own versions below the range');
+  must(stamp === 0 || Math.max(max, stamp) === bounds[1], 'own versions above the range');
 }
 
 function checkSums(entries: readonly Held[], meta: Meta, each: Listed): void {
