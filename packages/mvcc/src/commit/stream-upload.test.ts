@@ -106,3 +106,21 @@ test('an upload that is aborted cuts off what is on its way', async () => {
   await expect(uploading).rejects.toBe(reason);
   expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
 });
+
+test('a source that never waits can be aborted by a timer, and holds up nobody', async () => {
+  const context = await contextOf(memory);
+  let given = 0;
+  const source = function* (): Generator<Uint8Array> {
+    // Without an end of its own the test would never tell of a failure.
+    for (; given < 5_000_000; given++) yield new Uint8Array(0);
+  };
+  let ticks = 0;
+  const ticking = setInterval(() => ticks++, 1);
+  const signal = AbortSignal.timeout(200);
+  await expect(
+    uploadStream(context, key, chunks(source()), { baseVersion: 1, signal }),
+  ).rejects.toMatchObject({ name: 'TimeoutError' });
+  clearInterval(ticking);
+  expect(given).toBeGreaterThan(0);
+  expect(ticks).toBeGreaterThan(2);
+});

@@ -23,6 +23,12 @@ import type { Context } from '../context/context.js';
 import { newObjectId, putNew } from './segment-upload.js';
 
 const UPLOADS_AT_ONCE = 2;
+/**
+ * A source whose chunks are at hand takes no turn of the event loop. After so many chunks and so long it is made to, or
+ * no timer could abort it, and nobody else's work would go on.
+ */
+const TURN_CHUNKS = 16;
+const TURN_MS = 20;
 
 export interface UploadedStream {
   /** What the stream's key gets as its value. */
@@ -56,9 +62,15 @@ export async function uploadStream(
     onAbort(each, () => stop.abort(each?.reason)),
   );
   const parts = new Parts(context, key, stop, { ...o, meter });
+  const { clock } = context;
+  let turn = { chunks: 0, sinceMs: clock.monotonic() };
   try {
     stop.signal.throwIfAborted();
     for (;;) {
+      if (turn.chunks++ >= TURN_CHUNKS && clock.monotonic() - turn.sinceMs >= TURN_MS) {
+        await clock.sleep(0, stop.signal);
+        turn = { chunks: 0, sinceMs: clock.monotonic() };
+      }
       const chunk = await orAborted(source.next(), stop.signal);
       if (chunk === undefined) break;
       if (parts.length + chunk.length > bytesMax)
