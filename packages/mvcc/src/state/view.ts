@@ -271,7 +271,14 @@ export class View {
     const reader = this.reader(segment);
     return {
       bound: reverse ? least(end, lastReached(segment)) : greatest(begin, segmentBegin(segment)),
-      ranges: segment.ranges === 0 ? undefined : () => reader.ranges({ signal, meter }),
+      ranges:
+        segment.ranges === 0
+          ? undefined
+          : async (covers) => {
+              const from = covers.pastThoseAfter(segment.maxVersion, greatest(begin, segment.rangeBegin));
+              if (compareBytes(from, least(end, segment.rangeEnd)) >= 0) return [];
+              return reader.ranges({ signal, meter });
+            },
       open: (long, covers) => {
         // What was deleted as a range since is not walked through.
         const from = covers.pastThoseAfter(segment.maxVersion, greatest(begin, segment.firstKey));
