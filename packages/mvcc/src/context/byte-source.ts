@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - It is read once, one chunk after the other, and never ahead.
- * - Whoever gives up tells the source so, and does not wait for it: a source that hangs holds up nobody.
+ * - Whoever gives up tells the source so, and does not wait for it: a source that hangs holds up nobody. It is told once,
+ *   and not where it has ended itself, as `for await` does.
  */
 import { isUint8Array } from '@holdfast/core';
 import { kindOf } from './call-options.js';
@@ -17,6 +18,8 @@ export class Chunks {
   readonly #call: string;
   /** From the first chunk on. */
   #reading: { next(): Promise<IteratorResult<unknown, unknown>>; stop(reason: unknown): unknown } | undefined;
+  /** It has ended, by itself or by an error of its own, or was told that no more is wanted. */
+  #isOver = false;
 
   /**
    * @param call how messages name it.
@@ -37,8 +40,18 @@ export class Chunks {
   /** @returns undefined: there are no more. @throws TypeError for a chunk that is none; what the source throws. */
   async next(): Promise<Uint8Array | undefined> {
     this.#reading ??= open(this.#source);
-    const { done, value } = await this.#reading.next();
-    if (done) return undefined;
+    let step: IteratorResult<unknown, unknown>;
+    try {
+      step = await this.#reading.next();
+    } catch (error) {
+      this.#isOver = true;
+      throw error;
+    }
+    const { done, value } = step;
+    if (done) {
+      this.#isOver = true;
+      return undefined;
+    }
     if (isUint8Array(value)) return value;
     throw new TypeError(
       `${this.#call}: expected chunks that are Uint8Arrays, found ${typeof value === 'object' && value !== null ? 'another object' : kindOf(value)}. Nothing was changed.`,
@@ -47,6 +60,8 @@ export class Chunks {
 
   /** No more of it is wanted. */
   stop(reason: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     const source = this.#source;
     try {
       const told = this.#reading
