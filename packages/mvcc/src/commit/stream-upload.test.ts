@@ -124,3 +124,14 @@ test('a source that never waits can be aborted by a timer, and holds up nobody',
   expect(given).toBeGreaterThan(0);
   expect(ticks).toBeGreaterThan(2);
 });
+
+test('a chunk that is taken away while a part of it waits for the store fails the upload, and shortens nothing', async () => {
+  const context = await contextOf(slow);
+  const chunk = new Uint8Array(4 * STREAM_PART_BYTES);
+  const uploading = uploadStream(context, key, chunks([chunk]), { baseVersion: 1 });
+  const failing = expect(uploading).rejects.toThrow(TypeError);
+  while (underWay.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  structuredClone(chunk.buffer, { transfer: [chunk.buffer] });
+  for (const send of underWay) send();
+  await failing;
+});

@@ -119,8 +119,10 @@ class Parts {
 
   async add(chunk: Uint8Array): Promise<void> {
     this.#buffer ??= new Uint8Array(STREAM_PART_BYTES);
-    for (let at = 0; at < chunk.length; ) {
-      const end = Math.min(chunk.length, at + STREAM_PART_BYTES - this.#filled);
+    // As long as it was when it was given: one that is taken away meanwhile is an error, not the end of the stream.
+    const { length } = chunk;
+    for (let at = 0; at < length; ) {
+      const end = Math.min(length, at + STREAM_PART_BYTES - this.#filled);
       this.#buffer.set(chunk.subarray(at, end), this.#filled);
       this.#filled += end - at;
       this.length += end - at;
