@@ -15,7 +15,7 @@ export interface Mutation {
 }
 
 /** What a transaction does to one key: what it holds then (nothing: deletion), or changes to what is there. */
-export type Change = Held | { readonly mutations: readonly Mutation[] };
+export type Change = Held | { readonly mutations: Mutation[] };
 
 /** The engine's own entries up to here stay out of a large transaction's segments. */
 const SYSTEM_INLINE_BYTES_MAX = 4096;
