@@ -45,3 +45,19 @@ test('what is too much is refused, and weighs nothing', async () => {
   });
   expect(await db.getMany([['n'], ['m']])).toEqual([undefined, 3n * huge]);
 });
+
+test('what comes to more than a record can hold is refused alone, not with those beside it', async () => {
+  const db = await open();
+  const huge = 1n << 8_000_000n;
+  await Promise.all(Array.from({ length: 34 }, (_, i) => db.set(['n', i], huge)));
+  const [before, grown, after] = await Promise.allSettled([
+    db.set('before', 1),
+    db.transact((tx) => {
+      for (let i = 0; i < 34; i++) tx.add(['n', i], 1n);
+    }),
+    db.set('after', 1),
+  ]);
+  expect(grown).toMatchObject({ status: 'rejected', reason: { code: 'LIMIT_EXCEEDED' } });
+  expect([before.status, after.status]).toEqual(['fulfilled', 'fulfilled']);
+  expect(await db.get(['n', 0])).toBe(huge);
+});

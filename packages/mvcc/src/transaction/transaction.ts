@@ -19,6 +19,7 @@ import {
   isBulkWrite,
   type Mutation,
   type MutationKind,
+  TRANSACTION_INLINE_BYTES_MAX,
 } from '../commit/mutation.js';
 import { ReadSet } from '../commit/read-set.js';
 import { takeOptions } from '../context/call-options.js';
@@ -60,8 +61,6 @@ import { TrackedCursor } from './tracked-cursor.js';
 
 /** One transaction writes at most this much, keys and values together. */
 export const TRANSACTION_BYTES_MAX: number = 256 * 1024 * 1024;
-/** And at most this much that has to lie in the record itself: mutations, and the engine's own small entries. */
-export const TRANSACTION_INLINE_BYTES_MAX: number = 16 * 1024 * 1024;
 const CHANGE_OVERHEAD_BYTES = 16;
 
 /**
