@@ -140,20 +140,21 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
   }
   await world.settle(ZOMBIES_MS);
 
-  const { n, names, large, report } = await need(
+  const { n, names, large, there, report } = await need(
     world,
     spawn().call(async (db) => {
       await db.transact((tx) => leaveTrace(tx, 'after'));
       const [total, all] = await db.getMany([['n'], ['names']]);
+      const byName = async (): Promise<number> => (all as string[]).filter((name) => name === 'it').length;
       return {
         n: total as number,
         names: all as string[],
         large: await db.count({ prefix: ['large'] }),
+        there: await (operation.countEffects ?? byName)(db),
         report: await db.verify({ deep: true }),
       };
     }, PATIENCE_MS),
   );
-  const there = names.filter((name) => name === 'it').length;
   if (n !== names.length) problems.push(`${names.length} names and a count of ${n}: half a transaction.`);
   if (operation.name === 'large commit' && large !== 3 * there) problems.push(`${large} large values.`);
   if (there > operation.effects) problems.push(`Its effect is there ${there} times.`);

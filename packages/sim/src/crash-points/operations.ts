@@ -16,6 +16,8 @@ export interface Interrupted {
   readonly commitTimeoutMs?: number;
   /** How often its effect is in the state once it has happened. */
   readonly effects: 0 | 1;
+  /** How often it is there; default: as often as its name was left. @throws where half of it is. */
+  readonly countEffects?: (db: Database) => Promise<number>;
 }
 
 /** Counts itself, and leaves its name. */
@@ -76,6 +78,13 @@ function aborted(afterMs: number): Interrupted {
   });
 }
 
+/** Of one part: one more makes each case ten times as long, and struck no differently (616 cases, once). */
+const STREAM: Uint8Array = new Uint8Array(100_000).map((_, i) => i % 251);
+
+function* cut(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 30_000) yield bytes.subarray(at, at + 30_000);
+}
+
 const session: RequestId = { session: 's', number: 1 };
 
 export const operations: readonly Interrupted[] = [
@@ -101,6 +110,25 @@ export const operations: readonly Interrupted[] = [
         { requestId: 'request', input: 1 },
       ),
     effects: 1,
+  },
+  {
+    name: 'stream',
+    request: 'request',
+    prepare,
+    run: (db) => db.setStream(['stream'], cut(STREAM), { requestId: 'request' }),
+    effects: 1,
+    countEffects: async (db) => {
+      const stream = await db.getStream(['stream']);
+      if (stream === undefined) return 0;
+      let length = 0;
+      for await (const chunk of stream) {
+        if (chunk.some((byte, i) => byte !== STREAM[length + i]))
+          throw new Error(`The stream is another one from byte ${length} on.`);
+        length += chunk.length;
+      }
+      if (length !== STREAM.length) throw new Error(`The stream has ${length} bytes.`);
+      return 1;
+    },
   },
   {
     name: 'flush',
