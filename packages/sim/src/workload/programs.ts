@@ -2,7 +2,7 @@
  * The transactions that clients run. Each knows beforehand what it will write, so that it can be looked for
  * later whatever its client heard.
  */
-import type { Key } from '@holdfast/core';
+import { type Key, STREAM_PART_BYTES } from '@holdfast/core';
 import type { Database, Transaction as EngineTransaction, RequestId } from '@holdfast/mvcc';
 import type { Operation } from '../check/history.js';
 import type { Random } from '../world/random.js';
@@ -28,7 +28,10 @@ export interface Program {
   readonly certain: readonly Operation[];
   body(tx: EngineTransaction, around: Around): Promise<Result>;
   /** In place of a transaction with that body: a call of its own, of which only this result is known. */
-  readonly own?: { readonly result: Result; ask(db: Database, options: AskOptions): Promise<unknown> };
+  readonly own?: {
+    readonly result: Result;
+    ask(db: Database, options: AskOptions, around: Around): Promise<unknown>;
+  };
   /** It takes no request id. */
   readonly nameless?: true;
   /** It always fails, with this code or error's name, and nothing of it happens. */
@@ -60,7 +63,8 @@ export type WritingRole =
   | 'large'
   | 'careless'
   | 'forgets'
-  | 'nested';
+  | 'nested'
+  | 'streams';
 
 /** What of a scenario programs depend on. */
 export type ProgramSettings = Pick<Scenario, 'keys' | 'padBytes'>;
@@ -109,6 +113,8 @@ export function makeProgram(
       return forgetful(id, random.chance(0.3));
     case 'nested':
       return nested(id);
+    case 'streams':
+      return stream(id, random);
   }
 }
 
@@ -287,6 +293,38 @@ function nested(id: number): Program {
     },
   };
   return program;
+}
+
+/** Writes a stream chunk by chunk, now and then so slowly that others come between. Its key is its own mark. */
+function stream(id: number, random: Random): Program {
+  const chunkBytes = 1 + random.below(40_000);
+  const result: Result = { operations: [], wrote: true };
+  return {
+    id,
+    role: 'streams',
+    certain: [],
+    body: async () => result,
+    own: {
+      result,
+      ask: (db, options, { pause }) => {
+        const bytes = streamBytes(id);
+        async function* source(): AsyncGenerator<Uint8Array> {
+          for (let at = 0; at < bytes.length; at += chunkBytes) {
+            yield bytes.subarray(at, at + chunkBytes);
+            if (at < 3 * chunkBytes) await pause();
+          }
+        }
+        return db.setStream(['mark', 'streams', id], source(), options);
+      },
+    },
+  };
+}
+
+/** What a stream holds: some have no bytes, few have two parts. */
+export function streamBytes(id: number): Uint8Array {
+  const length = id % 5 === 0 ? 0 : id % 37 === 0 ? STREAM_PART_BYTES + id : (id * 7919) % 100_000;
+  const words = new Uint32Array(Math.ceil(length / 4)).fill(Math.imul(id, 2654435761));
+  return new Uint8Array(words.buffer, 0, length);
 }
 
 /** Bytes that can be told from every other large value's. */

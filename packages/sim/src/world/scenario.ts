@@ -33,13 +33,16 @@ export const ROLES = [
 ] as const;
 /** Those that came later. */
 export const LATER_ROLES = ['careless', 'forgets', 'nested'] as const;
-export type Role = (typeof ROLES)[number] | (typeof LATER_ROLES)[number];
+/** And after those. */
+export const NEWEST_ROLES = ['streams'] as const;
+export type Role = (typeof ROLES)[number] | (typeof LATER_ROLES)[number] | (typeof NEWEST_ROLES)[number];
 
 /** All that worlds have since then: without it, a seed's world is that of before. */
 export const LATER: readonly string[] = [
   ...LATER_CALL_FAULTS,
   ...LATER_WORLD_FAULTS,
   ...LATER_ROLES,
+  ...NEWEST_ROLES,
   'abort',
   'listener',
   'markers',
@@ -119,6 +122,7 @@ export function scenarioOf(seed: number): Scenario {
     if (!calm && everyMs > 0) worldFaults[kind] = everyMs;
   }
   const laterRoles = LATER_ROLES.filter(() => later.chance(0.3));
+  const newestRoles = NEWEST_ROLES.filter((role) => new Random(seed, `scenario, ${role}`).chance(0.3));
   const aborts = later.pick([0, 0, 0.1, 0.3]);
   const sharedSignals = later.chance(0.5);
   const listenerFaults = later.pick([0, 0, 0.1, 0.5]);
@@ -132,6 +136,7 @@ export function scenarioOf(seed: number): Scenario {
       ...(roles.some((role) => role !== 'flushes' && role !== 'watches') ? [] : (['lists'] as const)),
       ...roles,
       ...laterRoles,
+      ...newestRoles,
     ],
     keys: random.pick([1, 2, 5, 12]),
     isolation: random.chance(0.8) ? 'serializable' : 'snapshot',
