@@ -90,7 +90,9 @@ describe('aborted before it starts', () => {
 });
 
 describe('aborted while the store does not answer', () => {
-  const reads = calls.filter(([name]) => !['set', 'delete', 'a request', 'checkpoint'].includes(name));
+  const reads = calls.filter(
+    ([name]) => !['set', 'delete', 'deleteRange', 'a request', 'checkpoint'].includes(name),
+  );
   test.each(reads)('%s rejects with the reason, and the database goes on', async (_, call) => {
     const before = contentsOf(memory);
     gated.shut();

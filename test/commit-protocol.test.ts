@@ -498,6 +498,26 @@ describe('transactions that lose to their own group', () => {
       expect(await db.get(['seen', line.value as string])).toBe(lines[i]!.versionstamp);
   });
 
+  test('find nothing of one that was refused, whatever it had written before it failed', async () => {
+    await db.set('text', 'abc');
+    const gated = new GatedStore(memory, { open: true });
+    const writer = await openTestDatabase(gated);
+    gated.shut();
+    const first = writer.set('first', 1);
+    await gated.waitForPending(1);
+    const refused = expect(
+      writer.transact((tx) => {
+        tx.set('n', 100);
+        tx.add('text', 1);
+      }),
+    ).rejects.toThrow(TypeError);
+    const added = writer.transact((tx) => tx.add('n', 1));
+    const read = writer.transact(async (tx) => tx.set('seen', (await tx.get('n')) ?? 'nothing'));
+    await gated.open();
+    await Promise.all([first, refused, added, read]);
+    expect(await writer.get('n')).toBe(1);
+  });
+
   test('and wait for something are not waited for, nor run twice at once', async () => {
     let running = 0;
     let most = 0;

@@ -617,7 +617,6 @@ const stores = [
 
 const pending = 'packages/mvcc/src/transaction/pending-reads.ts';
 const transact = 'packages/mvcc/src/transaction/transact.ts';
-const transaction = 'packages/mvcc/src/transaction/transaction.ts';
 
 const calls = [
   {
@@ -655,27 +654,6 @@ const calls = [
     find: 'Promise.prototype.then.call(read, undefined, () => {});',
     replace: '',
     tests: ['test/forgotten-awaits.test.ts'],
-  },
-  {
-    name: 'a deleted range is in the read set',
-    file: transaction,
-    find: '      this.reads.addRange(bounds);\n',
-    replace: '',
-    tests: ['test/delete-range.test.ts'],
-  },
-  {
-    name: 'a deleted range is deleted for the reads that follow',
-    file: transaction,
-    find: 'if (this.#deleted.has(stored)) return { value: undefined, ...OWN_STAMP };',
-    replace: '',
-    tests: ['test/delete-range.test.ts'],
-  },
-  {
-    name: 'what is written into a deleted range later stays',
-    file: transaction,
-    find: 'if (stored !== undefined && this.changes.get(stored) === undefined)',
-    replace: 'if (stored !== undefined)',
-    tests: ['test/delete-range.test.ts'],
   },
   {
     name: 'a slip does not settle a session far ahead of what it used',
@@ -886,6 +864,140 @@ const format2 = [
   },
 ];
 
+const rangeTests = [
+  'test/delete-range.test.ts',
+  'packages/mvcc/src/state/flushed-tails.test.ts',
+  'packages/mvcc/src/state/range-tombstones.test.ts',
+];
+const state = (name) => `packages/mvcc/src/state/${name}.ts`;
+
+const ranges = [
+  {
+    name: 'a deleted range is deleted for the reads that follow',
+    file: 'packages/mvcc/src/transaction/transaction.ts',
+    find: 'if (this.#deleted.over(stored)) return { value: undefined, ...OWN_STAMP };',
+    replace: '',
+  },
+  {
+    name: 'what a body wrote into a range before it deleted that is deleted too',
+    file: 'packages/mvcc/src/transaction/transaction.ts',
+    find: '      this.changes.delete(stored);\n',
+    replace: '',
+  },
+  {
+    name: 'what is written into a deleted range by the same transaction stays',
+    file: 'packages/mvcc/src/state/tail.ts',
+    find: 'if (known !== undefined && compareStamps(known, entry) > 0) return;',
+    replace: 'if (known !== undefined && compareStamps(known, entry) >= 0) return;',
+  },
+  {
+    name: 'so does what lies in its segments',
+    file: state('view'),
+    find: 'return order > 0 || (order === 0 && entry.value !== undefined);',
+    replace: 'return order > 0;',
+  },
+  {
+    name: 'a range deletion conflicts with a read of a key in it',
+    file: state('tail'),
+    find: 'return this.all.get(key) ?? deletedBy(this.ranges.over(key));',
+    replace: 'return this.all.get(key);',
+  },
+  {
+    name: 'a range deletion conflicts with a scan',
+    file: state('tail'),
+    find: '    if (this.ranges.isAnyAfter(begin, end, version)) return true;\n',
+    replace: '',
+  },
+  {
+    name: 'a range deletion in segments conflicts with a scan',
+    file: 'packages/mvcc/src/commit/read-set.ts',
+    find: '  if (ranges.size > 0) return true;\n',
+    replace: '',
+  },
+  {
+    name: 'a range deletion conflicts with a read in its own group',
+    file: 'packages/mvcc/src/commit/read-set.ts',
+    find: '    if (ranges.size > 0) for (const key of this.#points) if (ranges.over(key)) return true;\n',
+    replace: '',
+  },
+  {
+    name: 'a range deletion conflicts with a scan in its own group',
+    file: 'packages/mvcc/src/commit/read-set.ts',
+    find: '      if (ranges.isAnyAfter(begin, end, -1)) return true;\n',
+    replace: '',
+  },
+  {
+    name: 'between snapshots a range deletion is a write of all its keys',
+    file: 'packages/mvcc/src/transaction/transact.ts',
+    find: '    keys.addRange({ begin: fromStoredKey(begin), end: fromStoredKey(end) });\n',
+    replace: '    void [begin, end, fromStoredKey];\n',
+  },
+  {
+    name: 'a mutation finds nothing in what its group has deleted',
+    file: 'packages/mvcc/src/commit/group-writes.ts',
+    find: 'return range && (held === undefined || held.order < range.order) ? DELETED : held;',
+    replace: 'return range && held && held.order < range.order ? DELETED : held;',
+  },
+  {
+    name: 'a record carries the deleted ranges of the tail',
+    file: 'packages/mvcc/src/commit/plan.ts',
+    find: 'ranges: view.tail.freshRangesAfter(from),',
+    replace: 'ranges: [],',
+  },
+  {
+    name: 'a flush takes the deleted ranges along',
+    file: 'packages/mvcc/src/upkeep/flusher.ts',
+    find: 'uploadRanges(this.#context, view.version, ranges),',
+    replace: 'uploadRanges(this.#context, view.version, ranges.slice(1)),',
+  },
+  {
+    name: 'a walk looks through the ranges of the segments that it reaches',
+    file: state('merge-cursor'),
+    find: '    if (source.ranges) this.#covers.addList(await source.ranges());\n',
+    replace: '',
+  },
+  {
+    name: 'a walk goes by the newer of entry and range',
+    file: state('merge-cursor'),
+    find: 'this.#hidden = stamp && compareStamps(stamp, this.#top()) > 0 ? stamp : undefined;',
+    replace: 'this.#hidden = stamp;',
+  },
+  {
+    name: 'what is wholly deleted is not opened',
+    file: state('view'),
+    find: 'const from = covers.pastThoseAfter(segment.maxVersion, greatest(begin, segment.firstKey));',
+    replace: 'const from = greatest(begin, segment.firstKey);\n        void covers;',
+  },
+  {
+    name: 'only ranges newer than all that a segment has spare it',
+    file: state('view'),
+    find: 'covers.pastThoseAfter(segment.maxVersion,',
+    replace: 'covers.pastThoseAfter(0,',
+  },
+  {
+    name: 'a diff tells what was deleted as a range',
+    file: 'packages/mvcc/src/reading/differences.ts',
+    find: '      yield gone.value!;\n',
+    replace: '',
+  },
+  {
+    name: 'a watch tells the keys of a deleted range once',
+    file: 'packages/mvcc/src/past/changes.ts',
+    find: 'if (!isWritten) yield',
+    replace: 'void isWritten;\n        yield',
+  },
+].map((row) => ({ ...row, tests: rangeTests }));
+
+const groups = [
+  {
+    name: 'who is refused leaves nothing to those behind it',
+    file: 'packages/mvcc/src/commit/validate.ts',
+    find: '    resolved.push([stored, held]);\n',
+    replace: '    written.add(deleted, [[stored, held]]);\n',
+    tests: ['test/commit-protocol.test.ts'],
+  },
+];
+
 const expiry = ['test/expiry.test.ts'];
 
 const expiring = [
@@ -1035,6 +1147,8 @@ const streams = [
 
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
 export const checksByTests = [
+  ...ranges,
+  ...groups,
   ...streams,
   ...expiring,
   ...whatWaits,

@@ -173,15 +173,15 @@ export const checks = [
   {
     name: 'segments are durable before a record names them (I3)',
     file: 'packages/mvcc/src/commit/segment-upload.ts',
-    find: 'const upload = putNew(context, name, bytes, options).then(() => descriptor);',
+    find: 'const sent = putNew(context, name, bytes, options).then(() => descriptor);',
     replace:
-      'const upload = Promise.resolve(descriptor);\n    void putNew(context, name, bytes, options).catch(() => {});',
+      'const sent = Promise.resolve(descriptor);\n    void putNew(context, name, bytes, options).catch(() => {});',
   },
   {
     name: 'the carry holds every write since the flush',
     file: 'packages/mvcc/src/commit/plan.ts',
-    find: 'return { refs, entries: view.tail.encodeFresh(from) };',
-    replace: 'return { refs, entries: view.tail.encodeFresh(from).slice(1) };',
+    find: 'entries: view.tail.encodeFresh(from) };',
+    replace: 'entries: { count: 0, bytes: new Uint8Array(0) } };',
   },
   {
     name: 'records that hold the carry are read by a jump',
@@ -192,7 +192,7 @@ export const checks = [
   {
     name: 'the newest of all layers wins',
     file: 'packages/mvcc/src/state/view.ts',
-    find: 'if (entry && (!best || compareStamps(entry, best) > 0)) best = entry;',
+    find: 'if (entry && (!best || isNewer(entry, best))) best = entry;',
     replace: 'if (entry && !best) best = entry;',
   },
   {

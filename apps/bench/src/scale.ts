@@ -14,6 +14,7 @@ export interface Scale {
   readonly pointEntries: number;
   readonly pointReads: number;
   readonly scanBytes: number;
+  readonly deletedKeys: number;
   readonly importRecords: number;
   readonly memoryScanBytes: number;
 }
@@ -31,6 +32,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     pointEntries: 100_000,
     pointReads: 1_000,
     scanBytes: 200 * MB,
+    deletedKeys: 1_000_000,
     importRecords: 100_000,
     memoryScanBytes: 1_000 * MB,
   },
@@ -44,6 +46,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     pointEntries: 100_000,
     pointReads: 1_000,
     scanBytes: 20 * MB,
+    deletedKeys: 100_000,
     importRecords: 100_000,
     memoryScanBytes: 100 * MB,
   },
@@ -58,6 +61,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     pointEntries: 300,
     pointReads: 20,
     scanBytes: 100_000,
+    deletedKeys: 300,
     importRecords: 500,
     memoryScanBytes: 100_000,
   },

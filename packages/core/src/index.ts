@@ -109,7 +109,7 @@ export { encodeEntry, type Write } from './record/write.js';
 export { BlockCache } from './segment/block-cache.js';
 export { type Entry, VALUE_PIECE_BYTES } from './segment/entry.js';
 export { MISS } from './segment/miss.js';
-export type { RangeDelete, RangeTombstone } from './segment/range-tombstone.js';
+export { type RangeDelete, type RangeTombstone, rangeAfter } from './segment/range-tombstone.js';
 export { auditSegment } from './segment/segment-audit.js';
 export { BLOCK_BYTES, SegmentBuilder } from './segment/segment-builder.js';
 export { type Cursor, type CursorOptions, SegmentCursor } from './segment/segment-cursor.js';

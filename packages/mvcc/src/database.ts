@@ -19,8 +19,9 @@ import type { Tip } from './log/tip.js';
 import type { NamespaceOptions } from './namespace/codec.js';
 import { Namespace, type NamespaceHost } from './namespace/namespace.js';
 import { openParts } from './open.js';
+import type { Change } from './past/changes.js';
 import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './past/checkpoints.js';
-import { type Change, History, type LogEntry, type LogOptions, type WatchOptions } from './past/history.js';
+import { History, type LogEntry, type LogOptions, type WatchOptions } from './past/history.js';
 import { type VerifyOptions, type VerifyReport, verify } from './past/verify.js';
 import {
   type Entry,

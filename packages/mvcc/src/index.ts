@@ -20,8 +20,9 @@ export {
   NamespaceTransaction,
 } from './namespace/namespace.js';
 export type { NamespaceEntry } from './namespace/namespace-reads.js';
+export type { Change } from './past/changes.js';
 export type { Checkpoint } from './past/checkpoints.js';
-export type { Change, LogEntry, LogOptions, WatchOptions } from './past/history.js';
+export type { LogEntry, LogOptions, WatchOptions } from './past/history.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './past/verify.js';
 export type { Entry, ListOptions, Range, ReadOptions } from './reading/entry-reader.js';
 export type { Listing } from './reading/listing.js';

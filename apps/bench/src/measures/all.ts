@@ -6,6 +6,7 @@ import { groupCommit } from './group-commit.js';
 import { memory } from './memory.js';
 import { openAndRead } from './open-and-read.js';
 import { pointReads } from './point-reads.js';
+import { rangeDeletes } from './range-deletes.js';
 
 /** In the order in which they run. */
 export const measures: readonly Measure[] = [
@@ -15,5 +16,6 @@ export const measures: readonly Measure[] = [
   openAndRead,
   pointReads,
   fullScan,
+  rangeDeletes,
   memory,
 ];

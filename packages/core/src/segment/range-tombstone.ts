@@ -43,3 +43,15 @@ export function readRange(
     throw reader.corrupt('expected ranges in ascending order, none over the one before');
   return { begin, end };
 }
+
+/** Where the first range that ends above `key` stands in a list that ascends; its length: none does. */
+export function rangeAfter(ranges: readonly RangeDelete[], key: Uint8Array): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareBytes(ranges[middle]!.end, key) > 0) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -10,7 +10,7 @@ import { ByteReader, ByteWriter, compareBytes, equalBytes } from '../object/byte
 import { corrupt } from '../object/errors.js';
 import { compareSlice } from './block.js';
 import { FILTER_PROBES, filterMayContain } from './filter.js';
-import { type RangeTombstone, readRange, writeRange } from './range-tombstone.js';
+import { type RangeTombstone, rangeAfter, readRange, writeRange } from './range-tombstone.js';
 import { coverVersions, type SegmentEntry } from './segment-entry.js';
 import type { ChunkTable } from './segment-table.js';
 
@@ -204,16 +204,4 @@ function readRanges(reader: ByteReader, entry: SegmentEntry): RangeTombstone[] {
     );
   }
   return ranges;
-}
-
-/** The first range that ends above `key`. */
-function rangeAfter(ranges: readonly RangeTombstone[], key: Uint8Array): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareBytes(ranges[middle]!.end, key) > 0) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

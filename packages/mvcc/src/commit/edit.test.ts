@@ -35,7 +35,9 @@ async function openCommitter(store: ObjectStore = memory) {
       version,
       order,
     }));
-    return new FlushEdit(view.flushedThrough, view.version, await uploadRun(context, view.version, entries));
+    return new FlushEdit(view.flushedThrough, view.version, [
+      await uploadRun(context, view.version, entries),
+    ]);
   };
   return { committer, tip, prepareFlush };
 }

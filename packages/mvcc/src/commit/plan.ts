@@ -52,14 +52,14 @@ export function plan(parent: View, chained: Chained = NOBODY, waitingEdits: read
   const { state, applied: edits } = applyEdits(parent, waitingEdits);
   const { addedRuns, ...edited } = state;
   const runs: NewRun[] = addedRuns.map((segments) => ({ segments, level: 0 }));
-  const transactions = members.map(({ waiting, writes }, order) => {
+  const transactions = members.map(({ waiting, rangeDeletes, writes }, order) => {
     const { readVersion, bulk, streamRun } = waiting.proposal;
     const segments = bulk ?? streamRun?.segments;
-    if (!segments) return { readVersion, bulkRun: 0, writes };
+    if (!segments) return { readVersion, bulkRun: 0, rangeDeletes, writes };
     const bulkRun = parent.manifest.nextRun + runs.length;
     const level = streamRun ? STREAM_LEVEL : 0;
     runs.push({ segments, level, stampVersion: version, stampOrder: order });
-    return { readVersion, bulkRun, writes };
+    return { readVersion, bulkRun, rangeDeletes, writes };
   });
   const carry = planCarry(parent, edited.flushedThrough);
   return { ...chained, parent, version, members, edits, edited, runs, transactions, carry };
@@ -77,5 +77,5 @@ function planCarry(view: View, flushedThrough: number): RecordDraft['carry'] {
       entries: [],
     };
   const from = carryFrom({ refs }, flushedThrough);
-  return { refs, entries: view.tail.encodeFresh(from) };
+  return { refs, ranges: view.tail.freshRangesAfter(from), entries: view.tail.encodeFresh(from) };
 }

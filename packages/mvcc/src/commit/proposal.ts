@@ -1,6 +1,7 @@
 /** What goes into a record: transactions and edits, and who waits for them. */
-import type { SegmentDescriptor, Write } from '@holdfast/core';
+import type { RangeDelete, SegmentDescriptor, Write } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
+import type { RangeTombstones } from '../state/range-tombstones.js';
 import type { StoredKey } from '../state/space.js';
 import type { Stamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
@@ -20,6 +21,8 @@ export interface Proposal extends CallOptions {
   readonly readVersion: number;
   readonly reads: ReadSet;
   readonly changes: ReadonlyMap<StoredKey, Change>;
+  /** The ranges that it deletes before that, whatever is in them. */
+  readonly deleted: RangeTombstones;
   /** The time of the run that it comes from, milliseconds since 1970: its mutations are resolved at it. */
   readonly nowMs: number;
   /** Segments that hold its plain writes, durable already; `changes` names their keys too. */
@@ -36,7 +39,7 @@ export interface Proposal extends CallOptions {
 }
 
 /** What another run of a body came to. */
-export type Rerun = Pick<Proposal, 'changes' | 'bytes' | 'nowMs'>;
+export type Rerun = Pick<Proposal, 'changes' | 'deleted' | 'bytes' | 'nowMs'>;
 
 /** A proposal and who waits for it. */
 export interface Waiting {
@@ -54,6 +57,7 @@ export interface Waiting {
 /** A proposal that can be laid on the state, with its writes resolved against it. */
 export interface Accepted {
   readonly waiting: Waiting;
+  readonly rangeDeletes: readonly RangeDelete[];
   readonly writes: readonly Write[];
 }
 

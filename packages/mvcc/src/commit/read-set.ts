@@ -3,6 +3,7 @@ import type { CallOptions } from '@holdfast/object-store';
 import { Lanes } from '../context/lanes.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
+import type { GroupWrites } from './group-writes.js';
 
 export class ReadSet {
   readonly #points = new Set<StoredKey>();
@@ -21,14 +22,15 @@ export class ReadSet {
   }
 
   /** Whether any of these writes hits what was read. */
-  overlaps(written: ReadonlySet<StoredKey>): boolean {
-    if (written.size === 0) return false;
-    const [few, many] = this.#points.size < written.size ? [this.#points, written] : [written, this.#points];
-    for (const key of few) if (many.has(key)) return true;
+  overlaps({ keys, ranges }: Pick<GroupWrites, 'keys' | 'ranges'>): boolean {
+    const [few, many] = this.#points.size < keys.size ? [this.#points, keys] : [keys, this.#points];
+    for (const key of few.keys()) if (many.has(key)) return true;
+    if (ranges.size > 0) for (const key of this.#points) if (ranges.over(key)) return true;
     for (const bounds of this.#ranges) {
       const begin = toStoredKey(bounds.begin);
       const end = bounds.end && toStoredKey(bounds.end);
-      for (const key of written) if (key >= begin && (end === undefined || key < end)) return true;
+      if (ranges.isAnyAfter(begin, end, -1)) return true;
+      for (const key of keys.keys()) if (key >= begin && (end === undefined || key < end)) return true;
     }
     return false;
   }
@@ -89,6 +91,8 @@ async function hasWriteAfter(
   version: number,
   options: CallOptions,
 ): Promise<boolean> {
+  const ranges = await view.rangesAfter(bounds, version, { ...options, beyondMemory: true });
+  if (ranges.size > 0) return true;
   const cursor = view.scan(bounds, { ...options, keysOnly: true, newerThan: version, beyondMemory: true });
   for (await cursor.start(); !cursor.done; await cursor.next()) if (cursor.version > version) return true;
   return false;

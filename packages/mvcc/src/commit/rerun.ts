@@ -11,6 +11,7 @@
  */
 import type { View } from '../state/view.js';
 import { GROUP_BYTES_MAX, GROUP_TRANSACTIONS_MAX } from './commit-queue.js';
+import { GroupWrites } from './group-writes.js';
 import type { Accepted, Loser, Waiting } from './proposal.js';
 import { Bases, resolveWrites, type Verdict } from './validate.js';
 
@@ -40,7 +41,7 @@ export async function chain(view: View, { accepted, outrun }: Verdict): Promise<
       chained.losers.push(loser);
       continue;
     }
-    state = state.withPending(laid.slice(shown).map(({ writes }, i) => ({ writes, order: shown + i })));
+    state = state.withPending(laid.slice(shown).map((one, i) => ({ ...one, order: shown + i })));
     shown = laid.length;
     const running = layAgain(state, loser.waiting, rerun, GROUP_BYTES_MAX - bytes);
     const outcome = await soon(running);
@@ -64,8 +65,8 @@ async function layAgain(
     if (!again) return undefined;
     if (again.bytes > room) return undefined;
     const { meter } = waiting.proposal;
-    const writes = await resolveWrites(new Bases(state), new Map(), { ...again, meter });
-    return { accepted: { waiting, writes }, bytes: again.bytes };
+    const resolved = await resolveWrites(new Bases(state), new GroupWrites(), { ...again, meter });
+    return { accepted: { waiting, ...resolved }, bytes: again.bytes };
   } catch {
     // Whatever it was, it was concluded from a state that is not durable: the next run, on one that is, will tell.
     return undefined;

@@ -11,6 +11,7 @@ import {
   HoldfastError,
   type ObjectId,
   objectName,
+  type RangeTombstone,
   SEGMENT_PREFIX,
   SegmentBuilder,
   type SegmentDescriptor,
@@ -21,6 +22,8 @@ import { backoffMs } from '../context/deadline.js';
 
 /** A segment is closed when it weighs this much. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
+/** One of range tombstones earlier: whoever needs one of them reads them all, with the meta chunk. */
+const RANGES_SEGMENT_BYTES = 512 * 1024;
 /** Segments of one run that are sent at once; bounds memory too. */
 const UPLOADS_AT_ONCE = 3;
 const ATTEMPTS_MAX = 6;
@@ -36,11 +39,33 @@ export function newObjectId(context: Context, baseVersion: number): ObjectId {
  * Writes `entries` (in key order) as one run.
  * @param baseVersion the tip as known now: what protects the segments from GC until a record names them.
  */
-export async function uploadRun(
+export function uploadRun(
   context: Context,
   baseVersion: number,
   entries: Iterable<Entry>,
   options: CallOptions = {},
+): Promise<SegmentDescriptor[]> {
+  const add = (builder: SegmentBuilder, entry: Entry): void => builder.add(entry);
+  return upload(context, baseVersion, entries, { add, closeAtBytes: SEGMENT_BYTES }, options);
+}
+
+/** Writes range tombstones (ascending, none over another) as one run. */
+export function uploadRanges(
+  context: Context,
+  baseVersion: number,
+  ranges: Iterable<RangeTombstone>,
+  options: CallOptions = {},
+): Promise<SegmentDescriptor[]> {
+  const add = (builder: SegmentBuilder, range: RangeTombstone): void => builder.addRange(range);
+  return upload(context, baseVersion, ranges, { add, closeAtBytes: RANGES_SEGMENT_BYTES }, options);
+}
+
+async function upload<T>(
+  context: Context,
+  baseVersion: number,
+  items: Iterable<T>,
+  form: { readonly add: (builder: SegmentBuilder, item: T) => void; readonly closeAtBytes: number },
+  options: CallOptions,
 ): Promise<SegmentDescriptor[]> {
   const uploaded: Promise<SegmentDescriptor>[] = [];
   const underWay = new Set<Promise<unknown>>();
@@ -50,19 +75,19 @@ export async function uploadRun(
     while (underWay.size >= UPLOADS_AT_ONCE) await Promise.race(underWay);
     const { bytes, descriptor } = await full.finish();
     const name = objectName(SEGMENT_PREFIX, descriptor.id);
-    const upload = putNew(context, name, bytes, options).then(() => descriptor);
-    const settled: Promise<unknown> = upload
+    const sent = putNew(context, name, bytes, options).then(() => descriptor);
+    const settled: Promise<unknown> = sent
       .catch(() => {})
       .finally(() => {
         underWay.delete(settled);
       });
     underWay.add(settled);
-    uploaded.push(upload);
+    uploaded.push(sent);
   };
-  for (const entry of entries) {
+  for (const item of items) {
     builder ??= new SegmentBuilder(context.sealing, newObjectId(context, baseVersion));
-    builder.add(entry);
-    if (builder.bytes >= SEGMENT_BYTES) {
+    form.add(builder, item);
+    if (builder.bytes >= form.closeAtBytes) {
       await close(builder);
       builder = undefined;
       options.signal?.throwIfAborted();

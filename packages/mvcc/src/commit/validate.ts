@@ -13,6 +13,7 @@ import type { Held } from '../state/alive.js';
 import { fromStoredKey, type StoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
+import { GroupWrites } from './group-writes.js';
 import { applyMutations, type Change, isBulkWrite } from './mutation.js';
 import type { Accepted, Loser, Proposal, Waiting } from './proposal.js';
 import { LANES } from './read-set.js';
@@ -49,8 +50,7 @@ export async function validate(
   const bases = new Bases(view, lanes, signal);
   for (const waiting of group) if (!refusals.has(waiting)) bases.fetch(waiting.proposal);
   await Promise.all(looks);
-  const written = new Set<StoredKey>();
-  const pending = new Map<StoredKey, Held>();
+  const written = new GroupWrites();
   for (const waiting of group) {
     const { proposal } = waiting;
     try {
@@ -59,9 +59,7 @@ export async function validate(
         verdict.outrun.push({ waiting });
         continue;
       }
-      const writes = await resolveWrites(bases, pending, proposal);
-      for (const stored of proposal.changes.keys()) written.add(stored);
-      verdict.accepted.push({ waiting, writes });
+      verdict.accepted.push({ waiting, ...(await resolveWrites(bases, written, proposal)) });
     } catch (error) {
       verdict.refused.push({ waiting, error });
     }
@@ -153,22 +151,29 @@ export class Bases {
 }
 
 /**
- * The writes that go into the record, mutations resolved.
+ * What of a proposal goes into the record, mutations resolved.
  * @param bases of the view that the record follows.
- * @param pending what lies between the view and this transaction; its own writes are added.
+ * @param written what lies between the view and this transaction; what it does itself is added, if all of it can be.
  */
 export async function resolveWrites(
   bases: Bases,
-  pending: Map<StoredKey, Held>,
-  proposal: Pick<Proposal, 'changes' | 'bulk' | 'meter' | 'nowMs'>,
-): Promise<Write[]> {
+  written: GroupWrites,
+  proposal: Pick<Proposal, 'changes' | 'deleted' | 'bulk' | 'meter' | 'nowMs'>,
+): Promise<Omit<Accepted, 'waiting'>> {
+  const { changes, deleted, bulk } = proposal;
+  const resolved: [StoredKey, Held][] = [];
   const writes: Write[] = [];
-  for (const [stored, change] of proposal.changes) {
-    const held = 'value' in change ? change : await resolve(bases, pending, stored, change, proposal);
-    if (!proposal.bulk || !isBulkWrite(stored, change)) writes.push({ key: fromStoredKey(stored), ...held });
-    pending.set(stored, held);
+  for (const [stored, change] of changes) {
+    const held = 'value' in change ? change : await resolve(bases, written, stored, change, proposal);
+    if (!bulk || !isBulkWrite(stored, change)) writes.push({ key: fromStoredKey(stored), ...held });
+    resolved.push([stored, held]);
   }
-  return writes;
+  written.add(deleted, resolved);
+  const rangeDeletes = Array.from(deleted.all(), ({ begin, end }) => ({
+    begin: fromStoredKey(begin),
+    end: fromStoredKey(end),
+  }));
+  return { rangeDeletes, writes };
 }
 
 export function conflict(readVersion: number): HoldfastError {
@@ -180,13 +185,13 @@ export function conflict(readVersion: number): HoldfastError {
 
 async function resolve(
   bases: Bases,
-  pending: ReadonlyMap<StoredKey, Held>,
+  written: GroupWrites,
   stored: StoredKey,
   change: Extract<Change, { mutations: unknown }>,
   proposal: Pick<Proposal, 'meter' | 'nowMs'>,
 ): Promise<Held> {
   const key = fromStoredKey(stored);
-  const base = pending.get(stored) ?? (await bases.get(stored, key, proposal));
+  const base = written.get(stored) ?? (await bases.get(stored, key, proposal));
   const name = (): string => `the key with bytes ${toHex(key.subarray(1))}`;
   return applyMutations(base, change.mutations, proposal.nowMs, name);
 }

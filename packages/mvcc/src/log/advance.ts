@@ -26,13 +26,13 @@ import {
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
 import { FlushedTails, flushedRuns } from '../state/flushed-tails.js';
+import { toFragment } from '../state/range-tombstones.js';
 import { toStoredKey } from '../state/space.js';
 import { TailBuilder, tailEntry } from '../state/tail.js';
 import { View } from '../state/view.js';
 import { continues } from './continuity.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
-import { refuseNotYetListed } from './not-yet.js';
 import { checkDescends, checkFollows } from './succession.js';
 
 /** What of a record makes a state. */
@@ -134,16 +134,18 @@ async function readHolder(
 }
 
 function addCarried(tail: TailBuilder, record: LogRecord, flushedThrough: number): void {
-  for (const entry of record.body.carry.entries)
-    if (entry.version > flushedThrough)
-      tail.add(toStoredKey(entry.key), tailEntry(entry, entry.version, entry.order));
+  const { ranges, entries } = record.body.carry;
+  const isLeft = ({ version }: { readonly version: number }): boolean => version > flushedThrough;
+  tail.addRanges(ranges.filter(isLeft).map((range) => toFragment(range, range)));
+  for (const entry of entries.filter(isLeft))
+    tail.add(toStoredKey(entry.key), tailEntry(entry, entry.version, entry.order));
 }
 
 function addOwnWrites(tail: TailBuilder, record: StateRecord, flushedThrough = 0): void {
   const { version } = record;
   if (version <= flushedThrough) return;
-  for (const [order, { writes }] of record.body.transactions.entries())
-    for (const write of writes) tail.add(toStoredKey(write.key), tailEntry(write, version, order));
+  for (const [order, transaction] of record.body.transactions.entries())
+    tail.addTransaction(transaction, version, order);
 }
 
 function makeView(
@@ -155,13 +157,14 @@ function makeView(
 ): View {
   const { sha256 } = context.sealing.provider;
   let ownBytes = 0;
-  for (const { bulkRun, writes } of record.body.transactions) {
+  for (const { bulkRun, rangeDeletes = [], writes } of record.body.transactions) {
     if (bulkRun !== 0 && !manifest.entries.some(({ run }) => run === bulkRun))
       throw corrupt(
         recordName(record.version),
         `expected run ${bulkRun} of one of its transactions in its manifest, found none`,
       );
     for (const { key, value } of writes) ownBytes += key.length + (value?.length ?? 0);
+    for (const { begin, end } of rangeDeletes) ownBytes += begin.length + end.length;
   }
   return new View(
     {
@@ -229,7 +232,6 @@ export async function loadManifest(
     known,
     signal,
   );
-  refuseNotYetListed(manifest, object);
   // It would hide what is written until then.
   const early = manifest.entries.find(({ maxVersion }) => maxVersion > record.version);
   if (early)

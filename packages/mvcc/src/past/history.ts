@@ -4,14 +4,7 @@
  * Invariant: of a record that is read again nothing is told before it is shown to be of the history that this
  * process has followed (I2), by its history tree or by the chain of parents from the tip down.
  */
-import {
-  decodeKey,
-  equalBytes,
-  HoldfastError,
-  type KeyRange,
-  type KeyTuple,
-  type LogRecord,
-} from '@holdfast/core';
+import { equalBytes, HoldfastError, type KeyRange, type LogRecord } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { advance, jump } from '../log/advance.js';
@@ -20,25 +13,10 @@ import { Feed } from '../log/feed.js';
 import { fork, isBreak, type Place } from '../log/fork.js';
 import { type Log, missingRecord } from '../log/log.js';
 import type { Step, Tip } from '../log/tip.js';
-import { userBounds, userValueOf } from '../reading/entry-reader.js';
+import { userBounds } from '../reading/entry-reader.js';
 import { expired } from '../reading/snapshot.js';
-import { alive, type Held } from '../state/alive.js';
-import { type Bounds, toStoredKey } from '../state/space.js';
-import { formatVersionstamp, type Versionstamp } from '../state/versionstamp.js';
-import { recordWrites, type View } from '../state/view.js';
-
-/** One write, as `watch` tells it. */
-export interface Change<V = unknown> {
-  readonly version: number;
-  readonly versionstamp: Versionstamp;
-  readonly key: KeyTuple;
-  /** Undefined: deleted. */
-  readonly value: V | undefined;
-  /** What was there at this version's time, by its writer's clock. */
-  readonly previous: V | undefined;
-  /** When the value begins to read as absent: nothing is told then. Not there: it stays. */
-  readonly expiresAt?: Date;
-}
+import type { View } from '../state/view.js';
+import { type Change, changesOf } from './changes.js';
 
 /** One record, as `log` tells it. */
 export interface LogEntry {
@@ -52,6 +30,8 @@ export interface LogEntry {
   readonly transactions: number;
   /** Without those of large transactions, which lie in segments. */
   readonly writes: number;
+  /** Ranges that were deleted, each however many keys it had. */
+  readonly rangeDeletes: number;
   /** Transactions whose writes lie in segments. */
   readonly bulkTransactions: number;
   /** The object's size. */
@@ -247,6 +227,7 @@ export class History {
         writerId: record.body.writerId.slice(),
         transactions: transactions.length,
         writes: transactions.reduce((sum, { writes }) => sum + writes.length, 0),
+        rangeDeletes: transactions.reduce((sum, { rangeDeletes }) => sum + rangeDeletes.length, 0),
         bulkTransactions: transactions.filter(isBulk).length,
         bytes: record.bytes,
         flushedThrough: record.flushedThrough,
@@ -341,30 +322,4 @@ async function lastWhere(low: number, high: number, holds: (n: number) => Promis
     else last = middle;
   }
   return first;
-}
-
-/** What one step writes within `bounds`, in order. */
-async function* changesOf(
-  before: View,
-  { record, view }: Step,
-  bounds: Bounds,
-  options: CallOptions,
-): AsyncGenerator<Change, void, undefined> {
-  const begin = toStoredKey(bounds.begin);
-  const end = toStoredKey(bounds.end!);
-  const written = new Map<string, Held>();
-  for await (const { key, value, expiresMs, stream, order, stored } of recordWrites(view, record, options)) {
-    if (stored < begin || stored >= end) continue;
-    const held = written.get(stored) ?? (await before.get(stored, key, options));
-    const previous = alive(held, view.clockMs);
-    written.set(stored, { value, expiresMs, stream });
-    yield {
-      version: record.version,
-      versionstamp: formatVersionstamp({ version: record.version, order }),
-      key: decodeKey(key.subarray(1)),
-      value: value && userValueOf({ value, stream }),
-      previous: previous && userValueOf(previous),
-      ...(expiresMs === undefined ? {} : { expiresAt: new Date(expiresMs) }),
-    };
-  }
 }

@@ -7,10 +7,11 @@ import { decodeKey, HoldfastError, type Key, type KeyRange, type KeyTuple, MISS 
 import type { CallOptions } from '@holdfast/object-store';
 import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
 import type { Lifetime } from '../context/lifetime.js';
-import { alive, isAlive } from '../state/alive.js';
-import { type Bounds, toStoredKey } from '../state/space.js';
+import { alive } from '../state/alive.js';
+import type { Bounds } from '../state/space.js';
 import { formatVersionstamp, type Versionstamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
+import { writtenBetween } from './differences.js';
 import {
   type Entry,
   entryOf,
@@ -198,16 +199,10 @@ export class Snapshot {
     const forward = other.version >= this.version;
     const [before, after] = forward ? [this, other] : [other, this];
     const [older, newer] = [before.#view, after.#view];
-    const cursor = newer.scan(bounds, { ...this.#calls, newerThan: older.version });
-    for (await cursor.start(); !cursor.done; await cursor.next()) {
-      if (cursor.version <= older.version) continue;
-      const key = cursor.key.slice();
-      const { version, order } = cursor;
-      const { stream } = cursor;
-      const now = isAlive(cursor, after.#nowMs)
-        ? { value: (await cursor.value()).slice(), stream }
-        : undefined;
-      const once = alive(await older.get(toStoredKey(key), key, this.#calls), before.#nowMs);
+    for await (const written of writtenBetween(older, newer, bounds, this.#calls)) {
+      const { key, version, order } = written;
+      const now = alive(written.after, after.#nowMs);
+      const once = alive(written.before, before.#nowMs);
       if (now === undefined && once === undefined) continue;
       const [value, previous] = forward ? [now, once] : [once, now];
       yield {

@@ -25,6 +25,7 @@ beforeEach(() => {
 
 type Step =
   | { readonly kind: 'set' | 'delete' | 'add' | 'large'; readonly key: number; readonly by: number }
+  | { readonly kind: 'deleteRange'; readonly key: number; readonly to: number; readonly by: number }
   | { readonly kind: 'flush'; readonly by: number }
   | { readonly kind: 'follow' };
 
@@ -36,6 +37,15 @@ const steps = fc.array(
     },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('add'), key: fc.nat(11), by: fc.nat(1) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('large'), key: fc.nat(11), by: fc.nat(1) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('deleteRange'),
+        key: fc.nat(11),
+        to: fc.nat(12),
+        by: fc.nat(1),
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('flush'), by: fc.nat(1) }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('follow') }) },
   ) as fc.Arbitrary<Step>,
@@ -44,6 +54,7 @@ const steps = fc.array(
 
 async function take(step: Exclude<Step, { kind: 'follow' }>, db: Database): Promise<void> {
   if (step.kind === 'flush') await db.flush();
+  else if (step.kind === 'deleteRange') await db.deleteRange({ gte: ['k', step.key], lt: ['k', step.to] });
   else if (step.kind === 'delete') await db.delete(['k', step.key]);
   else if (step.kind === 'add') await db.transact((tx) => tx.add(['n', step.key], 1));
   else await db.set(['k', step.key], step.kind === 'large' ? large : step.key);

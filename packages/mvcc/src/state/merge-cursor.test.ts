@@ -2,6 +2,7 @@ import type { Cursor } from '@holdfast/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
+import { RangeCovers } from './range-covers.js';
 
 interface Item {
   readonly key: number;
@@ -72,7 +73,7 @@ test('walks its sources as one sorted map of the newest entries, in either direc
           open: () => new ListCursor(items, pauses),
         };
       });
-      const cursor = new MergeCursor(sources, reverse);
+      const cursor = new MergeCursor(sources, new RangeCovers(), reverse);
       const found: [number, number][] = [];
       for (await cursor.start(); !cursor.done; await cursor.next())
         found.push([fromKey(cursor.key), cursor.version]);
@@ -94,7 +95,7 @@ test('a long walk opens the next source ahead, a short one does not', async () =
       },
     };
   });
-  const cursor = new MergeCursor(sources, false);
+  const cursor = new MergeCursor(sources, new RangeCovers(), false);
   const openedAt = new Map<number, number>();
   for (await cursor.start(); !cursor.done; await cursor.next())
     for (const run of opened.splice(0)) openedAt.set(run, fromKey(cursor.key));

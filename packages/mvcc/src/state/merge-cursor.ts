@@ -3,11 +3,14 @@
  *
  * Invariants:
  * - Each key comes once, with its entry of the highest versionstamp; older ones are passed over.
+ * - Where a range tombstone over it is newer, the key comes as deleted by that. All that can lie over a key are known
+ *   when it comes: a source tells those that it holds before the walk reaches the first key under them.
  * - A source is opened only when its first possible key is the next one (in a long walk: the next but one), so
  *   that a scan over many segments that don't overlap holds one or two of them in memory, not all.
  */
-import { type Cursor, compareBytes } from '@holdfast/core';
-import { compareStamps } from './versionstamp.js';
+import { type Cursor, compareBytes, type RangeTombstone } from '@holdfast/core';
+import type { RangeCovers } from './range-covers.js';
+import { compareStamps, type Stamp } from './versionstamp.js';
 
 /** A walk over keys, tombstones too. Stand on the first one with `start()`. */
 export type ScanCursor = Cursor;
@@ -15,8 +18,14 @@ export type ScanCursor = Cursor;
 export interface MergeSource {
   /** No key of this source comes before it in the direction of the walk. Undefined: not known, open at once. */
   readonly bound: Uint8Array | undefined;
-  /** @param long the walk has been long already, and will likely go on. */
-  open(long: boolean): Cursor;
+  /** Its range tombstones; none of them reaches beyond the bound. */
+  readonly ranges?: (() => Promise<readonly RangeTombstone[]>) | undefined;
+  /**
+   * @param long the walk has been long already, and will likely go on.
+   * @param covers the range tombstones that are known by then.
+   * @returns undefined: it has no key that they don't hide.
+   */
+  open(long: boolean, covers: RangeCovers): Cursor | undefined;
 }
 
 /** After so many keys a walk counts as long: it then opens the next source while it walks this one. */
@@ -27,7 +36,7 @@ interface Slot {
   readonly cursor: Cursor | undefined;
   key: Uint8Array;
   /** Under way, ahead of its turn. */
-  opening?: Promise<Cursor>;
+  opening?: Promise<Cursor | undefined>;
 }
 
 export class MergeCursor implements ScanCursor {
@@ -35,13 +44,18 @@ export class MergeCursor implements ScanCursor {
   readonly #heap: Slot[] = [];
   readonly #sources: readonly MergeSource[];
   readonly #direction: 1 | -1;
+  readonly #covers: RangeCovers;
+  /** The range tombstone that is newer than what was written to the current key. */
+  #hidden: Stamp | undefined;
   /** The slots that stand on the current key, its newest entry first. */
   readonly #current: Slot[] = [];
   #walked = 0;
   done = true;
 
-  constructor(sources: readonly MergeSource[], reverse: boolean) {
+  /** @param covers the range tombstones that are known from the beginning; those of sources join them. */
+  constructor(sources: readonly MergeSource[], covers: RangeCovers, reverse: boolean) {
     this.#sources = sources;
+    this.#covers = covers;
     this.#direction = reverse ? -1 : 1;
   }
 
@@ -49,19 +63,19 @@ export class MergeCursor implements ScanCursor {
     return this.#top().key;
   }
   get version(): number {
-    return this.#top().version;
+    return (this.#hidden ?? this.#top()).version;
   }
   get order(): number {
-    return this.#top().order;
+    return (this.#hidden ?? this.#top()).order;
   }
   get tombstone(): boolean {
-    return this.#top().tombstone;
+    return this.#hidden !== undefined || this.#top().tombstone;
   }
   get expiresMs(): number {
-    return this.#top().expiresMs;
+    return this.#hidden ? 0 : this.#top().expiresMs;
   }
   get stream(): boolean {
-    return this.#top().stream;
+    return !this.#hidden && this.#top().stream;
   }
   value(): Uint8Array | Promise<Uint8Array> {
     return this.#top().value();
@@ -78,8 +92,8 @@ export class MergeCursor implements ScanCursor {
         this.#push({ source, cursor: undefined, key: source.bound });
         continue;
       }
-      const cursor = await open(source, false);
-      if (!cursor.done) this.#push({ source, cursor, key: cursor.key });
+      const cursor = await this.#open(source, false);
+      if (cursor && !cursor.done) this.#push({ source, cursor, key: cursor.key });
     }
     await this.#settle();
   }
@@ -128,15 +142,30 @@ export class MergeCursor implements ScanCursor {
       else this.#current.push(slot);
     }
     this.done = this.#current.length === 0;
+    if (!this.done) this.#cover();
     if (this.#walked >= LONG_WALK) this.#openAhead();
     return undefined;
+  }
+
+  #cover(): void {
+    const { key } = this.#current[0]!;
+    const stamp = this.#covers.over(key);
+    this.#hidden = stamp && compareStamps(stamp, this.#top()) > 0 ? stamp : undefined;
+  }
+
+  /** What a source has for this walk, on its first key. */
+  async #open(source: MergeSource, long: boolean): Promise<Cursor | undefined> {
+    if (source.ranges) this.#covers.addList(await source.ranges());
+    const cursor = source.open(long, this.#covers);
+    await cursor?.start();
+    return cursor;
   }
 
   #openAhead(): void {
     const slot = this.#heap[0];
     if (slot === undefined || slot.cursor !== undefined || slot.opening) return;
     // Its place in the heap is that of its bound, and stays so until its turn comes.
-    slot.opening = open(slot.source, true);
+    slot.opening = this.#open(slot.source, true);
     // Who needs the source awaits the opening itself, and meets the error there.
     slot.opening.catch(() => {});
   }
@@ -144,13 +173,15 @@ export class MergeCursor implements ScanCursor {
   async #openTop(): Promise<void> {
     const slot = this.#heap[0]!;
     this.#pop();
-    const cursor = await (slot.opening ?? open(slot.source, this.#walked >= LONG_WALK));
-    if (!cursor.done) this.#push({ source: slot.source, cursor, key: cursor.key });
+    const cursor = await (slot.opening ?? this.#open(slot.source, this.#walked >= LONG_WALK));
+    if (cursor && !cursor.done) this.#push({ source: slot.source, cursor, key: cursor.key });
     await this.#settle();
   }
 
   #before(a: Slot, b: Slot): boolean {
-    return compareBytes(a.key, b.key) * this.#direction < 0;
+    const order = compareBytes(a.key, b.key) * this.#direction;
+    // Whose range tombstones are known first may spare the opening of the others.
+    return order < 0 || (order === 0 && mayHide(a) && !mayHide(b));
   }
 
   #push(slot: Slot): void {
@@ -182,8 +213,7 @@ export class MergeCursor implements ScanCursor {
   }
 }
 
-async function open(source: MergeSource, long: boolean): Promise<Cursor> {
-  const cursor = source.open(long);
-  await cursor.start();
-  return cursor;
+/** Whether opening it may show that others need not be opened. */
+function mayHide({ source, cursor }: Slot): boolean {
+  return cursor === undefined && source.ranges !== undefined;
 }

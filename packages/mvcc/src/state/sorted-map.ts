@@ -14,10 +14,13 @@ export interface SortedMap<V> {
   get(key: string): V | undefined;
   /** @returns whether the key is new. */
   set(key: string, value: V): boolean;
+  /** @returns whether it was there. */
+  delete(key: string): boolean;
   keys(): IterableIterator<string>;
   entries(): IterableIterator<[string, V]>;
   forEachPair(visit: (key: string, value: V) => void): void;
   getPairOrNextHigher(key: string): [string, V] | undefined;
+  getPairOrNextLower(key: string): [string, V] | undefined;
   nextHigherPair(key: string | undefined): [string, V] | undefined;
   nextLowerPair(key: string | undefined): [string, V] | undefined;
   clone(): SortedMap<V>;

@@ -4,31 +4,33 @@
  * Invariants:
  * - What a view answers is a function of the log up to its version (I2): it never changes.
  * - A key's value is its write with the highest versionstamp, wherever that lies: a large transaction's
- *   segment can be newer than the tail.
+ *   segment can be newer than the tail. A range tombstone is a write of all its keys; of one transaction it comes first.
  */
 import {
   type BlockCache,
   type CarryRef,
   type CompactRange,
   compareBytes,
-  type Entry,
   type Extensions,
+  endsBefore,
   type Manifest,
   MISS,
-  type RecordDraft,
+  mayHold,
   type Sealing,
   type SegmentEntry,
   SegmentReader,
+  segmentBegin,
   WindowBudget,
-  type Write,
 } from '@holdfast/core';
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
 import { FlushedTails } from './flushed-tails.js';
 import { MapCursor } from './map-cursor.js';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
+import { RangeCovers } from './range-covers.js';
+import { RangeTombstones, toFragment } from './range-tombstones.js';
 import type { SortedMap } from './sorted-map.js';
 import { type Bounds, type StoredKey, toStoredKey } from './space.js';
-import { type Tail, TailBuilder, type TailEntry, tailEntry } from './tail.js';
+import { type LaidTransaction, type Tail, TailBuilder, type TailEntry } from './tail.js';
 import { compareStamps } from './versionstamp.js';
 
 /** Where a view reads its segments. */
@@ -67,11 +69,16 @@ export interface ViewParts {
   readonly manifest: Manifest;
 }
 
+/** Writes that lie over a state: what a transaction has done so far. */
+export interface Overlay {
+  readonly entries: SortedMap<TailEntry>;
+  readonly ranges: RangeTombstones;
+}
+
 export interface ScanOptions extends CallOptions {
   readonly reverse?: boolean | undefined;
   readonly keysOnly?: boolean | undefined;
-  /** Writes that lie over the state: a transaction's own. */
-  readonly overlay?: SortedMap<TailEntry> | undefined;
+  readonly overlay?: Overlay | undefined;
   /** Only sources that may hold writes after this version. */
   readonly newerThan?: number | undefined;
   /** Only segments whose writes are not in memory too: what is left to ask after `hasWriteAfter()`. */
@@ -128,11 +135,11 @@ export class View {
   }
 
   /** This state with transactions over it that are not in the log yet, as if the next record held them. */
-  withPending(transactions: Iterable<{ readonly writes: readonly Write[]; readonly order: number }>): View {
+  withPending(transactions: Iterable<LaidTransaction & { readonly order: number }>): View {
     const { flushedThrough } = this;
     const tail = new TailBuilder(this.tail, flushedThrough, this.tail.freshFrom, flushedThrough);
-    for (const { writes, order } of transactions)
-      for (const write of writes) tail.add(toStoredKey(write.key), tailEntry(write, this.version + 1, order));
+    for (const transaction of transactions)
+      tail.addTransaction(transaction, this.version + 1, transaction.order);
     return new View({ ...this, tail: tail.finish() }, this.#access);
   }
 
@@ -219,7 +226,7 @@ export class View {
     if (candidates.length === 0) return known;
     let best = known;
     const found = await Promise.all(candidates.map((segment) => this.reader(segment).get(key, options)));
-    for (const entry of found) if (entry && (!best || compareStamps(entry, best) > 0)) best = entry;
+    for (const entry of found) if (entry && (!best || isNewer(entry, best))) best = entry;
     return best;
   }
 
@@ -228,53 +235,68 @@ export class View {
     let best = this.tail.get(stored);
     const floor = best?.version ?? 0;
     for (const segment of this.manifest.searched) {
-      if (
-        segment.maxVersion < floor ||
-        compareBytes(key, segment.firstKey) < 0 ||
-        compareBytes(key, segment.lastKey) > 0
-      )
-        continue;
+      if (segment.maxVersion < floor || !mayHold(segment, key)) continue;
       const found = this.reader(segment).peek(key);
       if (found === MISS) return MISS;
-      if (found && (!best || compareStamps(found, best) > 0)) best = found;
+      if (found && (!best || isNewer(found, best))) best = found;
     }
     return best;
   }
 
   /** Walks the newest writes of the keys in `bounds`, tombstones too. Call `start()` first. */
   scan(bounds: Bounds, options: ScanOptions = {}): MergeCursor {
-    const {
-      reverse = false,
-      keysOnly = false,
-      overlay,
-      newerThan = 0,
-      beyondMemory,
-      signal,
-      meter,
-    } = options;
-    const { begin, end } = bounds;
+    const { reverse = false, overlay, newerThan = 0, beyondMemory } = options;
+    const covers = new RangeCovers();
     const sources: MergeSource[] = [];
+    const inMemory = (entries: SortedMap<TailEntry>, ranges: RangeTombstones): void => {
+      sources.push({ bound: undefined, open: () => new MapCursor(entries, bounds, reverse) });
+      covers.addMemory(ranges);
+    };
+    if (overlay) inMemory(overlay.entries, overlay.ranges);
+    if (!beyondMemory) inMemory(this.tail.all, this.tail.ranges);
     const windows = new WindowBudget(SCAN_WINDOWS_BYTES);
-    if (overlay) sources.push({ bound: undefined, open: () => new MapCursor(overlay, bounds, reverse) });
-    if (!beyondMemory)
-      sources.push({ bound: undefined, open: () => new MapCursor(this.tail.all, bounds, reverse) });
-    const segments = beyondMemory ? this.segmentsBeyondMemory() : this.manifest.searched;
-    for (const segment of segments) {
-      if (segment.maxVersion <= newerThan) continue;
-      if (compareBytes(segment.lastKey, begin) < 0 || (end && compareBytes(segment.firstKey, end) >= 0))
-        continue;
-      const bound = reverse
-        ? end && compareBytes(end, segment.lastKey) < 0
-          ? end
-          : segment.lastKey
-        : compareBytes(begin, segment.firstKey) > 0
-          ? begin
-          : segment.firstKey;
-      const open = (long: boolean) =>
-        this.reader(segment).cursor({ begin, end, reverse, keysOnly, signal, meter, long, windows });
-      sources.push({ bound, open });
-    }
-    return new MergeCursor(sources, reverse);
+    for (const segment of beyondMemory ? this.segmentsBeyondMemory() : this.manifest.searched)
+      if (segment.maxVersion > newerThan && reaches(segment, bounds))
+        sources.push(this.#source(segment, bounds, { ...options, windows }));
+    return new MergeCursor(sources, covers, reverse);
+  }
+
+  #source(
+    segment: SegmentEntry,
+    { begin, end }: Bounds,
+    { reverse = false, keysOnly, signal, meter, windows }: ScanOptions & { readonly windows: WindowBudget },
+  ): MergeSource {
+    const reader = this.reader(segment);
+    return {
+      bound: reverse ? least(end, lastReached(segment)) : greatest(begin, segmentBegin(segment)),
+      ranges: segment.ranges === 0 ? undefined : () => reader.ranges({ signal, meter }),
+      open: (long, covers) => {
+        // What was deleted as a range since is not walked through.
+        const from = covers.pastThoseAfter(segment.maxVersion, greatest(begin, segment.firstKey));
+        if (segment.entries === 0 || compareBytes(from, segment.lastKey) > 0) return undefined;
+        return reader.cursor({ begin: from, end, reverse, keysOnly, signal, meter, long, windows });
+      },
+    };
+  }
+
+  /**
+   * The range tombstones of after `version` that reach into `bounds`.
+   * @param options.beyondMemory only those of segments whose writes are not in memory too.
+   */
+  async rangesAfter(
+    bounds: Bounds,
+    version: number,
+    options: CallOptions & Pick<ScanOptions, 'beyondMemory'> = {},
+  ): Promise<RangeTombstones> {
+    const { beyondMemory, ...calls } = options;
+    const segments = (beyondMemory ? this.segmentsBeyondMemory() : this.manifest.searched).filter(
+      (segment) => segment.maxVersion > version && segment.ranges > 0 && reaches(segment, bounds),
+    );
+    const lists = await Promise.all(segments.map((segment) => this.reader(segment).ranges(calls)));
+    const found = lists.flat().map((range) => toFragment(range, range));
+    const all = RangeTombstones.none.with(beyondMemory ? found : [...this.tail.ranges.all(), ...found]);
+    const end = bounds.end && toStoredKey(bounds.end);
+    return RangeTombstones.none.with(all.within(toStoredKey(bounds.begin), end)).after(version);
   }
 
   reader(segment: SegmentEntry): SegmentReader {
@@ -287,28 +309,27 @@ export class View {
   }
 }
 
-/** Whether the key lies in the segment's range. */
-function mayHold(segment: SegmentEntry, key: Uint8Array): boolean {
-  return compareBytes(segment.firstKey, key) <= 0 && compareBytes(key, segment.lastKey) <= 0;
+/** Of one key: of the same transaction what has a value is the write, and what deletes it the range before it. */
+function isNewer(entry: TailEntry, than: TailEntry): boolean {
+  const order = compareStamps(entry, than);
+  return order > 0 || (order === 0 && entry.value !== undefined);
 }
 
-/** The writes of one record, in order, its large transactions' included. `view` is at the record's version. */
-export async function* recordWrites(
-  view: View,
-  record: { readonly version: number; readonly body: Pick<RecordDraft, 'transactions'> },
-  options: CallOptions = {},
-): AsyncGenerator<Entry & { stored: StoredKey }> {
-  for (const [order, { writes, bulkRun }] of record.body.transactions.entries()) {
-    for (const { key, value, expiresMs, stream } of writes)
-      yield { key, value, expiresMs, stream, version: record.version, order, stored: toStoredKey(key) };
-    for (const segment of bulkRun === 0 ? [] : view.bulkSegments(bulkRun)) {
-      const cursor = view.reader(segment).cursor({ begin: new Uint8Array(0), end: undefined, ...options });
-      for (await cursor.start(); !cursor.done; await cursor.next()) {
-        const key = cursor.key.slice();
-        const value = cursor.tombstone ? undefined : await cursor.value();
-        const expiresMs = cursor.expiresMs || undefined;
-        yield { key, value, expiresMs, version: record.version, order, stored: toStoredKey(key) };
-      }
-    }
-  }
+/** Whether the segment says anything of keys in the bounds. */
+function reaches(segment: SegmentEntry, { begin, end }: Bounds): boolean {
+  return !endsBefore(segment, begin) && (!end || compareBytes(segmentBegin(segment), end) < 0);
+}
+
+/** No key that the segment says anything of lies above it. */
+function lastReached({ lastKey, rangeEnd }: SegmentEntry): Uint8Array {
+  return greatest(lastKey, rangeEnd);
+}
+
+function greatest(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return compareBytes(a, b) > 0 ? a : b;
+}
+
+/** @param a undefined: no bound. */
+function least(a: Uint8Array | undefined, b: Uint8Array): Uint8Array {
+  return a && compareBytes(a, b) < 0 ? a : b;
 }

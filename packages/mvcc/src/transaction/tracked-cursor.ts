@@ -4,21 +4,10 @@
  * Invariant: what it has walked past is in the read set at every moment, however early the body stops.
  */
 import { concatBytes } from '@holdfast/core';
-import { DeletedRanges } from '../commit/deleted-ranges.js';
 import type { ReadSet } from '../commit/read-set.js';
 import type { MergeCursor, ScanCursor } from '../state/merge-cursor.js';
-import type { SortedMap } from '../state/sorted-map.js';
-import { type Bounds, toStoredKey } from '../state/space.js';
-import type { TailEntry } from '../state/tail.js';
-import { OWN_VERSION } from '../state/versionstamp.js';
-import type { ScanOptions, View } from '../state/view.js';
-
-/** A transaction's writes of one moment. */
-export interface Overlay {
-  readonly entries: SortedMap<TailEntry>;
-  /** What of the view is deleted. */
-  readonly deleted: DeletedRanges;
-}
+import type { Bounds } from '../state/space.js';
+import type { Overlay, ScanOptions, View } from '../state/view.js';
 
 /** Whose writes lie over the view. */
 interface Overlaid {
@@ -28,12 +17,11 @@ interface Overlaid {
 
 export class TrackedCursor implements ScanCursor {
   readonly #open: () => Promise<Overlay>;
-  readonly #scan: (overlay: Overlay['entries']) => MergeCursor;
+  readonly #scan: (overlay: Overlay) => MergeCursor;
   readonly #bounds: Bounds;
   readonly #reverse: boolean;
   readonly #seen: { begin: Uint8Array; end: Uint8Array | undefined };
   #inner: MergeCursor | undefined;
-  #deleted: DeletedRanges = DeletedRanges.none;
 
   constructor(view: View, attempt: Overlaid, bounds: Bounds, options: ScanOptions) {
     this.#bounds = bounds;
@@ -59,9 +47,7 @@ export class TrackedCursor implements ScanCursor {
     return this.#inner!.order;
   }
   get tombstone(): boolean {
-    const inner = this.#inner!;
-    if (inner.tombstone || this.#deleted.stretches.length === 0) return inner.tombstone;
-    return inner.version !== OWN_VERSION && this.#deleted.has(toStoredKey(inner.key));
+    return this.#inner!.tombstone;
   }
   get expiresMs(): number {
     return this.#inner!.expiresMs;
@@ -74,9 +60,7 @@ export class TrackedCursor implements ScanCursor {
   }
 
   async start(): Promise<void> {
-    const { entries, deleted } = await this.#open();
-    this.#deleted = deleted;
-    this.#inner = this.#scan(entries);
+    this.#inner = this.#scan(await this.#open());
     await this.#inner.start();
     this.#note();
   }

@@ -179,7 +179,7 @@ async function runOnce<T>(parts: TransactParts, body: Body<T>, call: TransactCal
     throw error;
   }
   if (ended.replayed) return { committed: { result: ended.result, stamp: ended.replayed } };
-  if (tx.changes.size === 0) {
+  if (tx.writesNothing) {
     const lost = await staleReads(parts, tx, call);
     return lost ? { lost } : { committed: { result: ended.result, stamp: undefined } };
   }
@@ -197,6 +197,7 @@ async function runOnce<T>(parts: TransactParts, body: Body<T>, call: TransactCal
     readVersion: view.version,
     reads: isolation === 'snapshot' ? writtenKeys(tx) : tx.reads,
     changes: new Map(tx.changes.entries()),
+    deleted: tx.deleted,
     nowMs: tx.nowMs,
     bulk: bulk && bulk.length > 0 ? bulk : undefined,
     streamRun,
@@ -206,10 +207,14 @@ async function runOnce<T>(parts: TransactParts, body: Body<T>, call: TransactCal
     rerun: async (on) => {
       const again = attemptOn(parts, on, call);
       const { replayed, result: value } = resultOf(await runBody(again, body, call.request));
-      if (replayed || again.changes.size === 0 || again.bytes - again.inlineBytes > BULK_BYTES)
-        return undefined;
+      if (replayed || again.writesNothing || again.bytes - again.inlineBytes > BULK_BYTES) return undefined;
       result = value;
-      return { changes: new Map(again.changes.entries()), bytes: again.bytes, nowMs: again.nowMs };
+      return {
+        changes: new Map(again.changes.entries()),
+        deleted: again.deleted,
+        bytes: again.bytes,
+        nowMs: again.nowMs,
+      };
     },
   });
   try {
@@ -321,9 +326,11 @@ async function staleReads(
 }
 
 /** Under snapshot isolation two transactions conflict when they write the same key (Berenson et al. 1995, P4). */
-function writtenKeys(tx: TransactionAttempt): ReadSet {
+function writtenKeys({ changes, deleted }: TransactionAttempt): ReadSet {
   const keys = new ReadSet();
-  for (const stored of tx.changes.keys()) keys.addPoint(stored);
+  for (const stored of changes.keys()) keys.addPoint(stored);
+  for (const { begin, end } of deleted.all())
+    keys.addRange({ begin: fromStoredKey(begin), end: fromStoredKey(end) });
   return keys;
 }
 

@@ -12,7 +12,6 @@
  */
 import { HoldfastError, type Key, type KeyRange, type KeyTuple } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
-import { DeletedRanges } from '../commit/deleted-ranges.js';
 import {
   applyMutations,
   type Change,
@@ -49,14 +48,15 @@ import {
   type Walk,
 } from '../reading/listing.js';
 import type { Held } from '../state/alive.js';
+import { RangeTombstones } from '../state/range-tombstones.js';
 import { type SortedMap, sortedMap } from '../state/sorted-map.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import { OWN_VERSION } from '../state/versionstamp.js';
-import type { View } from '../state/view.js';
+import type { Overlay, View } from '../state/view.js';
 import { type Expiry, type ExpiryOptions, expiresMs, takeOnlyExpiry } from './expiry.js';
 import { PendingReads } from './pending-reads.js';
-import { type Overlay, TrackedCursor } from './tracked-cursor.js';
+import { TrackedCursor } from './tracked-cursor.js';
 
 /** One transaction writes at most this much, keys and values together. */
 export const TRANSACTION_BYTES_MAX: number = 256 * 1024 * 1024;
@@ -91,7 +91,10 @@ export interface Transaction {
   /** An expiry is counted from `now`; without one the entry stays, whatever it replaces. */
   set(key: Key, value: unknown, options?: ExpiryOptions): void;
   delete(key: Key): void;
-  /** Deletes every key that is in the range now; what the body writes there later stays. */
+  /**
+   * Deletes all keys of the range, also those that others write until the commit; what the body writes there later
+   * stays. It reads nothing, and costs the same for any number of keys.
+   */
   deleteRange(range: KeyRange): void;
   /** Adds to a number (or bigint), from nothing if the key is not there. Never conflicts with other adds. */
   add(key: Key, n: number | bigint): void;
@@ -119,7 +122,7 @@ export class TransactionAttempt implements Transaction {
   readonly reads: ReadSet = new ReadSet();
   /** In key order: large ones become segments as they are. */
   readonly changes: SortedMap<Change> = sortedMap();
-  #deleted: DeletedRanges = DeletedRanges.none;
+  #deleted = RangeTombstones.none;
   #bytes = 0;
   #inlineBytes = 0;
   #finished = false;
@@ -149,20 +152,26 @@ export class TransactionAttempt implements Transaction {
     return this.#inlineBytes;
   }
 
+  /** The ranges that it deletes, before its writes. */
+  get deleted(): RangeTombstones {
+    return this.#deleted;
+  }
+
+  get writesNothing(): boolean {
+    return this.changes.size === 0 && this.#deleted.size === 0;
+  }
+
   /** Whether this attempt's own calls raised the error, and not another database, or the body's code. */
   hasRaised(error: unknown): boolean {
     return this.#pending.hasRaised(error);
   }
 
   /**
-   * The body has ended, well: waits for the reads that it left, then takes no more calls, and finds the keys of the
-   * deleted ranges. `changes` is complete after that.
+   * The body has ended, well: waits for the reads that it left.
    * @throws what a read failed with that the body has not seen.
    */
-  async complete(): Promise<void> {
-    await this.#pending.settle();
-    this.finish();
-    await this.#expandDeleted();
+  complete(): Promise<void> {
+    return this.#pending.settle();
   }
 
   /** No more reads or writes. */
@@ -202,7 +211,7 @@ export class TransactionAttempt implements Transaction {
   async readStored({ stored, bytes }: StoredAndBytes, tracked = true): Promise<TailEntry | undefined> {
     const own = this.changes.get(stored);
     if (own && 'value' in own) return { ...own, ...OWN_STAMP };
-    if (this.#deleted.has(stored)) return { value: undefined, ...OWN_STAMP };
+    if (this.#deleted.over(stored)) return { value: undefined, ...OWN_STAMP };
     if (tracked) this.reads.addPoint(stored);
     const found = await this.#view.get(stored, bytes, this.#calls);
     if (own === undefined) return found;
@@ -323,35 +332,49 @@ export class TransactionAttempt implements Transaction {
     this.#put(stored, { value: descriptor, expiresMs: expiresMs(expiry, this.nowMs), stream: true });
   }
 
-  /** @param end of a range in one space. */
-  deleteBounds({ begin, end }: Bounds): void {
-    const from = toStoredKey(begin);
-    const to = toStoredKey(end!);
-    if (from >= to) return;
-    // What is there besides is found when the body has ended.
-    for (let pair = this.changes.getPairOrNextHigher(from); pair && pair[0] < to; ) {
-      this.#put(pair[0], { value: undefined });
-      pair = this.changes.nextHigherPair(pair[0]);
+  /** @param bounds in one space. */
+  deleteBounds(bounds: Bounds): void {
+    const begin = toStoredKey(bounds.begin);
+    const end = toStoredKey(bounds.end!);
+    if (begin >= end) return;
+    const deleted = this.#deleted.with([{ begin, end, ...OWN_STAMP }]);
+    const grown = deleted.bytes - this.#deleted.bytes;
+    this.#weigh(grown, grown);
+    this.#deleted = deleted;
+    // What it has done there until now is deleted with the rest.
+    for (let pair = this.changes.getPairOrNextHigher(begin); pair && pair[0] < end; ) {
+      const [stored, change] = pair;
+      this.#weigh(-weigh(stored, change), -weighInline(stored, change));
+      this.changes.delete(stored);
+      pair = this.changes.nextHigherPair(stored);
     }
-    this.#deleted = this.#deleted.with(from, to);
   }
 
   mutateStored(stored: StoredKey, kind: MutationKind, n: number | bigint): void {
     const mutation = { kind, operand: checkOperand(kind, n) };
     const own = this.changes.get(stored);
     if (own && 'value' in own) this.#put(stored, this.#mutated(own, [mutation]));
-    else if (this.#deleted.has(stored)) this.#put(stored, this.#mutated(undefined, [mutation]));
+    else if (this.#deleted.over(stored)) this.#put(stored, this.#mutated(undefined, [mutation]));
     else this.#put(stored, { mutations: [...(own?.mutations ?? []), mutation] });
   }
 
   #put(stored: StoredKey, change: Change): void {
     const before = this.changes.get(stored);
-    const bytes = this.#bytes + weigh(stored, change) - weigh(stored, before);
-    const inlineBytes = this.#inlineBytes + weighInline(stored, change) - weighInline(stored, before);
+    this.#weigh(
+      weigh(stored, change) - weigh(stored, before),
+      weighInline(stored, change) - weighInline(stored, before),
+    );
+    this.changes.set(stored, change);
+  }
+
+  /** Takes account of what is about to be written. @throws HoldfastError LIMIT_EXCEEDED. */
+  #weigh(grown: number, grownInline: number): void {
+    const bytes = this.#bytes + grown;
+    const inlineBytes = this.#inlineBytes + grownInline;
     if (inlineBytes > TRANSACTION_INLINE_BYTES_MAX)
       throw new HoldfastError(
         'LIMIT_EXCEEDED',
-        `The add, max and min of one transaction weigh at most ${TRANSACTION_INLINE_BYTES_MAX} bytes, because they lie in one record; found ${inlineBytes}. Split it. Nothing was changed.`,
+        `The add, max, min and deleteRange of one transaction weigh at most ${TRANSACTION_INLINE_BYTES_MAX} bytes, because they lie in one record; found ${inlineBytes}. Split it. Nothing was changed.`,
       );
     if (bytes > TRANSACTION_BYTES_MAX)
       throw new HoldfastError(
@@ -360,29 +383,6 @@ export class TransactionAttempt implements Transaction {
       );
     this.#bytes = bytes;
     this.#inlineBytes = inlineBytes;
-    this.changes.set(stored, change);
-  }
-
-  /**
-   * A tombstone for each key of the deleted ranges that the body has not written since. The ranges are in the read
-   * set: a key that appears there meanwhile is a conflict.
-   */
-  async #expandDeleted(): Promise<void> {
-    const { signal } = this.#calls;
-    for (const { begin, end } of this.#deleted.stretches) {
-      const bounds = { begin: fromStoredKey(begin), end: fromStoredKey(end) };
-      this.reads.addRange(bounds);
-      const cursor = this.#view.scan(bounds, { ...this.#calls, keysOnly: true });
-      let passed = 0;
-      for (await cursor.start(); !cursor.done; passed++) {
-        if (passed % 4096 === 0) signal?.throwIfAborted();
-        const stored = cursor.tombstone ? undefined : toStoredKey(cursor.key);
-        if (stored !== undefined && this.changes.get(stored) === undefined)
-          this.#put(stored, { value: undefined });
-        const fetching = cursor.next();
-        if (fetching) await fetching;
-      }
-    }
   }
 
   /**
@@ -394,7 +394,7 @@ export class TransactionAttempt implements Transaction {
     const end = bounds.end && toStoredKey(bounds.end);
     // Both of one moment, whatever the body writes while values are fetched.
     const changes = this.changes.clone();
-    const deleted = this.#deleted;
+    const ranges = this.#deleted;
     let pair = changes.getPairOrNextHigher(toStoredKey(bounds.begin));
     for (; pair && (end === undefined || pair[0] < end); pair = changes.nextHigherPair(pair[0])) {
       const [stored, change] = pair;
@@ -404,7 +404,7 @@ export class TransactionAttempt implements Transaction {
         entries.set(stored, { ...this.#mutated(found, change.mutations), ...OWN_STAMP });
       }
     }
-    return { entries, deleted };
+    return { entries, ranges };
   }
 }
 

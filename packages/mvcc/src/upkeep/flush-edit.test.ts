@@ -2,13 +2,14 @@ import { expect, test } from 'vitest';
 import { FlushEdit } from './flush-edit.js';
 
 const state = { flushedThrough: 3, floor: 1, addedRuns: [] };
-const flush = new FlushEdit(3, 7, []);
+const [entries, ranges] = [[], []];
+const flush = new FlushEdit(3, 7, [entries, ranges]);
 
-test('a flush adds its run, and the tail begins after it', () => {
+test('a flush adds its runs, and the tail begins after it', () => {
   expect(flush.applyTo({ ...state, addedRuns: [[]] })).toEqual({
     flushedThrough: 7,
     floor: 1,
-    addedRuns: [[], []],
+    addedRuns: [[], entries, ranges],
   });
 });
 

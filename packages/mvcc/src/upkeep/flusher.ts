@@ -4,9 +4,10 @@
  */
 import type { Entry } from '@holdfast/core';
 import type { Committer } from '../commit/committer.js';
-import { uploadRun } from '../commit/segment-upload.js';
+import { uploadRanges, uploadRun } from '../commit/segment-upload.js';
 import type { Context } from '../context/context.js';
 import type { Tip } from '../log/tip.js';
+import { toRangeTombstone } from '../state/range-tombstones.js';
 import { fromStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
 import { FlushEdit } from './flush-edit.js';
@@ -58,9 +59,16 @@ export class Flusher {
 
   async #flush(): Promise<boolean> {
     const view = this.#tip.view;
-    if (view.tail.all.size === 0) return false;
-    const segments = await uploadRun(this.#context, view.version, tailEntries(view));
-    const edit = new FlushEdit(view.flushedThrough, view.version, segments);
+    if (view.tail.isEmpty) return false;
+    // Of its own: a range may reach over any number of segments, and those of one run do not overlap.
+    const ranges = Array.from(view.tail.ranges.all(), toRangeTombstone);
+    const uploaded = await Promise.all([
+      uploadRun(this.#context, view.version, tailEntries(view)),
+      uploadRanges(this.#context, view.version, ranges),
+    ]);
+    const runs = uploaded.filter((run) => run.length > 0);
+    const segments = runs.flat();
+    const edit = new FlushEdit(view.flushedThrough, view.version, runs);
     const published = await this.#committer.publish(edit);
     if (published) {
       this.flushes++;
