@@ -4,43 +4,17 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { KeyTuple } from '@holdfast/core';
-import { type Database, StreamValue } from '@holdfast/mvcc';
 import { checkBank } from '../check/bank.js';
 import { checkChain } from '../check/chain.js';
 import { checkHistory } from '../check/check-history.js';
 import { checkExactlyOnce, type RequestAccount } from '../check/exactly-once.js';
 import type { Scenario } from '../world/scenario.js';
+import type { FinalState } from './final-state.js';
+import { judgeRanges } from './judge-ranges.js';
 import type { Deed, Ledger } from './ledger.js';
-import { ACCOUNTS, BALANCE, carelessMark, largeValue, SLOTS_PER_GROUP, streamBytes } from './programs.js';
-
-export interface Verdict {
-  /** Anomalies of the history and broken invariants of the data. */
-  readonly anomalies: string[];
-  /** Acknowledged transactions that are not in the final state. */
-  readonly lost: string[];
-  /** Transactions that took effect more than once, or against their client's knowledge. */
-  readonly doubled: string[];
-}
-
-/** Everything in the database, by the first element of the key. */
-export type FinalState = ReadonlyMap<string, readonly { key: readonly unknown[]; value: unknown }[]>;
-
-export async function readAll(db: Database): Promise<FinalState> {
-  const state = new Map<string, { key: readonly unknown[]; value: unknown }[]>();
-  for await (const { key, value } of db.list()) {
-    const area = String(key[0]);
-    if (!state.has(area)) state.set(area, []);
-    state.get(area)!.push({ key, value: value instanceof StreamValue ? await bytesOf(db, key) : value });
-  }
-  return state;
-}
-
-async function bytesOf(db: Database, key: KeyTuple): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of (await db.getStream(key)) ?? []) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
+import { ACCOUNTS, BALANCE, carelessMark, largeValue, SLOTS_PER_GROUP } from './programs.js';
+import { judgeStreams } from './streams.js';
+import type { Verdict } from './verdict.js';
 
 export function judge(
   scenario: Scenario,
@@ -58,6 +32,7 @@ export function judge(
   judgeLarge(state, verdict);
   judgeCareless(state, verdict);
   judgeStreams(state, verdict);
+  judgeRanges(scenario, ledger, state, verdict);
   judgeRequests(ledger, state, verdict);
   for (const { kind, message } of checkChain(objects).problems)
     verdict.anomalies.push(`chain, ${kind}: ${message}`);
@@ -189,16 +164,6 @@ function judgeCareless(state: FinalState, verdict: Verdict): void {
     const id = Math.abs(key[2] as number);
     if (!isDeepStrictEqual(value, carelessMark(id)))
       verdict.anomalies.push(`careless ${id} wrote what its value became after the call.`);
-  }
-}
-
-/** All of a stream is there, or nothing of it. */
-function judgeStreams(state: FinalState, verdict: Verdict): void {
-  for (const { key, value } of state.get('mark') ?? []) {
-    if (key[1] !== 'streams') continue;
-    const id = key[2] as number;
-    if (!(value instanceof Uint8Array) || Buffer.compare(value, streamBytes(id)) !== 0)
-      verdict.anomalies.push(`stream ${id} has other bytes than were written.`);
   }
 }
 

@@ -2,56 +2,19 @@
  * The transactions that clients run. Each knows beforehand what it will write, so that it can be looked for
  * later whatever its client heard.
  */
-import { type Key, STREAM_PART_BYTES } from '@holdfast/core';
-import type { Database, Transaction as EngineTransaction, RequestId } from '@holdfast/mvcc';
+import type { Key } from '@holdfast/core';
+import type { Database, Transaction as EngineTransaction } from '@holdfast/mvcc';
 import type { Operation } from '../check/history.js';
 import type { Random } from '../world/random.js';
-import type { Role, Scenario } from '../world/scenario.js';
+import type { Around, AskOptions, Program, ProgramSettings, Result } from './program.js';
+import { rangeProgram, sweepAccounts } from './ranges.js';
+import { streamProgram } from './streams.js';
 
 export const BALANCE = 100;
 export const ACCOUNTS = 6;
 export const SLOTS_PER_GROUP = 3;
 const LARGE_VALUES = 3;
 const LARGE_BYTES = 190_000;
-
-/** What a body returns: a value that can be stored, since a repeated request gets it again. */
-export interface Result {
-  readonly operations: readonly Operation[];
-  /** Whether it wrote what it is for; a transfer without funds does not. */
-  readonly wrote: boolean;
-}
-
-export interface Program {
-  readonly id: number;
-  readonly role: Role;
-  /** Of the history's operations, those that it makes whatever it reads. */
-  readonly certain: readonly Operation[];
-  body(tx: EngineTransaction, around: Around): Promise<Result>;
-  /** In place of a transaction with that body: a call of its own, of which only this result is known. */
-  readonly own?: {
-    readonly result: Result;
-    ask(db: Database, options: AskOptions, around: Around): Promise<unknown>;
-  };
-  /** It takes no request id. */
-  readonly nameless?: true;
-  /** It always fails, with this code or error's name, and nothing of it happens. */
-  readonly refused?: string;
-  /** How often the body has run; kept where it may run once only. */
-  runs?: number;
-}
-
-/** What a body may use besides its transaction. */
-export interface Around {
-  /** Lets virtual time pass between two operations. */
-  pause(): Promise<void>;
-  /** Another database of the machine's. */
-  other(): Promise<Database>;
-}
-
-export interface AskOptions {
-  readonly requestId?: RequestId | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 export type WritingRole =
   | 'lists'
@@ -64,17 +27,18 @@ export type WritingRole =
   | 'careless'
   | 'forgets'
   | 'nested'
+  | 'sweeps'
+  | 'ranges'
+  | 'expiry'
   | 'streams';
-
-/** What of a scenario programs depend on. */
-export type ProgramSettings = Pick<Scenario, 'keys' | 'padBytes'>;
 
 export function makeProgram(
   role: WritingRole,
   id: number,
   random: Random,
-  { keys, padBytes }: ProgramSettings,
+  settings: ProgramSettings,
 ): Program {
+  const { keys, padBytes } = settings;
   switch (role) {
     case 'lists':
       return listProgram(id, random, keys, padBytes);
@@ -113,8 +77,14 @@ export function makeProgram(
       return forgetful(id, random.chance(0.3));
     case 'nested':
       return nested(id);
+    case 'sweeps':
+      return marked(id, role, (tx, around) => sweepAccounts(tx, around, BALANCE));
+    case 'ranges':
+      return rangeProgram(id, 'field', random, settings);
+    case 'expiry':
+      return rangeProgram(id, 'lease', random, settings);
     case 'streams':
-      return stream(id, random);
+      return streamProgram(id, random);
   }
 }
 
@@ -293,38 +263,6 @@ function nested(id: number): Program {
     },
   };
   return program;
-}
-
-/** Writes a stream chunk by chunk, now and then so slowly that others come between. Its key is its own mark. */
-function stream(id: number, random: Random): Program {
-  const chunkBytes = 1 + random.below(40_000);
-  const result: Result = { operations: [], wrote: true };
-  return {
-    id,
-    role: 'streams',
-    certain: [],
-    body: async () => result,
-    own: {
-      result,
-      ask: (db, options, { pause }) => {
-        const bytes = streamBytes(id);
-        async function* source(): AsyncGenerator<Uint8Array> {
-          for (let at = 0; at < bytes.length; at += chunkBytes) {
-            yield bytes.subarray(at, at + chunkBytes);
-            if (at < 3 * chunkBytes) await pause();
-          }
-        }
-        return db.setStream(['mark', 'streams', id], source(), options);
-      },
-    },
-  };
-}
-
-/** What a stream holds: some have no bytes, few have two parts. */
-export function streamBytes(id: number): Uint8Array {
-  const length = id % 5 === 0 ? 0 : id % 37 === 0 ? STREAM_PART_BYTES + id : (id * 7919) % 100_000;
-  const words = new Uint32Array(Math.ceil(length / 4)).fill(Math.imul(id, 2654435761));
-  return new Uint8Array(words.buffer, 0, length);
 }
 
 /** Bytes that can be told from every other large value's. */
