@@ -160,16 +160,16 @@ export class Client {
       program.role,
       async (db, worker, signal): Promise<Result> => {
         const requestId = request === undefined ? {} : { requestId: this.#requestId(request) };
-        if (program.own) {
-          await program.own.ask(db, { ...requestId, signal });
-          return program.own.result;
-        }
         const { clock } = worker.machine;
         const around = {
           pause: () => (pauseMs ? clock.sleep(pauseMs, signal) : Promise.resolve()),
           other: () => worker.other(),
           ...(request === undefined ? { nowMs: () => clock.now() } : {}),
         };
+        if (program.own) {
+          await program.own.ask(db, { ...requestId, signal }, around);
+          return program.own.result;
+        }
         const input = request === undefined ? {} : { input: program.id };
         return db.transact((tx) => program.body(tx, around), {
           isolation,
