@@ -862,6 +862,40 @@ describe('import and export', () => {
     expect(readdirSync(folder).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });
 
+  test('a stream is written from a file or a pipe, read back, restored, and refused by export', async () => {
+    const bytes = Buffer.alloc(9_000_000);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = i % 251;
+    writeFileSync(join(folder, 'film.bin'), bytes);
+    const at = 'file:./streams';
+    await run(['init', at]);
+    const set = await run(['set', at, 'film', '--stream', 'film.bin', '--expire-in', '7d', '--json']);
+    expect([set.code, lines(set.out)]).toEqual([0, [expect.objectContaining({ key: ['film'], version: 2 })]]);
+    expect((await run(['set', at, 'piped', '--stream', '-'], {}, 'text')).code).toBe(0);
+    expect(await answer('get', at, 'film')).toEqual([0, '{"$stream":9000000}\n']);
+    expect(await answer('get', at, 'piped', '--raw')).toEqual([0, 'text']);
+    expect(await answer('snapshot', at, '--at', '3', 'piped', '--raw')).toEqual([0, 'text']);
+    const got = await runOn(1, join(folder, 'got.bin'), 'get', at, 'film', '--raw');
+    expect(got.code).toBe(0);
+    expect(Buffer.compare(readFileSync(join(folder, 'got.bin')), bytes)).toBe(0);
+
+    const exported = await run(['export', at, 'streams.ndjson']);
+    expect([exported.code, exported.err]).toEqual([
+      2,
+      expect.stringContaining('film holds a stream of 8.6 MiB'),
+    ]);
+    expect(existsSync(join(folder, 'streams.ndjson'))).toBe(false);
+    const line = '{"key":"film","value":{"$stream":3}}';
+    const imported = await run(['import', at, '-'], {}, line);
+    expect([imported.code, imported.err]).toEqual([1, expect.stringContaining('set KEY --stream FILE')]);
+    expect((await run(['set', at, 'film', '1', '--stream', 'film.bin'])).code).toBe(2);
+    expect((await run(['set', at, 'film', '--stream', 'no.bin'])).code).not.toBe(0);
+
+    expect((await run(['restore', at, 'file:./streams2', '--yes'])).code).toBe(0);
+    await runOn(1, join(folder, 'got.bin'), 'get', 'file:./streams2', 'film', '--raw');
+    expect(Buffer.compare(readFileSync(join(folder, 'got.bin')), bytes)).toBe(0);
+    expect((await run(['verify', 'file:./streams2', '--deep'])).code).toBe(0);
+  });
+
   test('bad lines are told by number and kept, and all others imported', async () => {
     const long = `{"key":"${'k'.repeat(9000)}","value":1}`;
     writeFileSync(

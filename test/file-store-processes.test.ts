@@ -96,6 +96,21 @@ const counter = `
   process.stdout.write('done\\n', () => process.exit(0));
 `;
 
+/** Writes one stream without end, and says how far it has come, until it is killed. */
+const streamer = `
+  const [, directory, engine] = process.argv.slice(1);
+  const { open } = await import(engine);
+  const db = await open('file:' + directory, { key: new Uint8Array(32).fill(7) });
+  await db.setStream('film', [new Uint8Array(20_000_000).fill(1)]);
+  process.stdout.write('ready\\n');
+  await db.setStream('film', (async function* () {
+    for (;;) {
+      yield new Uint8Array(1_000_000).fill(2);
+      process.stdout.write('.');
+    }
+  })());
+`;
+
 let directory: string;
 let copies: string;
 let children: ChildProcess[];
@@ -221,4 +236,26 @@ test('a process killed while it writes leaves whole objects only, and the next w
   await store.put('last', Uint8Array.of(1));
   await store.close();
   expect(await readdir(join(directory, '.tmp'))).toEqual([]);
+}, 120_000);
+
+test('a process killed while it writes a stream leaves its key as it was, and nothing but garbage', async () => {
+  const child = start(streamer, engine);
+  // Five parts are full, and two are on their way at most.
+  await until(() => child.output().split('.').length > 45);
+  child.child.kill('SIGKILL');
+  await once(child.child, 'exit');
+  const db = await open(`file:${directory}`, { key: new Uint8Array(32).fill(7) });
+  let length = 0;
+  for await (const chunk of (await db.getStream('film'))!) {
+    expect(chunk.every((byte) => byte === 1)).toBe(true);
+    length += chunk.length;
+  }
+  expect(length).toBe(20_000_000);
+  const { ok, problems, segments, unreferenced } = await db.verify({ deep: true });
+  expect({ ok, problems, segments }).toEqual({ ok: true, problems: [], segments: 3 });
+  expect(unreferenced).toBeGreaterThan(0);
+  // Whoever writes next is not in its way.
+  await db.setStream('film', [new Uint8Array(10).fill(3)]);
+  expect(await db.get('film')).toMatchObject({ bytes: 10 });
+  await db.close();
 }, 120_000);

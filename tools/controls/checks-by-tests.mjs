@@ -1073,10 +1073,83 @@ const expiring = [
   },
 ];
 
+const streams = [
+  {
+    name: 'a part of a stream is as long as its place in it says',
+    file: 'packages/core/src/segment/stream-part.ts',
+    find: 'if (valueLength !== length)',
+    replace: 'if (valueLength < 0)',
+    tests: [
+      'packages/core/src/segment/stream-part.test.ts',
+      'packages/mvcc/src/reading/stream-reader.test.ts',
+    ],
+  },
+  {
+    name: "a part of a stream has the stream's key",
+    file: 'packages/core/src/segment/stream-part.ts',
+    find: 'if (cursor.compareKey(key) !== 0) throw notPart(',
+    replace: 'if (length < 0) throw notPart(',
+    tests: [
+      'packages/core/src/segment/stream-part.test.ts',
+      'packages/mvcc/src/reading/stream-reader.test.ts',
+    ],
+  },
+  {
+    name: "a stream's parts are in the manifest of the version that shows it",
+    file: 'packages/mvcc/src/reading/stream-reader.ts',
+    find: '    if (segment) return segment;\n',
+    replace: '    if (segment || i >= 0) return segment!;\n',
+    tests: ['packages/mvcc/src/reading/stream-reader.test.ts'],
+  },
+  {
+    name: 'a stream that began to be uploaded below the floor is too old',
+    file: 'packages/mvcc/src/commit/validate.ts',
+    find: 'if (streamRun && streamRun.baseVersion < view.floor)',
+    replace: 'if (streamRun && streamRun.baseVersion < 0)',
+    tests: ['packages/mvcc/src/log/grace.test.ts'],
+  },
+  {
+    name: 'a stream that is too old is not sent again on the same parts',
+    file: 'packages/mvcc/src/transaction/transact.ts',
+    find: "return streamRun !== undefined && code === 'TRANSACTION_TOO_OLD';",
+    replace: 'return streamRun !== undefined && code.length === 0;',
+    tests: ['packages/mvcc/src/log/grace.test.ts'],
+  },
+  {
+    name: "a stream's parts are no writes of its record",
+    file: 'packages/mvcc/src/state/view.ts',
+    find: 'return this.manifest.searched.filter((segment) => segment.run === run);',
+    replace: 'return this.manifest.entries.filter((segment) => segment.run === run);',
+    tests: ['test/streams.test.ts'],
+  },
+  {
+    name: 'a request is looked up before its stream is read',
+    file: 'packages/mvcc/src/transaction/set-stream.ts',
+    find: '      if (known) {',
+    replace: '      if (known && view.version < 0) {',
+    tests: ['test/streams.test.ts'],
+  },
+  {
+    name: 'what a stream has uploaded at once is bounded',
+    file: 'packages/mvcc/src/commit/stream-upload.ts',
+    find: 'const UPLOADS_AT_ONCE = 2;',
+    replace: 'const UPLOADS_AT_ONCE = 1000;',
+    tests: ['packages/mvcc/src/commit/stream-upload.test.ts'],
+  },
+  {
+    name: 'a number is not added to a stream',
+    file: 'packages/mvcc/src/commit/mutation.ts',
+    find: '    if (found?.stream)\n',
+    replace: '    if (found?.stream && nowMs < 0)\n',
+    tests: ['test/streams.test.ts'],
+  },
+];
+
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
 export const checksByTests = [
   ...ranges,
   ...groups,
+  ...streams,
   ...expiring,
   ...whatWaits,
   ...format2,

@@ -7,6 +7,7 @@
  *   user's that looks like that is wrapped in `$object`.
  * - Nothing is rounded in silence: a number that a double can't hold is refused.
  */
+import { StreamValue } from 'holdfast';
 import { visible } from './visible.js';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -57,6 +58,7 @@ export function toJson(value: unknown): Json {
 
 function objectToJson(value: object): Json {
   if (value instanceof Uint8Array) return { $bytes: base64(value) };
+  if (value instanceof StreamValue) return { $stream: value.bytes };
   // From, not map: a hole is undefined.
   if (Array.isArray(value)) return Array.from(value, toJson);
   if (value instanceof Date)
@@ -164,6 +166,14 @@ const TAGS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     },
   ],
   ['$error', readError],
+  [
+    '$stream',
+    () => {
+      throw new SyntaxError(
+        '{"$stream": …} says that a stream is there, and how long it is: its bytes are not in it; write them with set KEY --stream FILE',
+      );
+    },
+  ],
   [
     '$typed',
     (json) => {

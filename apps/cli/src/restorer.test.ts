@@ -1,6 +1,6 @@
 import { type Database, type Entry, MemoryStore, open } from 'holdfast';
 import { expect, test } from 'vitest';
-import { copyEntries } from './restorer.js';
+import { copyEntries, type Source } from './restorer.js';
 
 const { signal } = new AbortController();
 const openNew = (): Promise<Database> => open(new MemoryStore(), { key: 'plaintext' });
@@ -9,9 +9,10 @@ async function* entries(count: number, value: unknown = 1): AsyncGenerator<Entry
   for (let i = 0; i < count; i++) yield { key: [i], value, version: 1, versionstamp: '' };
 }
 
-async function copy(source: AsyncIterable<Entry>, db: Database): Promise<number[]> {
+async function copy(source: AsyncIterable<Entry> | Source, db: Database): Promise<number[]> {
   const counts: number[] = [];
-  for await (const { entries } of copyEntries(source, db, { signal })) counts.push(entries);
+  const from = 'list' in source ? source : { list: () => source, getStream: async () => undefined };
+  for await (const { entries } of copyEntries(from, db, { signal })) counts.push(entries);
   return counts;
 }
 
@@ -38,4 +39,22 @@ test('of two copies at once into one place, one stops', async () => {
   const stopped = results.filter(({ status }) => status === 'rejected');
   expect(stopped).toMatchObject([{ reason: { code: 'PREFIX_IN_USE' } }]);
   expect([3, 30]).toContain(await db.count());
+});
+
+test('streams are copied too, with their expiry, and between the others', async () => {
+  await using source = await openNew();
+  const bytes = new Uint8Array(9_000_000).map((_, i) => i % 251);
+  const expireAt = new Date(Date.now() + 1e9);
+  await source.setStream('a', [bytes], { expireAt });
+  for (const key of ['b', 'c', 'e']) await source.set(key, key);
+  await source.setStream('d', []);
+  await using db = await openNew();
+  expect(await copy(await source.snapshot(), db)).toEqual([0, 1, 3, 4, 5]);
+  expect(await db.getEntry('a')).toMatchObject({ value: { bytes: bytes.length }, expiresAt: expireAt });
+  const copied = await new Response(await db.getStream('a')).arrayBuffer();
+  expect(Buffer.compare(new Uint8Array(copied), bytes)).toBe(0);
+  expect([await db.get('c'), await db.get('d'), await db.get('e')]).toMatchObject(['c', { bytes: 0 }, 'e']);
+  await using taken = await openNew();
+  await taken.set('mine', 1);
+  await expect(copy(await source.snapshot(), taken)).rejects.toMatchObject({ code: 'PREFIX_IN_USE' });
 });

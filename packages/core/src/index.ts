@@ -135,5 +135,6 @@ export {
   type StreamDescriptor,
   streamPartBytes,
 } from './segment/stream.js';
+export type { StreamPart } from './segment/stream-part.js';
 export { WindowBudget } from './segment/window-budget.js';
 export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value/value.js';

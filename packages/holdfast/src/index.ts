@@ -12,6 +12,7 @@ export type {
   AtomicOperation,
   AtomicResult,
   Budget,
+  ByteSource,
   Change,
   Check,
   Checkpoint,
@@ -54,7 +55,7 @@ export type {
   WriteOptions,
   WriteResult,
 } from '@holdfast/mvcc';
-export { MISS } from '@holdfast/mvcc';
+export { MISS, StreamValue } from '@holdfast/mvcc';
 export {
   type Clock,
   type CostEstimate,

@@ -6,6 +6,7 @@ import { type CallOptions, metered, type ObjectStore, Traffic, withRetry } from 
 import { closeDown } from './closing.js';
 import { Committer } from './commit/committer.js';
 import { RecordBuilder } from './commit/record-builder.js';
+import type { ByteSource } from './context/byte-source.js';
 import { CALL_OPTIONS, READ_OPTIONS, takeOptions } from './context/call-options.js';
 import type { Context } from './context/context.js';
 import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './context/options.js';
@@ -50,11 +51,13 @@ import {
   type WriteOptions,
   type WriteResult,
 } from './transaction/one-write.js';
+import { setStream, settingStream } from './transaction/set-stream.js';
 import {
   type Committed,
   runTransaction,
   type TransactCall,
   type TransactOptions,
+  type TransactParts,
   takeCall,
 } from './transaction/transact.js';
 import type { Transaction, TransactionAttempt } from './transaction/transaction.js';
@@ -166,6 +169,15 @@ export class Database implements AsyncDisposable {
     return this.#reads.getMany(keys, options) as Promise<(V | undefined)[]>;
   }
 
+  /**
+   * The bytes that `setStream` wrote, read window by window as they are asked for: those of the version of this call,
+   * whatever is written meanwhile. Bytes that `set` wrote come as one chunk. Undefined: the key is not there.
+   * `signal` ends the reading too.
+   */
+  getStream(key: Key, options?: ReadOptions): Promise<ReadableStream<Uint8Array> | undefined> {
+    return this.#reads.getStream(key, options);
+  }
+
   has(key: Key, options?: ReadOptions): Promise<boolean> {
     return this.#reads.has(key, options);
   }
@@ -225,6 +237,23 @@ export class Database implements AsyncDisposable {
     return this.#write('set', () => setting(sha256, key, value, options), options);
   }
 
+  /**
+   * Writes up to 5 GiB, chunk by chunk, in bounded memory. The key holds them all when this resolves, and is unchanged
+   * until then; interrupted halfway, it stays so. A transaction of its own: it can't be part of another. Reads show a
+   * `StreamValue`; `getStream` reads the bytes.
+   *
+   * A `requestId` stands for the key and the expiry, not for the bytes: a repeated call gets the first one's result, and
+   * its source is not read.
+   */
+  setStream(key: Key, source: ByteSource, options?: SetOptions): Promise<WriteResult> {
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      const write = settingStream(key, source, options);
+      const call = takeCall(this.#context, 'setStream', options, write);
+      return this.#written(await this.#committing((parts) => setStream(parts, write, call)));
+    });
+  }
+
   delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
     return this.#write('delete', () => deleting(key), options);
   }
@@ -253,12 +282,15 @@ export class Database implements AsyncDisposable {
     return this.#context.lifetime.run(async () => {
       this.#refuseReadOnly();
       const write = make();
-      const { stamp } = await this.#transact(write.apply, takeCall(this.#context, call, options, write));
-      if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
-      // Nothing was there to delete: the state is as of now.
-      const { version } = this.#tip.view;
-      return { version, versionstamp: formatVersionstamp({ version, order: 0 }) };
+      return this.#written(await this.#transact(write.apply, takeCall(this.#context, call, options, write)));
     });
+  }
+
+  #written({ stamp }: Committed<unknown>): WriteResult {
+    if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
+    // Nothing was there to delete: the state is as of now.
+    const { version } = this.#tip.view;
+    return { version, versionstamp: formatVersionstamp({ version, order: 0 }) };
   }
 
   /** Runs `body` until it commits; resolves to its value once that is durable. */
@@ -269,18 +301,18 @@ export class Database implements AsyncDisposable {
     });
   }
 
-  async #transact<T>(
-    body: (tx: TransactionAttempt) => Promise<T> | T,
-    call: TransactCall,
-  ): Promise<Committed<T>> {
-    const parts = {
+  #transact<T>(body: (tx: TransactionAttempt) => Promise<T> | T, call: TransactCall): Promise<Committed<T>> {
+    return this.#committing((parts) => runTransaction(parts, body, call));
+  }
+
+  async #committing<T>(commit: (parts: TransactParts) => Promise<Committed<T>>): Promise<Committed<T>> {
+    const committed = await commit({
       context: this.#context,
       tip: this.#tip,
       committer: this.#committer,
       checkWritable: () => this.#refuseReadOnly(),
       nowMs: () => this.#nowMs(),
-    };
-    const committed = await runTransaction(parts, body, call);
+    });
     if (committed.stamp && this.#maintenance === 'auto') {
       this.#flusher.consider();
       this.#tiler.consider(committed.stamp.version);

@@ -2,6 +2,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { MISS } from '@holdfast/core';
 export type { Budget } from './context/budget.js';
+export type { ByteSource } from './context/byte-source.js';
 export type { DatabaseEvent } from './context/context.js';
 export type { DatabaseKey } from './context/database-sealing.js';
 export { normaliseOptions, type OpenOptions } from './context/options.js';
@@ -26,6 +27,7 @@ export type { VerifyOptions, VerifyProgress, VerifyReport } from './past/verify.
 export type { Entry, ListOptions, Range, ReadOptions } from './reading/entry-reader.js';
 export type { Listing } from './reading/listing.js';
 export { type Difference, Snapshot, type SnapshotOptions } from './reading/snapshot.js';
+export { StreamValue } from './reading/stream-value.js';
 export type { Outcome, RequestId, SessionRequest } from './requests/requests.js';
 export { type Damage, findReadable, type Salvage, type SalvageOptions } from './salvage.js';
 export { formatVersionstamp, parseVersionstamp, type Versionstamp } from './state/versionstamp.js';

@@ -4,6 +4,7 @@ import { runMany } from './run-many.js';
 import { runSeed, type SeedReport } from './run-seed.js';
 import { failureOf, shrink } from './shrink.js';
 import { Tally } from './tally.js';
+import { ALL_ROLES, type Role } from './world/scenario.js';
 
 interface Options {
   readonly seeds: number;
@@ -12,6 +13,7 @@ interface Options {
   readonly seed?: number;
   readonly without?: string;
   readonly except?: string;
+  readonly only?: string;
   readonly trace?: true;
   readonly keepGoing?: true;
   readonly shrink: boolean;
@@ -30,6 +32,7 @@ const program = new Command('sim')
     '--except <names>',
     'worlds without these kinds of incidents and these roles, separated by commas; also: listener, markers',
   )
+  .option('--only <roles>', 'worlds whose clients do nothing but this, separated by commas', roles)
   .option('--trace', 'print every event of that world')
   .option('--keep-going', 'run all seeds, whatever fails')
   .option('--no-shrink', 'tell a failure as it is, without looking for a smaller schedule')
@@ -43,6 +46,15 @@ function whole(text: string): number {
   return number;
 }
 
+function roles(text: string): string {
+  for (const role of listed(text))
+    if (!ALL_ROLES.includes(role as Role))
+      throw new InvalidArgumentError(
+        `Expected roles (${ALL_ROLES.join(', ')}), found ${JSON.stringify(role)}.`,
+      );
+  return text;
+}
+
 function listed(text = ''): string[] {
   return text.split(',').filter(Boolean);
 }
@@ -52,7 +64,15 @@ const options = program.opts<Options>();
 if (options.seed !== undefined) await tellOne(options.seed, options);
 else await runAll(options);
 
-async function runAll({ seeds, from, jobs, except, keepGoing, shrink: shrinks }: Options): Promise<void> {
+async function runAll({
+  seeds,
+  from,
+  jobs,
+  except,
+  only,
+  keepGoing,
+  shrink: shrinks,
+}: Options): Promise<void> {
   const startedMs = performance.now();
   const tally = new Tally();
   const interrupt = new AbortController();
@@ -64,6 +84,7 @@ async function runAll({ seeds, from, jobs, except, keepGoing, shrink: shrinks }:
     jobs,
     signal: interrupt.signal,
     except: listed(except),
+    only: listed(only) as Role[],
     onReport(report) {
       tally.add(report);
       if (terminal)
@@ -81,25 +102,32 @@ async function runAll({ seeds, from, jobs, except, keepGoing, shrink: shrinks }:
   if (tally.failed.length > 0) {
     process.exitCode = 1;
     const first = tally.failed.reduce((least, each) => (each.seed < least.seed ? each : least));
-    if (shrinks) await tellShrunk(first.seed, listed(except));
+    if (shrinks) await tellShrunk(first.seed, listed(except), listed(only) as Role[]);
     else console.log(`Again: npm run sim -- --seed ${first.seed}`);
   }
   if (interrupt.signal.aborted) process.exitCode = 130;
 }
 
-async function tellShrunk(seed: number, except: readonly string[]): Promise<void> {
+async function tellShrunk(seed: number, except: readonly string[], only: readonly Role[]): Promise<void> {
   const { report, without, runs } = await shrink(seed, undefined, (left) =>
-    runSeed(seed, { without: left, except }),
+    runSeed(seed, { without: left, except, only }),
   );
   console.log(`\nSeed ${seed}, shrunk by ${runs} runs to ${report.faults.length} incidents:`);
   tell(report, EVENTS_SHOWN);
   const left = [...without].join(',');
   const lacking = except.length > 0 ? ` --except ${except.join(',')}` : '';
-  console.log(`Again: npm run sim -- --seed ${seed}${lacking}${left ? ` --without ${left}` : ''} --trace`);
+  const narrow = only.length > 0 ? ` --only ${only.join(',')}` : '';
+  console.log(
+    `Again: npm run sim -- --seed ${seed}${lacking}${narrow}${left ? ` --without ${left}` : ''} --trace`,
+  );
 }
 
-async function tellOne(seed: number, { without, except, trace }: Options): Promise<void> {
-  const report = await runSeed(seed, { without: new Set(listed(without)), except: listed(except) });
+async function tellOne(seed: number, { without, except, only, trace }: Options): Promise<void> {
+  const report = await runSeed(seed, {
+    without: new Set(listed(without)),
+    except: listed(except),
+    only: listed(only) as Role[],
+  });
   tell(report, trace ? Number.POSITIVE_INFINITY : failureOf(report) ? EVENTS_SHOWN : 0);
   const tally = new Tally();
   tally.add(report);

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { SeedReport } from './run-seed.js';
 import type { SeedWork } from './seed-thread.js';
+import type { Role } from './world/scenario.js';
 
 export interface ManyOptions {
   readonly from: number;
@@ -11,6 +12,8 @@ export interface ManyOptions {
   readonly signal?: AbortSignal | undefined;
   /** What no world has: see `reduced`. */
   readonly except?: readonly string[] | undefined;
+  /** What clients do in all of them; default: what each seed says. */
+  readonly only?: readonly Role[] | undefined;
   /** Called for each seed, in no order. True ends the run. */
   readonly onReport: (report: SeedReport) => boolean | undefined;
 }
@@ -21,6 +24,7 @@ export async function runMany({
   jobs,
   signal,
   except = [],
+  only = [],
   onReport,
 }: ManyOptions): Promise<void> {
   let next = from;
@@ -31,7 +35,7 @@ export async function runMany({
       const thread = new Worker(new URL('./seed-thread.js', import.meta.url));
       try {
         while (next < from + seeds && !stopped && !signal?.aborted) {
-          const report = await ask(thread, { seed: next++, except }, signal);
+          const report = await ask(thread, { seed: next++, except, only }, signal);
           if (report === undefined) return;
           if (onReport(report)) stopped = true;
         }

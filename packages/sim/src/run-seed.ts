@@ -3,8 +3,12 @@ import { HoldfastError, LOG_PREFIX, parseRecordName } from '@holdfast/core';
 import type { RequestId } from '@holdfast/mvcc';
 import { MemoryStore } from '@holdfast/object-store';
 import { Client } from './workload/client.js';
-import { judge, readAll, type Verdict } from './workload/judge.js';
+import { readAll } from './workload/final-state.js';
+import { judge } from './workload/judge.js';
 import { Ledger, type RequestName, resultOf } from './workload/ledger.js';
+import { lookAtAll } from './workload/looks.js';
+import { AREAS, type Area, widthOf } from './workload/ranges.js';
+import type { Verdict } from './workload/verdict.js';
 import { type Answer, Fleet, type Worker } from './world/fleet.js';
 import { litter, MARKERS } from './world/foreign.js';
 import {
@@ -16,7 +20,7 @@ import {
 } from './world/incidents.js';
 import { Listeners } from './world/listeners.js';
 import { Random } from './world/random.js';
-import { reduced, type Scenario, scenarioOf } from './world/scenario.js';
+import { narrowed, type Role, reduced, type Scenario, scenarioOf } from './world/scenario.js';
 import type { Store } from './world/sim-store.js';
 import { Stray } from './world/stray.js';
 import { World } from './world/world.js';
@@ -55,6 +59,8 @@ export interface RunOptions {
   readonly without?: ReadonlySet<string>;
   /** What the world does not have at all: see `reduced`. */
   readonly except?: readonly string[];
+  /** What clients do, and nothing else; default: what the seed says. */
+  readonly only?: readonly Role[];
   /** What is at the other end of the network; tests put one there that breaks its promises. */
   readonly server?: MemoryStore;
 }
@@ -69,7 +75,7 @@ const TRIES_MAX = 10;
 const CROWD = 4_000;
 
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
-  const scenario = reduced(scenarioOf(seed), options.except ?? []);
+  const scenario = narrowed(reduced(scenarioOf(seed), options.except ?? []), options.only ?? []);
   const world = new World();
   const incidents = new Incidents(seed, scenario.callFaults, options.without);
   const server = options.server ?? new MemoryStore('sim');
@@ -110,6 +116,14 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     const last = fleet.spawn(true);
     await recheck(world, last, ledger);
     const state = await ask(world, last, 'reading everything', readAll);
+    for (const area of Object.keys(AREAS) as Area[]) {
+      const invoked = world.stamp();
+      const width = widthOf(scenario);
+      const look = await ask(world, last, `reading ${area}`, (db) =>
+        lookAtAll(db, { area, width, clock: last.machine.clock }),
+      );
+      ledger.looked(area, 'the end', invoked, world.stamp(), look);
+    }
     const report = await ask(world, last, 'verify', (db) => db.verify({ deep: true }));
     for (const { message } of listeners.unheard)
       ledger.violations.push(`onError was not told of ${message}.`);
@@ -135,7 +149,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     repeated: sends - ledger.deeds.length,
     resolved,
     unresolved,
-    reads: ledger.reads.length + ledger.balances.length,
+    reads: ledger.reads.length + ledger.balances.length + ledger.looks.length + ledger.diffs.length,
     watched: ledger.watched,
     records: [...server.objects().keys()].filter((key) => parseRecordName(key) !== undefined).length,
     machines: fleet.born,

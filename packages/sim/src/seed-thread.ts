@@ -1,12 +1,14 @@
 /** A thread that runs the seeds it is given, one at a time. */
 import { parentPort } from 'node:worker_threads';
 import { runSeed } from './run-seed.js';
+import type { Role } from './world/scenario.js';
 
 export interface SeedWork {
   readonly seed: number;
   readonly except: readonly string[];
+  readonly only: readonly Role[];
 }
 
-parentPort!.on('message', async ({ seed, except }: SeedWork) => {
-  parentPort!.postMessage(await runSeed(seed, { except }));
+parentPort!.on('message', async ({ seed, except, only }: SeedWork) => {
+  parentPort!.postMessage(await runSeed(seed, { except, only }));
 });

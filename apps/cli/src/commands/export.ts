@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { link, lstat, open, rename, rm } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import type { Snapshot } from 'holdfast';
+import { type KeyTuple, type Snapshot, StreamValue } from 'holdfast';
 import { type CommandSpec, defineCommand } from '../command.js';
 import { asUsage, fileFailure, UsageError } from '../failure.js';
 import { printJson, toJson } from '../json-values.js';
-import { keyToJson } from '../key-text.js';
+import { keyToJson, printKey } from '../key-text.js';
 import { MOMENT_HELP, parseMoment } from '../moments.js';
 import { countOf, formatBytes, Output } from '../output.js';
 import type { Progress } from '../progress.js';
@@ -28,7 +28,7 @@ export const exportCommand: CommandSpec = defineCommand<ExportOptions>({
   },
   help: `One {"key": …, "value": …} per line, with "expiresAt" where it expires, in key order, all from one version, whatever is written meanwhile. import reads
 it back. FILE appears when it is complete; only you can read it, for it is not encrypted. Without FILE, or with -, the
-lines go to standard output.
+lines go to standard output. A stream is not exported: where there is one, export fails and names it.
 
 ${MOMENT_HELP}
 
@@ -81,6 +81,7 @@ async function writeEntries(
   let count = 0;
   let bytes = 0;
   for await (const { key, value, expiresAt } of entries) {
+    if (value instanceof StreamValue) throw notInText(key, value);
     const expiry = expiresAt && { expiresAt: expiresAt.toISOString() };
     const line = printJson({ key: keyToJson(key), value: toJson(value), ...expiry });
     bytes += Buffer.byteLength(line) + 1;
@@ -92,6 +93,13 @@ async function writeEntries(
   }
   await out.flush();
   return { count, bytes };
+}
+
+/** Its bytes are no JSON, and it may be longer than a line can be. */
+function notInText(key: KeyTuple, { bytes }: StreamValue): UsageError {
+  return new UsageError(
+    `${printKey(key)} holds a stream of ${formatBytes(bytes)}, which export does not write: get KEY --raw (getStream in code) gives its bytes, and restore copies it with the rest. Leave it out of the range, or delete it.`,
+  );
 }
 
 /** Under another name until it is complete and on the disk. */

@@ -10,16 +10,17 @@ export const getCommand: CommandSpec = defineCommand<{ raw?: boolean }>({
   operands: ['KEY'],
   needs: 'database',
   addOptions: (command) =>
-    command.option('--raw', 'a string or bytes as they are, without quotes or a newline'),
+    command.option('--raw', 'a string, bytes or a stream as they are, without quotes or a newline'),
   help: `${KEY_HELP}
 
-The value is printed as JSON on one line. A key that is not there: nothing is printed, and the exit code is 1. On a
+The value is printed as JSON on one line; of a stream, how long it is. A key that is not there: nothing is printed, and the exit code is 1. On a
 terminal --raw shows characters that would control it as \\u001b, and refuses bytes.
 
 Examples:
   $ holdfast get file:./state clicks
   $ holdfast get file:./state '["users", 17]'
-  $ holdfast get file:./state logo --raw > logo.png`,
+  $ holdfast get file:./state logo --raw > logo.png
+  $ holdfast get file:./state film --raw > film.mp4`,
   async run(call) {
     const { out, options } = call;
     const key = parseKeyArgument(call.operands[0]!);
@@ -27,7 +28,7 @@ Examples:
     const entry = await db.getEntry(key, { signal: call.signal });
     if (entry) {
       if (options.json) await out.json({ found: true, ...entryToJson(entry) });
-      else await printEntry(out, entry, options.raw);
+      else await printEntry(out, entry, options.raw, (at) => db.getStream(at, { signal: call.signal }));
       return undefined;
     }
     if (options.json) await out.json({ found: false, key: keyToJson(key), version: db.version });

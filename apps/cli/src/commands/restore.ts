@@ -174,7 +174,7 @@ async function restore(call: RestoreCall, plan: Plan): Promise<undefined> {
   try {
     if (db.version !== 1) throw inUse(target, 'found a database that somebody made meanwhile');
     const snapshot = await source.snapshot({ at: version, signal });
-    const copying = copyEntries(snapshot.list({}, { signal }), db, { signal });
+    const copying = copyEntries(snapshot, db, { signal });
     for await (copied of copying)
       progress.update(
         copied.entries,

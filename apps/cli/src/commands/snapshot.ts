@@ -18,7 +18,7 @@ export const snapshotCommand: CommandSpec = defineCommand<
   addOptions: (command) => {
     command.option('--at <version|date>', 'which version', parseMoment);
     addListOptions(command);
-    command.option('--raw', 'with KEY: a string or bytes as they are');
+    command.option('--raw', 'with KEY: a string, bytes or a stream as they are');
   },
   help: `${MOMENT_HELP}
 
@@ -45,7 +45,7 @@ Examples:
     const entry = await snapshot.getEntry(key);
     if (entry) {
       if (json) await out.json({ found: true, ...entryToJson(entry), at: snapshot.version });
-      else await printEntry(out, entry, raw);
+      else await printEntry(out, entry, raw, (at) => snapshot.getStream(at, { signal }));
       return undefined;
     }
     if (json) await out.json({ found: false, key: keyToJson(key), at: snapshot.version });

@@ -8,6 +8,7 @@ import { SegmentBuilder } from './segment-builder.js';
 import { placeSegment } from './segment-entry.js';
 import { CountingStore, errorCode, forge, key, takeApart, testId, testSealing } from './segment-fixture.js';
 import { SegmentReader } from './segment-reader.js';
+import { encodeStream } from './stream.js';
 
 const range = (begin: string, end: string, version: number, order = 0): RangeTombstone => ({
   begin: key(begin),
@@ -67,7 +68,7 @@ describe('a segment with range tombstones', () => {
     expect(await reader.get(key('b'))).toMatchObject({ value: undefined, version: 4 });
     expect(await reader.get(key('c'))).toBeUndefined();
     expect(await reader.ranges()).toEqual([range('a', 'c', 4)]);
-    expect(await reader.verify()).toEqual({ entries: 0, chunks: 0 });
+    expect(await reader.verify()).toEqual({ entries: 0, chunks: 0, streams: 0 });
     const cursor = reader.cursor({ begin: key(''), end: undefined });
     await cursor.start();
     expect(cursor.done).toBe(true);
@@ -100,10 +101,11 @@ describe('a segment with range tombstones', () => {
 });
 
 test('an entry that expires, and a stream, come back as they were built', async () => {
+  const stream = encodeStream({ length: 0, parts: [] });
   const entries: Entry[] = [
     { ...entry('a', 1), expiresMs: 1_790_000_000_000 },
-    { ...entry('b', 2), stream: true },
-    { ...entry('c', 3), stream: true, expiresMs: 5 },
+    { ...entry('b', 2), value: stream, stream: true },
+    { ...entry('c', 3), value: stream, stream: true, expiresMs: 5 },
     { ...entry('d', 4), value: new Uint8Array(100_000).fill(7), expiresMs: 9 },
     entry('e', 5),
   ];

@@ -13,6 +13,7 @@ import type { SegmentMeta } from './segment-meta.js';
 import type { VerifyOptions } from './segment-object.js';
 import { hasEntryNear, mayHold, type SegmentDeps, SegmentSource } from './segment-source.js';
 import { verifySegment } from './segment-verify.js';
+import { StreamPart } from './stream-part.js';
 
 export class SegmentReader {
   readonly entry: SegmentEntry;
@@ -117,10 +118,20 @@ export class SegmentReader {
   }
 
   /**
+   * The segment as a part of the stream with this key. Two requests, one if it is small.
+   * @param length bytes of the part.
+   * @throws HoldfastError CORRUPT where it is another.
+   */
+  streamPart(key: Uint8Array, length: number, o?: CallOptions): Promise<StreamPart> {
+    return StreamPart.open(this.#source, key, length, o);
+  }
+
+  /**
    * Reads the whole object, past the cache and in bounded memory, and checks all there is to check: every leaf
    * and the root, every entry, their order, counts and versions, that the filter knows every key.
+   * @returns `streams`: how many of the entries are streams' descriptors.
    */
-  verify(o: VerifyOptions = {}): Promise<{ entries: number; chunks: number }> {
+  verify(o: VerifyOptions = {}): Promise<{ entries: number; chunks: number; streams: number }> {
     return verifySegment(this.#source, o);
   }
 }

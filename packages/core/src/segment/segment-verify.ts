@@ -10,20 +10,21 @@
 import { compareBytes, equalBytes } from '../object/bytes.js';
 import { corrupt } from '../object/errors.js';
 import { BlockCursor } from './block.js';
-import { KIND_LARGE, KIND_TOMBSTONE } from './block-builder.js';
+import { KIND_LARGE, KIND_STREAM, KIND_TOMBSTONE } from './block-builder.js';
 import type { SegmentMeta } from './segment-meta.js';
 import type { VerifyOptions } from './segment-object.js';
 import type { SegmentSource } from './segment-source.js';
+import { decodeStream } from './stream.js';
 
 export async function verifySegment(
   source: SegmentSource,
   o: VerifyOptions,
-): Promise<{ entries: number; chunks: number }> {
+): Promise<{ entries: number; chunks: number; streams: number }> {
   const meta = await source.fetchMeta(o);
   const tally = new Tally(source, meta, o);
   await source.eachChunk(meta.table, o, (chunk, sealed) => tally.add(chunk, sealed));
   tally.end();
-  return { entries: source.entry.entries, chunks: meta.table.chunks };
+  return { entries: source.entry.entries, chunks: meta.table.chunks, streams: tally.streams };
 }
 
 class Tally {
@@ -39,6 +40,7 @@ class Tally {
   #minVersion = Number.MAX_SAFE_INTEGER;
   #maxVersion = 0;
   #earliestExpiryMs = 0;
+  streams = 0;
 
   constructor(source: SegmentSource, meta: SegmentMeta, o: VerifyOptions) {
     this.#source = source;
@@ -80,6 +82,7 @@ class Tally {
       this.#earliestExpiryMs = expiresMs;
     if (!this.#meta.mayContain(cursor.key))
       throw cursor.corrupt('the filter does not know the key before it');
+    if (cursor.kind === KIND_STREAM) this.#addStream(cursor);
     if (cursor.kind !== KIND_LARGE) return;
     const end = this.#source.checkPieces(this.#meta, this.#i, cursor.valueLength, cursor.valueAt);
     if (cursor.valueAt !== this.#piece)
@@ -87,6 +90,11 @@ class Tally {
         `expected a value from chunk ${this.#piece}, found one from chunk ${cursor.valueAt}`,
       );
     this.#piece = end;
+  }
+
+  #addStream(cursor: BlockCursor): void {
+    decodeStream(cursor.inlineValue, cursor.block.label);
+    this.streams++;
   }
 
   end(): void {

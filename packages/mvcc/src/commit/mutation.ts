@@ -50,8 +50,12 @@ export function applyMutations(
   key: () => string,
 ): Alive<Held> {
   const found = alive(base, nowMs);
-  let value: unknown = found && decodeValue(found.value);
+  let value: unknown = found && !found.stream ? decodeValue(found.value) : undefined;
   for (const { kind, operand } of mutations) {
+    if (found?.stream)
+      throw new TypeError(
+        `${kind} of a ${typeof operand} to ${key()}: expected a ${typeof operand} there, found a stream. Nothing was changed.`,
+      );
     if (value === undefined) {
       value = operand;
       continue;

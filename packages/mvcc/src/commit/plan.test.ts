@@ -1,5 +1,5 @@
 /** What the next record is, decided of what was found: no store, no clock. */
-import type { SegmentDescriptor } from '@holdfast/core';
+import { type SegmentDescriptor, STREAM_LEVEL } from '@holdfast/core';
 import { MemoryStore } from '@holdfast/object-store';
 import { beforeEach, expect, test } from 'vitest';
 import { openDatabase } from '../database.js';
@@ -70,12 +70,26 @@ test('runs of edits come first, then those of large transactions, stamped with t
     addRun(edited!),
   ]);
   expect(runs).toEqual([
-    { segments: edited },
-    { segments: first, stampVersion: version, stampOrder: 0 },
-    { segments: second, stampVersion: version, stampOrder: 2 },
+    { segments: edited, level: 0 },
+    { segments: first, level: 0, stampVersion: version, stampOrder: 0 },
+    { segments: second, level: 0, stampVersion: version, stampOrder: 2 },
   ]);
   const next = view.manifest.nextRun;
   expect(transactions.map(({ bulkRun }) => bulkRun)).toEqual([next + 1, 0, next + 2]);
+});
+
+test("a stream's parts are a run of their own level, and its write is in the record", () => {
+  const parts: SegmentDescriptor[] = [];
+  const writer = accepted(3);
+  const { proposal } = writer.waiting;
+  Object.assign(proposal, { streamRun: { segments: parts, baseVersion: 1 } });
+  const { runs, transactions, version } = plan(view, {
+    accepted: [accepted(1), writer],
+    rerun: [],
+    losers: [],
+  });
+  expect(runs).toEqual([{ segments: parts, level: STREAM_LEVEL, stampVersion: version, stampOrder: 1 }]);
+  expect(transactions[1]).toMatchObject({ bulkRun: view.manifest.nextRun, writes: writer.writes });
 });
 
 test('what an edit says the tail begins after is not carried', () => {

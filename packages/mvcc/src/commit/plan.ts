@@ -4,7 +4,13 @@
  * Invariant: it follows from the state, and from what was found about the group on that very state. Nothing is asked,
  * and nobody is told.
  */
-import { carryFrom, type RecordDraft, type SegmentDescriptor, type SegmentEntry } from '@holdfast/core';
+import {
+  carryFrom,
+  type RecordDraft,
+  type SegmentDescriptor,
+  type SegmentEntry,
+  STREAM_LEVEL,
+} from '@holdfast/core';
 import type { View } from '../state/view.js';
 import { applyEdits, type Edit, type EditedState } from './edit.js';
 import type { Accepted } from './proposal.js';
@@ -15,8 +21,9 @@ const CARRY_BYTES_MIN = 16 * 1024;
 const CARRY_BYTES_MAX = 256 * 1024;
 const CARRY_TIMES_OWN = 4;
 
-/** A run that joins the manifest. A large transaction's entries get their stamp by it. */
+/** A run that joins the manifest. A large transaction's entries, and a stream's parts, get their stamp by it. */
 interface NewRun extends Partial<Pick<SegmentEntry, 'stampVersion' | 'stampOrder'>> {
+  readonly level: number;
   readonly segments: readonly SegmentDescriptor[];
 }
 
@@ -44,12 +51,14 @@ export function plan(parent: View, chained: Chained = NOBODY, waitingEdits: read
   const members = [...chained.accepted, ...chained.rerun];
   const { state, applied: edits } = applyEdits(parent, waitingEdits);
   const { addedRuns, ...edited } = state;
-  const runs: NewRun[] = addedRuns.map((segments) => ({ segments }));
+  const runs: NewRun[] = addedRuns.map((segments) => ({ segments, level: 0 }));
   const transactions = members.map(({ waiting, rangeDeletes, writes }, order) => {
-    const { readVersion, bulk } = waiting.proposal;
-    if (!bulk) return { readVersion, bulkRun: 0, rangeDeletes, writes };
+    const { readVersion, bulk, streamRun } = waiting.proposal;
+    const segments = bulk ?? streamRun?.segments;
+    if (!segments) return { readVersion, bulkRun: 0, rangeDeletes, writes };
     const bulkRun = parent.manifest.nextRun + runs.length;
-    runs.push({ segments: bulk, stampVersion: version, stampOrder: order });
+    const level = streamRun ? STREAM_LEVEL : 0;
+    runs.push({ segments, level, stampVersion: version, stampOrder: order });
     return { readVersion, bulkRun, rangeDeletes, writes };
   });
   const carry = planCarry(parent, edited.flushedThrough);

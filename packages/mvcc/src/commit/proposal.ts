@@ -9,6 +9,13 @@ import type { Edit } from './edit.js';
 import type { Change } from './mutation.js';
 import type { ReadSet } from './read-set.js';
 
+/** A stream's parts, durable already. */
+export interface StreamRun {
+  readonly segments: readonly SegmentDescriptor[];
+  /** The tip when their upload began: what protects them from GC until a record names them. */
+  readonly baseVersion: number;
+}
+
 /** What a transaction hands over to be committed. */
 export interface Proposal extends CallOptions {
   readonly readVersion: number;
@@ -20,6 +27,8 @@ export interface Proposal extends CallOptions {
   readonly nowMs: number;
   /** Segments that hold its plain writes, durable already; `changes` names their keys too. */
   readonly bulk?: readonly SegmentDescriptor[] | undefined;
+  /** The parts of the stream that it writes. Never with `bulk`: a stream is a transaction of its own. */
+  readonly streamRun?: StreamRun | undefined;
   /** What it weighs in the record, bytes: plain writes unless they are in segments, mutations always. */
   readonly bytes: number;
   /**

@@ -50,10 +50,8 @@ export class RecordBuilder {
     checkPolicy(view);
     const uploads: PageUpload[] = [];
     let { manifest } = view;
-    for (const { segments, ...stamp } of plan.runs) {
-      const placed = segments.map((segment) =>
-        placeSegment(segment, { level: 0, run: manifest.nextRun, ...stamp }),
-      );
+    for (const { segments, ...place } of plan.runs) {
+      const placed = segments.map((segment) => placeSegment(segment, { run: manifest.nextRun, ...place }));
       const added = await manifest.withRun(sealing, placed, () => newObjectId(this.#context, view.version));
       manifest = added.manifest;
       uploads.push(...added.uploads);

@@ -74,15 +74,24 @@ function since({ proposal, provenThrough }: Waiting): number {
 
 /** Why it can't be laid on the state, as far as memory tells; undefined: nothing is known against it. */
 function refusalInMemory(view: View, waiting: Waiting): unknown {
-  const { signal, bulk, reads, readVersion } = waiting.proposal;
+  const { signal, bulk, streamRun, reads, readVersion } = waiting.proposal;
   if (signal?.aborted) return signal.reason;
   // Segments uploaded below the floor may be collected at any time: no record may begin to name them.
+  if (streamRun && streamRun.baseVersion < view.floor) return uploadTooOld(streamRun.baseVersion, view.floor);
   if (readVersion < (bulk ? view.floor : view.floor - 1))
     return new HoldfastError(
       'TRANSACTION_TOO_OLD',
       `The transaction read version ${readVersion}; the oldest still retained is ${view.floor}. Start it again.`,
     );
   return reads.isOverwrittenInMemory(view, since(waiting)) ? conflict(readVersion) : undefined;
+}
+
+/** The same rule, of a stream's parts: however new the state is that its transaction has read. */
+export function uploadTooOld(baseVersion: number, floor: number): HoldfastError {
+  return new HoldfastError(
+    'TRANSACTION_TOO_OLD',
+    `The upload of this stream began at version ${baseVersion}; the oldest still retained is ${floor}, so what was uploaded may be gone. Nothing was changed. Send the stream again, from its beginning.`,
+  );
 }
 
 async function lookIntoSegments(

@@ -35,7 +35,6 @@ import { View } from '../state/view.js';
 import { continues } from './continuity.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
-import { refuseNotYetListed } from './not-yet.js';
 import { checkDescends, checkFollows } from './succession.js';
 
 /** What of a record makes a state. */
@@ -248,7 +247,6 @@ export async function loadManifest(
     known,
     signal,
   );
-  refuseNotYetListed(manifest, object);
   // It would hide what is written until then.
   const early = manifest.entries.find(({ maxVersion }) => maxVersion > record.version);
   if (early)

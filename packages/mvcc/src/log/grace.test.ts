@@ -3,7 +3,7 @@
  * empty slot for a free one. (GC itself is not there yet; its two steps are made by hand: a record that raises
  * the floor, then deletion.)
  */
-import { recordName } from '@holdfast/core';
+import { recordName, STREAM_PART_BYTES } from '@holdfast/core';
 import { MemoryStore, type ObjectStore, StoreError } from '@holdfast/object-store';
 import { ManualClock } from '@holdfast/object-store/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -479,5 +479,50 @@ describe('what was uploaded below the floor', () => {
     await writer.set('large', 'x'.repeat(600 * 1024));
     expect(segments).toBe(2);
     expect(await newProcessReads('large')).toHaveLength(600 * 1024);
+  });
+
+  const part = new Uint8Array(STREAM_PART_BYTES);
+  const nothingNamed = async (): Promise<void> => {
+    const other = await openDatabase(memory, OPTIONS);
+    expect(await other.get('film')).toBeUndefined();
+    expect(other.stats().segments).toBe(0);
+    expect(await other.verify()).toMatchObject({ ok: true, problems: [] });
+  };
+
+  test('a stream is not published, and its caller is told: its source was read', async () => {
+    const writer = await openDatabase(memory, { ...OPTIONS, clock, maintenance: 'manual' });
+    let begun = 0;
+    const source = {
+      async *[Symbol.asyncIterator]() {
+        begun++;
+        yield part;
+        yield part;
+        await raiseFloor();
+      },
+    };
+    const writing = writer.setStream('film', source);
+    await expect(writing).rejects.toMatchObject({
+      code: 'TRANSACTION_TOO_OLD',
+      message: expect.stringMatching(/upload of this stream began at version 2.*Send the stream again/s),
+    });
+    expect(begun).toBe(1);
+    await nothingNamed();
+    await writer.setStream('film', [part]);
+    expect(await newProcessReads('film')).toMatchObject({ bytes: part.length });
+  });
+
+  test('a stream is given up at its next part', async () => {
+    const writer = await openDatabase(memory, { ...OPTIONS, clock, maintenance: 'manual' });
+    let parts = 0;
+    const source = (async function* () {
+      for (; parts < 10; parts++) {
+        yield part;
+        if (parts === 1) await raiseFloor();
+        await writer.get('n');
+      }
+    })();
+    await expect(writer.setStream('film', source)).rejects.toMatchObject({ code: 'TRANSACTION_TOO_OLD' });
+    expect(parts).toBe(2);
+    await nothingNamed();
   });
 });

@@ -185,11 +185,10 @@ test('a clock that shows parts of milliseconds, and goes back, writes times that
   expect((await db.verify()).problems).toEqual([]);
 });
 
-test('a stream, which this build does not lay on a state, is refused also in a record that is only held', async () => {
-  const write = { key: Uint8Array.of(1, 2), value: Uint8Array.of(0, 0), stream: true as const };
-  await put({ body: { transactions: [{ readVersion: 1, bulkRun: 0, writes: [write] }] } });
+test('intents, which this build does not lay on a state, are refused also in a record that is only held', async () => {
+  await put({ body: { intents: { floor: 1, decided: [] } } });
   const { version, hash, bytes } = await headerOf(db.version + 1);
   await put({ body: { carry: { refs: [{ version, hash, bytes }], entries: [] } } });
   for (const work of [db.get('a'), fresh()])
-    await expect(work).rejects.toThrow(/has streams, which this build does not know how to read/);
+    await expect(work).rejects.toThrow(/has intents, which this build does not know how to read/);
 });

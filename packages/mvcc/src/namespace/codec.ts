@@ -9,6 +9,7 @@
 import { decodeKey, encodeKey, isUint8Array, type Key, type KeyPart, type KeyTuple } from '@holdfast/core';
 import { checkKnown, kindOf } from '../context/call-options.js';
 import type { Entry, Range } from '../reading/entry-reader.js';
+import { StreamValue } from '../reading/stream-value.js';
 
 /** Translates between what a user handles and what is stored. */
 export interface Codec<T, S> {
@@ -137,7 +138,9 @@ export class NamespaceForm<V = unknown> {
 
   decode(stored: unknown): V {
     const codec = this.#value;
-    if (stored === undefined || codec === undefined || isSchema(codec)) return stored as V;
+    // A stream's bytes are as they are.
+    if (stored === undefined || stored instanceof StreamValue) return stored as V;
+    if (codec === undefined || isSchema(codec)) return stored as V;
     return (codec as Codec<V, unknown>).decode(stored);
   }
 

@@ -1,5 +1,7 @@
 /** A database seen through a key prefix, with codecs of its own: every read and write, relative to the prefix. */
 import type { Key, KeyRange, MISS } from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import type { ByteSource } from '../context/byte-source.js';
 import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
 import { atCall, mapSteps } from '../context/steps.js';
 import type { Change } from '../past/changes.js';
@@ -18,6 +20,8 @@ import { NamespaceReads, type ReadHost } from './namespace-reads.js';
 /** What a namespace needs of its database. */
 export interface NamespaceHost extends ReadHost<ReadOptions, ReadOptions & ListOptions> {
   set(key: Key, value: unknown, options?: SetOptions): Promise<WriteResult>;
+  setStream(key: Key, source: ByteSource, options?: SetOptions): Promise<WriteResult>;
+  getStream(key: Key, options?: ReadOptions): Promise<ReadableStream<Uint8Array> | undefined>;
   delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
   deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult>;
   add(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
@@ -56,6 +60,15 @@ export class Namespace<V = unknown, In = V> extends NamespaceReads<
     const encoded = this.form.encode(value);
     // A promise as a value is none: the database says so.
     return this.#db.set(whole, encoded !== value && isPromise(encoded) ? await encoded : encoded, taken);
+  }
+
+  /** As `Database.setStream`: its bytes are not this namespace's values, and no codec is asked about them. */
+  async setStream(key: Key, source: ByteSource, options?: SetOptions): Promise<WriteResult> {
+    return this.#db.setStream(this.form.keyOf(key), source, options);
+  }
+
+  async getStream(key: Key, options?: ReadOptions): Promise<ReadableStream<Uint8Array> | undefined> {
+    return this.#db.getStream(this.form.keyOf(key), options);
   }
 
   async delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
@@ -132,6 +145,10 @@ export class NamespaceSnapshot<V = unknown> extends NamespaceReads<V, undefined,
 
   get time(): Date {
     return this.#snapshot.time;
+  }
+
+  async getStream(key: Key, options?: CallOptions): Promise<ReadableStream<Uint8Array> | undefined> {
+    return this.#snapshot.getStream(this.form.keyOf(key), options);
   }
 
   /** The value if memory can tell, as `Snapshot.peek`. */

@@ -10,7 +10,6 @@
 import {
   compareBytes,
   decodeKey,
-  decodeValue,
   type KeyTuple,
   type RangeDelete,
   type RecordDraft,
@@ -18,6 +17,7 @@ import {
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Step } from '../log/tip.js';
+import { userValueOf } from '../reading/entry-reader.js';
 import { alive, type Held, isAlive } from '../state/alive.js';
 import { type Bounds, type StoredKey, toStoredKey } from '../state/space.js';
 import { formatVersionstamp, type Versionstamp } from '../state/versionstamp.js';
@@ -52,12 +52,16 @@ export async function* changesOf(
   let state = before;
   for (const [order, transaction] of transactions.entries()) {
     const versionstamp = formatVersionstamp({ version, order });
-    const change = (key: Uint8Array, held: Held | undefined, previous: Uint8Array | undefined): Change => ({
+    const change = (
+      key: Uint8Array,
+      held: Held | undefined,
+      previous: Parameters<typeof userValueOf>[0] | undefined,
+    ): Change => ({
       version,
       versionstamp,
       key: decodeKey(key.subarray(1)),
-      value: held?.value && decodeValue(held.value),
-      previous: previous && decodeValue(previous),
+      value: held?.value && userValueOf({ value: held.value, stream: held.stream }),
+      previous: previous && userValueOf(previous),
       ...(held?.expiresMs === undefined ? {} : { expiresAt: new Date(held.expiresMs) }),
     });
     const { rangeDeletes = [] } = transaction;
@@ -71,14 +75,14 @@ export async function* changesOf(
         const key = cursor.key.slice();
         const isWritten =
           own.has(toStoredKey(key)) || (await isInRun(view, transaction.bulkRun, key, options));
-        if (!isWritten) yield change(key, undefined, await cursor.value());
+        if (!isWritten) yield change(key, undefined, { value: await cursor.value(), stream: cursor.stream });
       }
     }
     const isLast = order === transactions.length - 1;
     const laid: Write[] = [];
     for await (const write of writesOf(view, transaction, bounds, options)) {
       const stored = toStoredKey(write.key);
-      const previous = alive(await state.get(stored, write.key, options), nowMs)?.value;
+      const previous = alive(await state.get(stored, write.key, options), nowMs);
       if (!isLast) laid.push(write);
       yield change(write.key, write, previous);
     }

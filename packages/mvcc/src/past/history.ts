@@ -228,7 +228,7 @@ export class History {
         transactions: transactions.length,
         writes: transactions.reduce((sum, { writes }) => sum + writes.length, 0),
         rangeDeletes: transactions.reduce((sum, { rangeDeletes }) => sum + rangeDeletes.length, 0),
-        bulkTransactions: transactions.filter(({ bulkRun }) => bulkRun !== 0).length,
+        bulkTransactions: transactions.filter(isBulk).length,
         bytes: record.bytes,
         flushedThrough: record.flushedThrough,
         manifestRoot: record.manifestRoot.slice(),
@@ -299,6 +299,11 @@ export class History {
       }
     }
   }
+}
+
+/** Whether its writes lie in segments. The run of one that writes a stream has its parts. */
+function isBulk({ bulkRun, writes }: LogRecord['body']['transactions'][number]): boolean {
+  return bulkRun !== 0 && !writes.some(({ stream }) => stream);
 }
 
 /** The writer's own clock, milliseconds since 1970. */

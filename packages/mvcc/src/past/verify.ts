@@ -25,6 +25,7 @@ import { loadManifest } from '../log/advance.js';
 import type { Log } from '../log/log.js';
 import { checkFollows } from '../log/succession.js';
 import type { View } from '../state/view.js';
+import { verifyStreams } from './verify-streams.js';
 import { tileNames, verifyTiles } from './verify-tiles.js';
 
 export interface VerifyProgress {
@@ -69,7 +70,9 @@ export async function verify(
   const problems: string[] = [];
   const note = (error: unknown): void => {
     signal?.throwIfAborted();
-    problems.push(error instanceof Error ? error.message : String(error));
+    const problem = error instanceof Error ? error.message : String(error);
+    // What is damaged may be met twice.
+    if (!problems.includes(problem)) problems.push(problem);
   };
   const segments = new Map<string, SegmentEntry>();
   const pages = new Set<string>();
@@ -140,6 +143,10 @@ export async function verify(
 
   let entries = 0;
   let blocks = 0;
+  let hasStreams = false;
+  view.tail.all.forEachPair((_, { stream }) => {
+    hasStreams ||= stream ?? false;
+  });
   let done = 0;
   await Promise.all(
     [...segments.values()].map((segment) =>
@@ -150,12 +157,16 @@ export async function verify(
           .then((checked) => {
             entries += checked.entries;
             blocks += checked.chunks;
+            hasStreams ||= checked.streams > 0;
             bytes += segment.bytes;
           }, note);
         onProgress?.({ phase: 'segments', done: ++done, total: segments.size });
       }),
     ),
   );
+
+  // A walk over everything, for those who have any.
+  if (hasStreams) await verifyStreams(view, calls, note).catch(note);
 
   const unreferenced = await countUnreferenced(
     context,

@@ -67,5 +67,7 @@ async function* deletedKeys(
 /** What the key holds that a walk stands on: bytes of its own. */
 async function heldAt(cursor: ScanCursor): Promise<Held> {
   if (cursor.tombstone) return { value: undefined };
-  return { value: (await cursor.value()).slice(), expiresMs: cursor.expiresMs || undefined };
+  const { expiresMs, stream } = cursor;
+  const value = (await cursor.value()).slice();
+  return { value, expiresMs: expiresMs || undefined, stream: stream ? true : undefined };
 }

@@ -1,6 +1,7 @@
 /** From stored entries to what users see: decoded keys and values, tombstones left out. */
 import {
   decodeKey,
+  decodeStream,
   decodeValue,
   encodeKey,
   encodeValue,
@@ -22,6 +23,7 @@ import {
 } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import { formatVersionstamp, OWN_VERSION, type Versionstamp } from '../state/versionstamp.js';
+import { StreamValue } from './stream-value.js';
 
 /** A key with its value and the transaction that wrote it. */
 export interface Entry<V = unknown> {
@@ -149,14 +151,30 @@ export function toEntry(
   return expiresMs ? { ...entry, expiresAt: new Date(expiresMs) } : entry;
 }
 
+/**
+ * What users see of a stored value: the only rule, for all reads.
+ * @param stored what stands there, and whether it is the descriptor of a stream.
+ */
+export function userValueOf({
+  value,
+  stream,
+}: {
+  readonly value: Uint8Array;
+  readonly stream?: boolean | undefined;
+}): unknown {
+  return stream
+    ? new StreamValue(decodeStream(value, 'The descriptor of a stream').length)
+    : decodeValue(value);
+}
+
 /** What a user who reads at `nowMs` finds. */
 export function entryOf(key: Uint8Array, found: TailEntry | undefined, nowMs: number): Entry | undefined {
   const live = alive(found, nowMs);
-  return live && toEntry(key, live, decodeValue(live.value));
+  return live && toEntry(key, live, userValueOf(live));
 }
 
 /** Its value alone. */
 export function liveValueOf(found: TailEntry | undefined, nowMs: number): unknown {
   const live = alive(found, nowMs);
-  return live && decodeValue(live.value);
+  return live && userValueOf(live);
 }

@@ -6,11 +6,11 @@
  *   a walk does.
  * - The walk itself begins with its first step; each of `batches()` is a walk of its own.
  */
-import { decodeKey, decodeValue, type KeyTuple } from '@holdfast/core';
+import { decodeKey, type KeyTuple } from '@holdfast/core';
 import { atCall } from '../context/steps.js';
 import { isAlive } from '../state/alive.js';
 import type { ScanCursor } from '../state/merge-cursor.js';
-import { type Entry, type ParsedRange, toEntry } from './entry-reader.js';
+import { type Entry, type ParsedRange, toEntry, userValueOf } from './entry-reader.js';
 
 /** A scan and the moment whose entries it shows, milliseconds since 1970: one for all of it. */
 export interface Scan {
@@ -108,7 +108,7 @@ async function* batches<T>(prepared: () => Walk<T>, size: number): AsyncGenerato
 /** Entries: the cursor's values, decoded. */
 export const ENTRIES: Pick<Walk<Entry>, 'keysOnly' | 'make'> = {
   keysOnly: false,
-  make: (cursor, value) => toEntry(cursor.key, cursor, decodeValue(value)),
+  make: (cursor, value) => toEntry(cursor.key, cursor, userValueOf({ value, stream: cursor.stream })),
 };
 
 /** Their keys. */

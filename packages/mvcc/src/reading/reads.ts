@@ -23,6 +23,7 @@ import {
   userRange,
 } from './entry-reader.js';
 import { countLive, firstOf, type Listing, listing, type Scan, type Walk } from './listing.js';
+import { openStream } from './stream-reader.js';
 
 /** How the newest state is asked for, as fresh as the options want it. */
 export interface Newest {
@@ -72,6 +73,16 @@ export class Reads {
       const view = await this.#newest.fresh(taken);
       const found = await Promise.all(all.map(({ stored, bytes }) => view.get(stored, bytes, taken)));
       return found.map((each) => liveValueOf(each, nowMs));
+    });
+  }
+
+  getStream(key: Key, options: ReadOptions | undefined): Promise<ReadableStream<Uint8Array> | undefined> {
+    return this.run('getStream', options, async (taken) => {
+      const { stored, bytes } = userKey(key);
+      const nowMs = this.#newest.nowMs();
+      const view = await this.#newest.fresh(taken);
+      const found = await view.get(stored, bytes, taken);
+      return openStream(view, bytes, found, nowMs, this.#lifetime, taken);
     });
   }
 

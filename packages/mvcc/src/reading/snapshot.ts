@@ -3,17 +3,9 @@
  *
  * Invariant: what has expired is told by the moment that it was given, never by a clock: no entry of it goes away.
  */
-import {
-  decodeKey,
-  decodeValue,
-  HoldfastError,
-  type Key,
-  type KeyRange,
-  type KeyTuple,
-  MISS,
-} from '@holdfast/core';
+import { decodeKey, HoldfastError, type Key, type KeyRange, type KeyTuple, MISS } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
-import { takeOptions } from '../context/call-options.js';
+import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
 import type { Lifetime } from '../context/lifetime.js';
 import { alive } from '../state/alive.js';
 import type { Bounds } from '../state/space.js';
@@ -34,8 +26,10 @@ import {
   userKey,
   userKeys,
   userRange,
+  userValueOf,
 } from './entry-reader.js';
 import { countLive, ENTRIES, firstOf, KEYS, type Listing, listing, type Scan, type Walk } from './listing.js';
+import { openStream } from './stream-reader.js';
 
 export interface SnapshotOptions extends ReadOptions {
   /** A version, or the newest one written by then; default: the newest there is. */
@@ -118,6 +112,16 @@ export class Snapshot {
     });
   }
 
+  /** As `Database.getStream`, of this version. */
+  getStream(key: Key, options?: CallOptions): Promise<ReadableStream<Uint8Array> | undefined> {
+    return this.#lifetime.run(async () => {
+      const { stored, bytes } = userKey(key);
+      const calls = { ...this.#calls, ...takeOptions('getStream', options, CALL_OPTIONS) };
+      const found = await this.#view.get(stored, bytes, calls);
+      return openStream(this.#view, bytes, found, this.#nowMs, this.#lifetime, calls);
+    });
+  }
+
   has(key: Key): Promise<boolean> {
     return this.#lifetime.run(async () => {
       const { stored, bytes } = userKey(key);
@@ -197,14 +201,14 @@ export class Snapshot {
     const [older, newer] = [before.#view, after.#view];
     for await (const written of writtenBetween(older, newer, bounds, this.#calls)) {
       const { key, version, order } = written;
-      const now = alive(written.after, after.#nowMs)?.value;
-      const once = alive(written.before, before.#nowMs)?.value;
+      const now = alive(written.after, after.#nowMs);
+      const once = alive(written.before, before.#nowMs);
       if (now === undefined && once === undefined) continue;
       const [value, previous] = forward ? [now, once] : [once, now];
       yield {
         key: decodeKey(key.subarray(1)),
-        value: value && decodeValue(value),
-        previous: previous && decodeValue(previous),
+        value: value && userValueOf(value),
+        previous: previous && userValueOf(previous),
         version,
         versionstamp: formatVersionstamp({ version, order }),
       };

@@ -11,7 +11,7 @@ import type { ScanCursor } from './merge-cursor.js';
 import type { TailEntry } from './tail.js';
 
 /** What a key holds: no value, nothing. */
-export type Held = Pick<TailEntry, 'value' | 'expiresMs'>;
+export type Held = Pick<TailEntry, 'value' | 'expiresMs' | 'stream'>;
 
 export type Alive<H extends Held> = H & { readonly value: Uint8Array };
 

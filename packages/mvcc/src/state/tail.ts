@@ -154,7 +154,7 @@ export class TailBuilder {
     if (base === undefined) return;
     if (flushedThrough === baseFlushedThrough) {
       this.#all = base.all.clone();
-      this.#bytes = base.bytes;
+      this.#bytes = base.bytes - base.ranges.bytes;
     } else {
       base.all.forEachPair((key, entry) => {
         if (entry.version > flushedThrough) this.#bytes += replace(this.#all, key, entry);
@@ -163,7 +163,7 @@ export class TailBuilder {
     this.#ranges = base.ranges.after(flushedThrough);
     if (freshFrom === base.freshFrom) {
       this.#fresh = base.fresh.clone();
-      this.#freshBytes = base.freshBytes;
+      this.#freshBytes = base.freshBytes - base.freshRanges.bytes;
     } else {
       const source = freshFrom > base.freshFrom ? base.fresh : base.all;
       source.forEachPair((key, entry) => {

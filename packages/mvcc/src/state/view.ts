@@ -303,9 +303,9 @@ export class View {
     return new SegmentReader(this.#access, segment);
   }
 
-  /** The segments that a large transaction wrote, if it is still one run. */
+  /** The segments that a large transaction wrote, if it is still one run. A stream's parts are no writes. */
   bulkSegments(run: number): SegmentEntry[] {
-    return this.manifest.entries.filter((segment) => segment.run === run);
+    return this.manifest.searched.filter((segment) => segment.run === run);
   }
 }
 

@@ -10,6 +10,7 @@ import { encodeValue, HoldfastError, isUint8Array } from '@holdfast/core';
 import { type Backoff, type CallOptions, jitteredMs } from '@holdfast/object-store';
 import type { Committer } from '../commit/committer.js';
 import { isBulkWrite } from '../commit/mutation.js';
+import type { StreamRun } from '../commit/proposal.js';
 import { ReadSet } from '../commit/read-set.js';
 import { uploadRun } from '../commit/segment-upload.js';
 import { type Budget, BudgetMeter } from '../context/budget.js';
@@ -67,7 +68,7 @@ export interface Committed<T> {
   readonly stamp: Stamp | undefined;
 }
 
-interface Parts {
+export interface TransactParts {
   readonly context: Context;
   readonly tip: Tip;
   readonly committer: Committer;
@@ -81,6 +82,8 @@ export interface TransactCall extends CallOptions {
   readonly isolation: 'serializable' | 'snapshot';
   readonly maxRetries: number;
   readonly request: Request | undefined;
+  /** What the body's one write needs beside it: the parts of its stream. */
+  readonly streamRun?: StreamRun | undefined;
 }
 
 interface Request {
@@ -135,7 +138,7 @@ export function takeCall(
 }
 
 export async function runTransaction<T>(
-  parts: Parts,
+  parts: TransactParts,
   body: Body<T>,
   call: TransactCall,
 ): Promise<Committed<T>> {
@@ -159,9 +162,9 @@ export async function runTransaction<T>(
 /** Losing is a value: whatever is thrown comes from the body, or ends the transaction. */
 type Run<T> = { readonly committed: Committed<T> } | { readonly lost: HoldfastError };
 
-async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Promise<Run<T>> {
+async function runOnce<T>(parts: TransactParts, body: Body<T>, call: TransactCall): Promise<Run<T>> {
   const { tip, committer, context } = parts;
-  const { signal, meter, isolation } = call;
+  const { signal, meter, isolation, streamRun } = call;
   const view = tip.view;
   const tx = attemptOn(parts, view, call);
   const ended = await runBody(tx, body, call.request);
@@ -181,7 +184,8 @@ async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Prom
     return lost ? { lost } : { committed: { result: ended.result, stamp: undefined } };
   }
   parts.checkWritable();
-  const isBulk = tx.bytes - tx.inlineBytes > BULK_BYTES;
+  // A session's entry may be large. A record has one run for each transaction.
+  const isBulk = !streamRun && tx.bytes - tx.inlineBytes > BULK_BYTES;
   const plain = isBulk ? bulkEntries(tx) : [];
   const bulk = isBulk ? await uploadRun(context, view.version, plain, { signal, meter }) : undefined;
   // Its record may carry others' writes too: each pays for one request and for its own bytes, so that an
@@ -196,6 +200,7 @@ async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Prom
     deleted: tx.deleted,
     nowMs: tx.nowMs,
     bulk: bulk && bulk.length > 0 ? bulk : undefined,
+    streamRun,
     bytes,
     signal,
     meter,
@@ -216,7 +221,8 @@ async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Prom
     const stamp = await committing;
     return { committed: { result, stamp } };
   } catch (error) {
-    if (error instanceof HoldfastError && RUN_AGAIN.has(error.code)) return { lost: error };
+    if (error instanceof HoldfastError && RUN_AGAIN.has(error.code) && !isUploadTooOld(error, call))
+      return { lost: error };
     throw error;
   }
 }
@@ -224,8 +230,13 @@ async function runOnce<T>(parts: Parts, body: Body<T>, call: TransactCall): Prom
 /** What the committer says of a transaction that is to be run again. */
 const RUN_AGAIN: ReadonlySet<string> = new Set(['CONFLICT', 'TRANSACTION_TOO_OLD']);
 
+/** What was uploaded for it stays as old as it is, however often it runs. */
+function isUploadTooOld({ code }: HoldfastError, { streamRun }: TransactCall): boolean {
+  return streamRun !== undefined && code === 'TRANSACTION_TOO_OLD';
+}
+
 function attemptOn(
-  { context, nowMs }: Parts,
+  { context, nowMs }: TransactParts,
   view: View,
   { signal, meter }: TransactCall,
 ): TransactionAttempt {
@@ -300,7 +311,7 @@ async function runBody<T>(
  * @returns the conflict, if they don't hold.
  */
 async function staleReads(
-  parts: Parts,
+  parts: TransactParts,
   tx: TransactionAttempt,
   { isolation, signal, meter }: TransactCall,
 ): Promise<HoldfastError | undefined> {

@@ -327,6 +327,11 @@ export class TransactionAttempt implements Transaction {
     this.#put(stored, { value, expiresMs: expiresMs(expiry, this.nowMs) });
   }
 
+  /** @param descriptor of a stream, whose parts the transaction's record will name. */
+  setStream(stored: StoredKey, descriptor: Uint8Array, expiry?: Expiry): void {
+    this.#put(stored, { value: descriptor, expiresMs: expiresMs(expiry, this.nowMs), stream: true });
+  }
+
   /** @param bounds in one space. */
   deleteBounds(bounds: Bounds): void {
     const begin = toStoredKey(bounds.begin);

@@ -27,6 +27,8 @@ export type AnomalyKind =
   | 'lost-write'
   /** A value that nobody wrote. */
   | 'garbage'
+  /** A read that is not what the log's order of the writes makes of it. */
+  | 'not-serial'
   /** A cycle that needs real time: something was seen, or not seen, too late or too early. */
   | 'real-time';
 

@@ -7,6 +7,8 @@ const NAMES = [
   'commit, given up at once',
   'commit, closed under way',
   'commit, aborted after 3 ms',
+  'commit of a range delete',
+  'commit of entries that expire',
 ];
 
 test('a commit struck at every call by every fault, beside a rival, is done once or not at all', {

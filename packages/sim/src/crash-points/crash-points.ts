@@ -12,7 +12,8 @@ import type { CallFault } from '../world/incidents.js';
 import { Machine, soundClock } from '../world/machine.js';
 import type { Store } from '../world/sim-store.js';
 import { World } from '../world/world.js';
-import { GivenUp, type Interrupted, leaveTrace, operations } from './operations.js';
+import { type Interrupted, type Looked, leaveTrace, NAME, RIVAL } from './interrupted.js';
+import { GivenUp, operations } from './operations.js';
 import { type Blow, Script } from './script.js';
 
 /** The faults of the enumeration: before the effect, after it, doubled, late, torn, never answered. */
@@ -58,6 +59,7 @@ const SETTINGS: EngineSettings = {
 const ZOMBIES_MS = 1_800_000;
 const PATIENCE_MS = 400_000;
 const SENDS_MAX = 5;
+const NOTHING_MORE: Looked = { problems: [] };
 const EXPECTED = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CONFLICT', 'REQUEST_CLOSED']);
 
 export async function runCase({ operation, blows, asksAgain, rival }: Case): Promise<CaseResult> {
@@ -77,7 +79,14 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
         const before = script.struck;
         const fate = script.ofCall(what, fits);
         if (rival && before === 0 && script.struck === 1)
-          rivals = spawn().call((db) => db.transact((tx) => leaveTrace(tx, 'rival')), PATIENCE_MS);
+          rivals = spawn().call(
+            (db) =>
+              db.transact((tx) => {
+                operation.rival?.(tx);
+                return leaveTrace(tx, RIVAL);
+              }),
+            PATIENCE_MS,
+          );
         return fate;
       },
     },
@@ -140,7 +149,7 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
   }
   await world.settle(ZOMBIES_MS);
 
-  const { n, names, large, report } = await need(
+  const { n, names, looked, report } = await need(
     world,
     spawn().call(async (db) => {
       await db.transact((tx) => leaveTrace(tx, 'after'));
@@ -148,18 +157,18 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
       return {
         n: total as number,
         names: all as string[],
-        large: await db.count({ prefix: ['large'] }),
+        looked: (await operation.look?.(db, all as string[])) ?? NOTHING_MORE,
         report: await db.verify({ deep: true }),
       };
     }, PATIENCE_MS),
   );
-  const there = names.filter((name) => name === 'it').length;
+  const { there = names.filter((name) => name === NAME).length } = looked;
   if (n !== names.length) problems.push(`${names.length} names and a count of ${n}: half a transaction.`);
-  if (operation.name === 'large commit' && large !== 3 * there) problems.push(`${large} large values.`);
+  problems.push(...looked.problems);
   if (there > operation.effects) problems.push(`Its effect is there ${there} times.`);
   if (known === 'done' && there < operation.effects) problems.push('It was acknowledged and is not there.');
   if (known === 'not done' && there > 0) problems.push('It was said not to have happened and is there.');
-  if (rivals && names.filter((name) => name === 'rival').length !== 1)
+  if (rivals && names.filter((name) => name === RIVAL).length !== 1)
     problems.push('The rival is lost or doubled.');
   problems.push(
     ...report.problems,

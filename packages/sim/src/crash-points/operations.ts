@@ -1,56 +1,16 @@
 /** What is interrupted at each of its calls: the things that change a database, and their traces in it. */
-import type { Database, RequestId, Transaction } from '@holdfast/mvcc';
+import type { Database, RequestId } from '@holdfast/mvcc';
 import { largeValue } from '../workload/programs.js';
 import type { Worker } from '../world/fleet.js';
 import { Random } from '../world/random.js';
-
-export interface Interrupted {
-  readonly name: string;
-  /** Undefined: it can't be asked for afterwards, and is not sent again. */
-  readonly request?: RequestId;
-  /** Makes the state that it starts from. `undefined`: an empty bucket. */
-  readonly prepare?: ((db: Database) => Promise<void>) | undefined;
-  /** @param worker the one that it is asked of, with the machine and the clock that it has. */
-  readonly run: (db: Database, worker: Worker) => Promise<unknown>;
-  /** Default 2 s. 0: given up after one failure. */
-  readonly commitTimeoutMs?: number;
-  /** How often its effect is in the state once it has happened. */
-  readonly effects: 0 | 1;
-}
-
-/** Counts itself, and leaves its name. */
-export async function leaveTrace(tx: Transaction, name: string): Promise<number> {
-  const [n = 0, names = []] = (await tx.getMany([['n'], ['names']])) as [number?, string[]?];
-  tx.set(['n'], n + 1);
-  tx.set(['names'], [...names, name]);
-  return n;
-}
-
-const NAME = 'it';
-
-async function prepare(db: Database): Promise<void> {
-  for (let i = 0; i < 3; i++) await db.transact((tx) => leaveTrace(tx, `before ${i}`));
-}
+import { expiring } from './expiring.js';
+import { commit, type Interrupted, leaveTrace, NAME, prepare } from './interrupted.js';
+import { rangeDeletes } from './range-deletes.js';
 
 /** So much that the newest record names holders instead of carrying all of it. */
 async function prepareLongTail(db: Database): Promise<void> {
   await prepare(db);
   for (let i = 0; i < 12; i++) await db.set(['filler', i], 'x'.repeat(6_000));
-}
-
-function commit(name: string, request: RequestId | undefined, more: Partial<Interrupted> = {}): Interrupted {
-  return {
-    name,
-    ...(request === undefined ? {} : { request }),
-    prepare,
-    run: (db) =>
-      db.transact(
-        (tx) => leaveTrace(tx, NAME),
-        request === undefined ? {} : { requestId: request, input: 1 },
-      ),
-    effects: 1,
-    ...more,
-  };
 }
 
 /** What a caller aborts with: heard as it is, it says that nothing happened. */
@@ -101,7 +61,15 @@ export const operations: readonly Interrupted[] = [
         { requestId: 'request', input: 1 },
       ),
     effects: 1,
+    look: async (db, names) => {
+      const large = await db.count({ prefix: ['large'] });
+      const there = large === 3 * names.filter((name) => name === NAME).length;
+      return { problems: there ? [] : [`${large} large values.`] };
+    },
   },
+  ...rangeDeletes,
+  ...expiring,
+  // Streams: a `setStream` struck at each of its parts goes here, from a file of its own.
   {
     name: 'flush',
     prepare: prepareLongTail,

@@ -7,7 +7,17 @@ import { type Database, type OpenOptions, openDatabase } from '@holdfast/mvcc';
 import { IdleClock } from './clock.js';
 import { type Changes, ImageStore, NO_CHANGES } from './image-store.js';
 import type { Reference } from './reference.js';
-import { changesOf, hexOf, lineOf, logOf, othersOf, stateOf, type Truth, truthOf } from './truth.js';
+import {
+  changesOf,
+  hexOf,
+  lineOf,
+  logOf,
+  othersOf,
+  stateOf,
+  streamsOf,
+  type Truth,
+  truthOf,
+} from './truth.js';
 import { type Finding, Notes } from './verdict.js';
 import { recordVersion } from './world.js';
 
@@ -156,6 +166,12 @@ export class Examiner {
       );
     await this.attempt(
       notes,
+      'the streams',
+      () => streamsOf(db),
+      (found) => same(found, truth.streams.get(version) ?? []),
+    );
+    await this.attempt(
+      notes,
       'checkpoints and outcomes',
       () => othersOf(db, truth.reference.requests),
       (found) => found === truth.others.get(version),
@@ -167,6 +183,12 @@ export class Examiner {
         `version ${at}`,
         async () => stateOf(await db.snapshot({ at })),
         (found) => same(found, truth.states.get(at) ?? []),
+      );
+      await this.attempt(
+        notes,
+        `streams of ${at}`,
+        async () => streamsOf(await db.snapshot({ at })),
+        (found) => same(found, truth.streams.get(at) ?? []),
       );
       await this.attempt(
         notes,

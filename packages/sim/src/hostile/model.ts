@@ -4,7 +4,7 @@
  * to the engine's own decoders, which are tested elsewhere.
  */
 import { type CompactRange, decodeKey, decodeValue } from '@holdfast/core';
-import { formatVersionstamp } from '@holdfast/mvcc';
+import { formatVersionstamp, StreamValue } from '@holdfast/mvcc';
 import { NotInFormat, type Num } from './bytes.js';
 import type { Body, Listed, Range } from './layout.js';
 import { checkBulkRun, type Placed, placedIn, STREAM_LEVEL } from './manifest-rules.js';
@@ -255,7 +255,9 @@ export class Model {
   #valueOf(version: number, write: Written | undefined): unknown {
     if (write?.value === undefined) return undefined;
     const { key, value, isStream } = write;
-    return isStream ? this.stream(version, key, value) : orNot(() => decodeValue(value));
+    // Of a stream a read shows how long it is; its bytes are looked at all the same.
+    if (isStream) return new StreamValue(this.stream(version, key, value).length);
+    return orNot(() => decodeValue(value));
   }
 }
 

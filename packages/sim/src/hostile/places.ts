@@ -3,7 +3,7 @@
  * place if it returns the truth as things are, and refuses when a byte in the middle of that place is changed.
  */
 import type { Examiner, Handles, QuickRead } from './examiner.js';
-import { hexOf, lineOf, logOf, othersOf, stateOf, type Truth } from './truth.js';
+import { hexOf, lineOf, logOf, othersOf, stateOf, streamOf, type Truth } from './truth.js';
 import { openWorld } from './world.js';
 
 export interface Place {
@@ -116,6 +116,13 @@ function candidates(truth: Truth): QuickRead[] {
     add(`list ${short}`, ({ kept }) => one(kept.list({ ...range, limit: 1 })));
     add(`reverse ${short}`, ({ kept }) => one(kept.list({ ...range, reverse: true, limit: 1 })));
     add(`count ${short}`, async ({ kept }) => (await kept.count(range)) === 1);
+    const stream = truth.streams.get(truth.version)!.find((each) => each.startsWith(`${hex} `));
+    if (stream === undefined) continue;
+    add(`stream ${short}`, async ({ kept }) => (await streamOf(kept, key)) === stream);
+    add(
+      `then ${short}`,
+      async ({ kept }) => (await streamOf(await kept.snapshot({ at: truth.version }), key)) === stream,
+    );
   }
   for (const id of truth.reference.requests) {
     const expected = truth.others.get(truth.version)!;

@@ -133,6 +133,12 @@ async function fill(db: Database, clock: IdleClock, random: Random, form: Form):
     await db.flush();
   }
 
+  // A stream whose entry is in a segment, and in the tail one of no bytes that expires long after all campaigns. With
+  // parts of its own it would make the page of the first one anew, and the old page be one of older versions only.
+  await db.setStream(['s', 1], [random.bytes(70_000)]);
+  await db.flush();
+  await db.setStream(['s', 2], [], { expireInMs: 1e12 });
+
   // The tail: requests, and more than can be carried twice, so that there are holders.
   await db.transact(() => ({ result: 2 }), { requestId: 'request 2', input: [1, 2] });
   await db.outcome('closed', { close: true });

@@ -1,7 +1,7 @@
 /** What an honest image holds: every version, and what each says besides its entries. */
 import { createHash } from 'node:crypto';
 import { encodeKey, encodeValue, type Key, toHex } from '@holdfast/core';
-import { type Database, openDatabase, type RequestId, type Snapshot } from '@holdfast/mvcc';
+import { type Database, openDatabase, type RequestId, type Snapshot, StreamValue } from '@holdfast/mvcc';
 import type { IdleClock } from './clock.js';
 import { ImageStore } from './image-store.js';
 import type { Reference } from './reference.js';
@@ -11,6 +11,8 @@ export interface Truth {
   readonly version: number;
   /** Of each version, one line for each entry. */
   readonly states: ReadonlyMap<number, readonly string[]>;
+  /** Of each version: what its streams hold, one line for each. */
+  readonly streams: ReadonlyMap<number, readonly string[]>;
   /** Of the newest version: the line of each key, by the key in hex. */
   readonly lines: ReadonlyMap<string, string>;
   /** Every key that was ever there. */
@@ -24,7 +26,15 @@ export interface Truth {
 }
 
 export const digestOf = (value: unknown): string =>
-  value === undefined ? 'none' : createHash('sha256').update(encodeValue(value)).digest('base64url');
+  value === undefined
+    ? 'none'
+    : createHash('sha256')
+        .update(encodeValue(shownOf(value)))
+        .digest('base64url');
+
+/** What users see of a stream is no value. */
+const shownOf = (value: unknown): unknown =>
+  value instanceof StreamValue ? new Map([['bytes of a stream', value.bytes]]) : value;
 
 export const hexOf = (key: Key): string => toHex(encodeKey(key));
 
@@ -38,6 +48,20 @@ export async function stateOf(source: Database | Snapshot, reverse = false): Pro
   const lines: string[] = [];
   for await (const entry of source.list({ reverse })) lines.push(lineOf(entry));
   return reverse ? lines.reverse() : lines;
+}
+
+/** What a key's stream holds. */
+export async function streamOf(source: Database | Snapshot, key: Key): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of (await source.getStream(key)) ?? []) hash.update(chunk);
+  return `${hexOf(key)} ${hash.digest('base64url')}`;
+}
+
+export async function streamsOf(source: Database | Snapshot): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const { key, value } of source.list())
+    if (value instanceof StreamValue) lines.push(await streamOf(source, key));
+  return lines;
 }
 
 export async function othersOf(db: Database, requests: readonly RequestId[]): Promise<string> {
@@ -81,6 +105,7 @@ export async function truthOf(reference: Reference, clock: IdleClock): Promise<T
   const options = { key, clock, readOnly: true } as const;
   const db = await openDatabase(store, options);
   const states = new Map<number, string[]>();
+  const streams = new Map<number, string[]>();
   const others = new Map<number, string>();
   const log = new Map<number, string>();
   const changes = new Map<number, string[]>();
@@ -89,6 +114,7 @@ export async function truthOf(reference: Reference, clock: IdleClock): Promise<T
   for (let version = 1; version <= db.version; version++) {
     const snapshot = await db.snapshot({ at: version });
     states.set(version, await stateOf(snapshot));
+    streams.set(version, await streamsOf(snapshot));
     log.set(version, await logOf(db, version));
     if (version > 1) changes.set(version, await changesOf(db, clock, version));
     for await (const key of snapshot.keys()) keys.set(hexOf(key), key);
@@ -102,6 +128,7 @@ export async function truthOf(reference: Reference, clock: IdleClock): Promise<T
     reference,
     version: db.version,
     states,
+    streams,
     lines,
     keys: [...keys.values()],
     others,

@@ -12,7 +12,13 @@ import { Random } from '../world/random.js';
 import type { Role, Scenario } from '../world/scenario.js';
 import type { World } from '../world/world.js';
 import { type Deed, type Ledger, type RequestName, resultOf } from './ledger.js';
-import { ACCOUNTS, makeProgram, type Result, type WritingRole } from './programs.js';
+import { compare, follow, lookAt } from './looks.js';
+import type { Result } from './program.js';
+import { ACCOUNTS, makeProgram, type WritingRole } from './programs.js';
+import { AREAS, type Area, widthOf } from './ranges.js';
+
+/** What a call is for. */
+type Call = Role | 'outcome' | 'looks';
 
 /** What a client may hear in a world where the store does not lie. */
 const EXPECTED = new Set([
@@ -38,9 +44,9 @@ const EXPECTED_OF_LIARS = new Set([
  * Who reads on after a close(), at the next step of a walk or from a snapshot, may be told that it was closed. What was
  * one call, begun before it, is settled: it is cut when it takes longer than a commit may.
  */
-const READS_ON: ReadonlySet<Role> = new Set(['sums', 'snapshots', 'watches']);
+const READS_ON: ReadonlySet<Call> = new Set(['sums', 'snapshots', 'watches', 'looks']);
 /** What ends when it is aborted, and does not wait for the store to answer. A write that was sent has to learn. */
-const ENDS_AT_ONCE: ReadonlySet<Role> = new Set(['sums', 'snapshots', 'watches', 'stale']);
+const ENDS_AT_ONCE: ReadonlySet<Call> = new Set(['sums', 'snapshots', 'watches', 'stale', 'looks']);
 const ABORT_MS_MAX = 5_000;
 const AT_ONCE_MS = 50;
 const SENDS_MAX = 6;
@@ -98,6 +104,10 @@ export class Client {
         return;
       case 'watches':
         return this.#watch();
+      case 'ranges':
+        return this.#inArea('field');
+      case 'expiry':
+        return this.#inArea('lease');
       case 'large':
         // They weigh as much as a hundred others.
         return this.#write(this.#random.chance(0.2) ? 'large' : 'lists');
@@ -158,6 +168,7 @@ export class Client {
         const around = {
           pause: () => (pauseMs ? clock.sleep(pauseMs, signal) : Promise.resolve()),
           other: () => worker.other(),
+          ...(request === undefined ? { nowMs: () => clock.now() } : {}),
         };
         const input = request === undefined ? {} : { input: program.id };
         return db.transact((tx) => program.body(tx, around), {
@@ -277,6 +288,45 @@ export class Client {
     this.#ledger.watched += answer.value.length;
   }
 
+  /** A transaction as a rule; else a look at what is there, or (where nothing expires) a watch of it. */
+  #inArea(area: Area): Promise<void> {
+    const draw = this.#random.fraction();
+    if (draw < 0.8) return this.#write(AREAS[area]);
+    if (draw < 0.9) return this.#look(area);
+    return area === 'field' && draw < 0.95 ? this.#follow() : this.#compare(area);
+  }
+
+  async #compare(area: Area): Promise<void> {
+    const random = new Random(this.#random.uint32(), 'compare');
+    const width = widthOf(this.#scenario);
+    const answer = await this.#ask('looks', (db, { machine: { clock } }, signal) =>
+      compare(db, { area, width, random, clock, signal }),
+    );
+    if (answer.kind === 'ok') this.#ledger.diffs.push({ ...answer.value, who: this.name });
+  }
+
+  async #look(area: Area): Promise<void> {
+    const random = new Random(this.#random.uint32(), 'look');
+    const width = widthOf(this.#scenario);
+    const invoked = this.#world.stamp();
+    const answer = await this.#ask('looks', (db, { machine: { clock } }, signal) =>
+      lookAt(db, { area, width, random, clock, signal }),
+    );
+    if (answer.kind === 'ok')
+      this.#ledger.looked(area, this.name, invoked, this.#world.stamp(), answer.value);
+  }
+
+  async #follow(): Promise<void> {
+    const forMs = this.#random.between(1_000, 40_000);
+    const from = this.#random.chance(0.3) ? 1 : undefined;
+    const answer = await this.#ask('watches', (db, { machine: { clock } }, signal) =>
+      follow(db, from, forMs, { clock, signal }),
+    );
+    if (answer.kind !== 'ok') return;
+    this.#ledger.fieldWatches.push({ who: this.name, changes: answer.value });
+    this.#ledger.watched += answer.value.length;
+  }
+
   /** Reads lists at the newest state (0) or at one of a stated age. */
   async #read(maxStalenessMs: number): Promise<void> {
     const keys = Array.from({ length: Math.min(this.#scenario.keys, 3) }, () =>
@@ -309,7 +359,7 @@ export class Client {
    * @param also an error that is right for this call alone.
    */
   async #ask<T>(
-    role: Role | 'outcome',
+    role: Call,
     doing: (db: Database, worker: Worker, signal: AbortSignal | undefined) => Promise<T>,
     also?: string,
   ): Promise<Answer<T>> {
@@ -324,7 +374,7 @@ export class Client {
           this.#world.log(this.name, `aborts ${role}${ended ? ', which has ended' : ''}`);
           stop.abort(new GivenUp());
           if (this.#stop === stop) this.#stop = new AbortController();
-          if (role === 'outcome' || !ENDS_AT_ONCE.has(role)) return;
+          if (!ENDS_AT_ONCE.has(role)) return;
           worker.machine.clock.sleep(AT_ONCE_MS).then(() => {
             if (begun && !ended)
               this.#ledger.violations.push(`${this.name}: ${role} goes on after an abort.`);
@@ -351,15 +401,11 @@ export class Client {
     return sharedSignals ? this.#stop : new AbortController();
   }
 
-  #hear(
-    role: Role | 'outcome',
-    error: unknown,
-    { also, cut }: { also: string | undefined; cut: boolean },
-  ): void {
+  #hear(role: Call, error: unknown, { also, cut }: { also: string | undefined; cut: boolean }): void {
     const code = error instanceof HoldfastError ? error.code : String((error as Error)?.name);
     this.#ledger.heard(code);
     if (error instanceof GivenUp || code === also) return;
-    const readsOn = role !== 'outcome' && READS_ON.has(role) && this.#scenario.worldFaults.close;
+    const readsOn = READS_ON.has(role) && this.#scenario.worldFaults.close;
     if (code === 'CLOSED' && (readsOn || cut)) return;
     if (!(this.#scenario.lies ? EXPECTED_OF_LIARS : EXPECTED).has(code))
       this.#ledger.violations.push(

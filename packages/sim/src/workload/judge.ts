@@ -4,36 +4,16 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Database } from '@holdfast/mvcc';
 import { checkBank } from '../check/bank.js';
 import { checkChain } from '../check/chain.js';
 import { checkHistory } from '../check/check-history.js';
 import { checkExactlyOnce, type RequestAccount } from '../check/exactly-once.js';
 import type { Scenario } from '../world/scenario.js';
+import type { FinalState } from './final-state.js';
+import { judgeRanges } from './judge-ranges.js';
 import type { Deed, Ledger } from './ledger.js';
 import { ACCOUNTS, BALANCE, carelessMark, largeValue, SLOTS_PER_GROUP } from './programs.js';
-
-export interface Verdict {
-  /** Anomalies of the history and broken invariants of the data. */
-  readonly anomalies: string[];
-  /** Acknowledged transactions that are not in the final state. */
-  readonly lost: string[];
-  /** Transactions that took effect more than once, or against their client's knowledge. */
-  readonly doubled: string[];
-}
-
-/** Everything in the database, by the first element of the key. */
-export type FinalState = ReadonlyMap<string, readonly { key: readonly unknown[]; value: unknown }[]>;
-
-export async function readAll(db: Database): Promise<FinalState> {
-  const state = new Map<string, { key: readonly unknown[]; value: unknown }[]>();
-  for await (const { key, value } of db.list()) {
-    const area = String(key[0]);
-    if (!state.has(area)) state.set(area, []);
-    state.get(area)!.push({ key, value });
-  }
-  return state;
-}
+import type { Verdict } from './verdict.js';
 
 export function judge(
   scenario: Scenario,
@@ -50,6 +30,7 @@ export function judge(
   judgeAdds(state, verdict);
   judgeLarge(state, verdict);
   judgeCareless(state, verdict);
+  judgeRanges(scenario, ledger, state, verdict);
   judgeRequests(ledger, state, verdict);
   for (const { kind, message } of checkChain(objects).problems)
     verdict.anomalies.push(`chain, ${kind}: ${message}`);

@@ -1,6 +1,9 @@
 /** What clients did and heard: the raw material of every check. */
 import type { Operation, Transaction } from '../check/history.js';
-import type { Program, Result } from './programs.js';
+import type { RangeReader } from '../check/range-history.js';
+import type { AreaDiff, FieldChange, Look } from './looks.js';
+import type { Program, Result } from './program.js';
+import type { Area } from './ranges.js';
 
 export type RequestName = string | { readonly session: string; readonly number: number };
 
@@ -32,6 +35,11 @@ export class Ledger {
   /** Reads that are no transactions of the engine's own. */
   readonly reads: Transaction[] = [];
   readonly balances: { readonly who: string; readonly balances: Balances }[] = [];
+  /** Reads of an area that are no transactions. */
+  readonly looks: (RangeReader & { readonly area: Area })[] = [];
+  /** What watchers of the area `field` were told, in order. */
+  readonly fieldWatches: { readonly who: string; readonly changes: readonly FieldChange[] }[] = [];
+  readonly diffs: (AreaDiff & { readonly who: string })[] = [];
   /** Changes that watchers were told of. */
   watched = 0;
   /** What no client may ever hear. */
@@ -58,6 +66,10 @@ export class Ledger {
     };
     this.deeds.push(deed);
     return deed;
+  }
+
+  looked(area: Area, process: string, invoked: number, returned: number, look: Look): void {
+    this.looks.push({ ...look, area, id: this.nextId(), process, invoked, returned });
   }
 
   heard(code: string): void {

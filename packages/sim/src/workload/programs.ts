@@ -3,52 +3,17 @@
  * later whatever its client heard.
  */
 import type { Key } from '@holdfast/core';
-import type { Database, Transaction as EngineTransaction, RequestId } from '@holdfast/mvcc';
+import type { Database, Transaction as EngineTransaction } from '@holdfast/mvcc';
 import type { Operation } from '../check/history.js';
 import type { Random } from '../world/random.js';
-import type { Role, Scenario } from '../world/scenario.js';
+import type { Around, AskOptions, Program, ProgramSettings, Result } from './program.js';
+import { rangeProgram, sweepAccounts } from './ranges.js';
 
 export const BALANCE = 100;
 export const ACCOUNTS = 6;
 export const SLOTS_PER_GROUP = 3;
 const LARGE_VALUES = 3;
 const LARGE_BYTES = 190_000;
-
-/** What a body returns: a value that can be stored, since a repeated request gets it again. */
-export interface Result {
-  readonly operations: readonly Operation[];
-  /** Whether it wrote what it is for; a transfer without funds does not. */
-  readonly wrote: boolean;
-}
-
-export interface Program {
-  readonly id: number;
-  readonly role: Role;
-  /** Of the history's operations, those that it makes whatever it reads. */
-  readonly certain: readonly Operation[];
-  body(tx: EngineTransaction, around: Around): Promise<Result>;
-  /** In place of a transaction with that body: a call of its own, of which only this result is known. */
-  readonly own?: { readonly result: Result; ask(db: Database, options: AskOptions): Promise<unknown> };
-  /** It takes no request id. */
-  readonly nameless?: true;
-  /** It always fails, with this code or error's name, and nothing of it happens. */
-  readonly refused?: string;
-  /** How often the body has run; kept where it may run once only. */
-  runs?: number;
-}
-
-/** What a body may use besides its transaction. */
-export interface Around {
-  /** Lets virtual time pass between two operations. */
-  pause(): Promise<void>;
-  /** Another database of the machine's. */
-  other(): Promise<Database>;
-}
-
-export interface AskOptions {
-  readonly requestId?: RequestId | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 export type WritingRole =
   | 'lists'
@@ -60,17 +25,18 @@ export type WritingRole =
   | 'large'
   | 'careless'
   | 'forgets'
-  | 'nested';
-
-/** What of a scenario programs depend on. */
-export type ProgramSettings = Pick<Scenario, 'keys' | 'padBytes'>;
+  | 'nested'
+  | 'sweeps'
+  | 'ranges'
+  | 'expiry';
 
 export function makeProgram(
   role: WritingRole,
   id: number,
   random: Random,
-  { keys, padBytes }: ProgramSettings,
+  settings: ProgramSettings,
 ): Program {
+  const { keys, padBytes } = settings;
   switch (role) {
     case 'lists':
       return listProgram(id, random, keys, padBytes);
@@ -109,6 +75,13 @@ export function makeProgram(
       return forgetful(id, random.chance(0.3));
     case 'nested':
       return nested(id);
+    case 'sweeps':
+      return marked(id, role, (tx, around) => sweepAccounts(tx, around, BALANCE));
+    case 'ranges':
+      return rangeProgram(id, 'field', random, settings);
+    case 'expiry':
+      return rangeProgram(id, 'lease', random, settings);
+    // Streams: a program that sets one beside its own mark, and a rule in judge.ts of what must then be read, go here.
   }
 }
 

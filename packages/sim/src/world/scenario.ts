@@ -33,13 +33,17 @@ export const ROLES = [
 ] as const;
 /** Those that came later. */
 export const LATER_ROLES = ['careless', 'forgets', 'nested'] as const;
-export type Role = (typeof ROLES)[number] | (typeof LATER_ROLES)[number];
+/** Those that came with range deletes and expiry. Streams go to the end of it when they come. */
+export const NEWEST_ROLES = ['ranges', 'expiry', 'sweeps'] as const;
+export type Role = (typeof ROLES)[number] | (typeof LATER_ROLES)[number] | (typeof NEWEST_ROLES)[number];
+export const ALL_ROLES: readonly Role[] = [...ROLES, ...LATER_ROLES, ...NEWEST_ROLES];
 
 /** All that worlds have since then: without it, a seed's world is that of before. */
 export const LATER: readonly string[] = [
   ...LATER_CALL_FAULTS,
   ...LATER_WORLD_FAULTS,
   ...LATER_ROLES,
+  ...NEWEST_ROLES,
   'abort',
   'listener',
   'markers',
@@ -119,6 +123,8 @@ export function scenarioOf(seed: number): Scenario {
     if (!calm && everyMs > 0) worldFaults[kind] = everyMs;
   }
   const laterRoles = LATER_ROLES.filter(() => later.chance(0.3));
+  const newest = new Random(seed, 'scenario, range deletes and expiry');
+  const newestRoles = NEWEST_ROLES.filter(() => newest.chance(0.5));
   const aborts = later.pick([0, 0, 0.1, 0.3]);
   const sharedSignals = later.chance(0.5);
   const listenerFaults = later.pick([0, 0, 0.1, 0.5]);
@@ -132,6 +138,7 @@ export function scenarioOf(seed: number): Scenario {
       ...(roles.some((role) => role !== 'flushes' && role !== 'watches') ? [] : (['lists'] as const)),
       ...roles,
       ...laterRoles,
+      ...newestRoles,
     ],
     keys: random.pick([1, 2, 5, 12]),
     isolation: random.chance(0.8) ? 'serializable' : 'snapshot',
@@ -162,6 +169,11 @@ export function scenarioOf(seed: number): Scenario {
     listenerFaults: calm ? 0 : listenerFaults,
     markers,
   };
+}
+
+/** The same world where clients do nothing but this; what else there is stays as it is. */
+export function narrowed(scenario: Scenario, only: readonly Role[]): Scenario {
+  return only.length === 0 ? scenario : { ...scenario, roles: only };
 }
 
 /** The same world without these kinds of incidents, and without these roles: what is left does what it did. */

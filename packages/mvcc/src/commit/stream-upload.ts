@@ -1,0 +1,150 @@
+/**
+ * Cuts a stream into parts, and uploads them as they fill, before any record names them (I3).
+ *
+ * Invariants:
+ * - Memory holds one part as it fills, and two as they are sent: the source waits for the store.
+ * - What ends it (the source, the store, the caller, the end of the database) ends all of it: the source is told, the
+ *   uploads are cut off. What was uploaded is named by nothing then, and left for GC.
+ */
+import {
+  encodeStream,
+  HoldfastError,
+  type ObjectId,
+  objectName,
+  SEGMENT_PREFIX,
+  SegmentBuilder,
+  type SegmentDescriptor,
+  STREAM_BYTES_MAX,
+  STREAM_PART_BYTES,
+} from '@holdfast/core';
+import { type CallOptions, onAbort, orAborted } from '@holdfast/object-store';
+import type { Chunks } from '../context/byte-source.js';
+import type { Context } from '../context/context.js';
+import { newObjectId, putNew } from './segment-upload.js';
+
+const UPLOADS_AT_ONCE = 2;
+
+export interface UploadedStream {
+  /** What the stream's key gets as its value. */
+  readonly descriptor: Uint8Array;
+  /** Its parts, in order. */
+  readonly segments: readonly SegmentDescriptor[];
+}
+
+export interface UploadOptions extends CallOptions {
+  /** The tip as known now: what protects the parts from GC until a record names them. */
+  readonly baseVersion: number;
+  /** Asked before each part is sent. @throws what makes it useless to go on. */
+  readonly check?: (() => Promise<void> | void) | undefined;
+  /** The most bytes of a stream. */
+  readonly bytesMax?: number | undefined;
+}
+
+/**
+ * Reads `source` to its end.
+ * @param key the stored key of the stream.
+ * @throws HoldfastError LIMIT_EXCEEDED for more than a stream can have; what the source throws; what an upload fails with.
+ */
+export async function uploadStream(
+  context: Context,
+  key: Uint8Array,
+  source: Chunks,
+  { signal, meter, bytesMax = STREAM_BYTES_MAX, ...o }: UploadOptions,
+): Promise<UploadedStream> {
+  const stop = new AbortController();
+  const leaves = [signal, context.lifetime.cutting].map((each) =>
+    onAbort(each, () => stop.abort(each?.reason)),
+  );
+  const parts = new Parts(context, key, stop, { ...o, meter });
+  try {
+    stop.signal.throwIfAborted();
+    for (;;) {
+      const chunk = await orAborted(source.next(), stop.signal);
+      if (chunk === undefined) break;
+      if (parts.length + chunk.length > bytesMax)
+        throw new HoldfastError(
+          'LIMIT_EXCEEDED',
+          `setStream: expected at most ${bytesMax} bytes, found more. Nothing was changed; split it over several keys.`,
+        );
+      await parts.add(chunk);
+    }
+    const segments = await parts.finish();
+    const ids: ObjectId[] = segments.map(({ id }) => id);
+    return { descriptor: encodeStream({ length: parts.length, parts: ids }), segments };
+  } catch (error) {
+    source.stop(error);
+    stop.abort(error);
+    throw error;
+  } finally {
+    for (const leave of leaves) leave();
+  }
+}
+
+class Parts {
+  readonly #context: Context;
+  readonly #key: Uint8Array;
+  readonly #stop: AbortController;
+  readonly #o: Pick<UploadOptions, 'baseVersion' | 'check' | 'meter'>;
+  readonly #uploads: Promise<SegmentDescriptor>[] = [];
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** The part that fills; used again when it was sealed. */
+  #buffer: Uint8Array | undefined;
+  #filled = 0;
+  length = 0;
+
+  /** @param stop aborted when an upload fails, so that nobody waits for the source any longer. */
+  constructor(
+    context: Context,
+    key: Uint8Array,
+    stop: AbortController,
+    o: Pick<UploadOptions, 'baseVersion' | 'check' | 'meter'>,
+  ) {
+    this.#context = context;
+    this.#key = key;
+    this.#stop = stop;
+    this.#o = o;
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    this.#buffer ??= new Uint8Array(STREAM_PART_BYTES);
+    for (let at = 0; at < chunk.length; ) {
+      const end = Math.min(chunk.length, at + STREAM_PART_BYTES - this.#filled);
+      this.#buffer.set(chunk.subarray(at, end), this.#filled);
+      this.#filled += end - at;
+      this.length += end - at;
+      at = end;
+      if (this.#filled === STREAM_PART_BYTES) await this.#send();
+    }
+  }
+
+  /** The last part, and the end of all uploads. */
+  async finish(): Promise<SegmentDescriptor[]> {
+    if (this.#filled > 0) await this.#send();
+    this.#buffer = undefined;
+    return Promise.all(this.#uploads);
+  }
+
+  async #send(): Promise<void> {
+    const { signal } = this.#stop;
+    // Before it is sealed, so that finished parts don't pile up in memory.
+    while (this.#underWay.size >= UPLOADS_AT_ONCE) await orAborted(Promise.race(this.#underWay), signal);
+    signal.throwIfAborted();
+    const { baseVersion, check, meter } = this.#o;
+    await check?.();
+    const builder = new SegmentBuilder(this.#context.sealing, newObjectId(this.#context, baseVersion));
+    // A view: the buffer stays as it is until the segment is finished.
+    const value = this.#buffer!.subarray(0, this.#filled);
+    builder.add({ key: this.#key, version: 0, order: 0, value });
+    const { bytes, descriptor } = await builder.finish();
+    this.#filled = 0;
+    const name = objectName(SEGMENT_PREFIX, descriptor.id);
+    const upload = putNew(this.#context, name, bytes, { signal, meter }).then(() => descriptor);
+    const settled: Promise<unknown> = upload
+      .catch((error: unknown) => this.#stop.abort(error))
+      .finally(() => {
+        this.#underWay.delete(settled);
+      });
+    this.#underWay.add(settled);
+    this.#uploads.push(upload);
+  }
+}
