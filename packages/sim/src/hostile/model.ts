@@ -13,7 +13,7 @@ import { checkOwn } from './own-entries.js';
 import type { Rebuilt, SaidSegment } from './rebuild.js';
 import { checkAnchored, checkFollows, checkRecord, type Readable } from './record-rules.js';
 import { type Holding, heldBy } from './segment-rules.js';
-import { digestOf, lineOf } from './truth.js';
+import { digestOf, lineOf, streamLine } from './truth.js';
 import { hex, historiesOf } from './world.js';
 
 interface Stamp {
@@ -79,7 +79,11 @@ export class Model {
       this.#checkRecord(version);
       for (const { each } of this.#placed(version)) this.#held(each);
     }
-    for (const version of read) if (version >= this.floor()) this.state(version);
+    for (const version of read) {
+      if (version < this.floor()) continue;
+      this.state(version);
+      this.streams(version);
+    }
     if (watched > this.floor()) this.changes(watched);
   }
 
@@ -154,11 +158,23 @@ export class Model {
         const { value, version: at, order } = candidate;
         if (value === undefined || isGone(candidate, nowMs)) return undefined;
         const versionstamp = formatVersionstamp({ version: at, order });
-        return lineOf({ key: tuple, value: this.#valueOf(version, candidate), versionstamp });
+        return lineOf({ key: tuple, value: shownOf(candidate), versionstamp });
       });
       said.set(hex(key.subarray(1)), lines);
     }
     return said;
+  }
+
+  /** What `streamsOf` finds. Undefined: two writes have one stamp, and either may count. */
+  streams(version: number, nowMs: number = this.clockOf(version)): string[] | undefined {
+    const written = [...this.written(version).values()];
+    if (written.some(isAmbiguous)) return undefined;
+    return written
+      .flatMap(([write]) =>
+        write!.isStream && write!.key[0] === 1 && !isGone(write!, nowMs) ? [write!] : [],
+      )
+      .map(({ key, value }) => streamLine(hex(key.subarray(1)), [this.stream(version, key, value!)]))
+      .sort();
   }
 
   /** The bytes of a stream, put together. @param value its descriptor, as it counts at `version`. */
@@ -224,7 +240,7 @@ export class Model {
         if (write.key[0] !== 1) return;
         const key = orNot(() => decodeKey(write.key.subarray(1)));
         const versionstamp = formatVersionstamp({ version, order });
-        const [value, previous] = [write, previousOf(write.key)].map((of) => this.#valueOf(version, of));
+        const [value, previous] = [write, previousOf(write.key)].map(shownOf);
         lines.push(`${lineOf({ key, value, versionstamp })} ${digestOf(previous)}`);
       };
       const layer = this.#layerOf(version, order, transaction);
@@ -251,14 +267,13 @@ export class Model {
       ranges: ranges.map((range) => ({ ...range, version, order })),
     };
   }
+}
 
-  #valueOf(version: number, write: Written | undefined): unknown {
-    if (write?.value === undefined) return undefined;
-    const { key, value, isStream } = write;
-    // Of a stream a read shows how long it is; its bytes are looked at all the same.
-    if (isStream) return new StreamValue(this.stream(version, key, value).length);
-    return orNot(() => decodeValue(value));
-  }
+/** What a read by key shows. */
+function shownOf(write: Written | undefined): unknown {
+  if (write?.value === undefined) return undefined;
+  const { value, isStream } = write;
+  return isStream ? new StreamValue(readStream(value).length) : orNot(() => decodeValue(value));
 }
 
 function ownOf({ version, body }: Readable): Layer {
