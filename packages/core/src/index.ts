@@ -104,6 +104,7 @@ export {
   RECORD_BYTES_MAX,
   type RecordBody,
   type RecordDraft,
+  STORES_MAX,
 } from './record/record-body.js';
 export { encodeEntry, type Write } from './record/write.js';
 export { BlockCache } from './segment/block-cache.js';

@@ -18,6 +18,8 @@ import { encodeEntry, readWrite, type Write, writeWrite } from './write.js';
  */
 export const RECORD_BYTES_MAX: number = 32 * 1024 * 1024;
 const STORE_BYTES = 8;
+/** Fingerprints of stores that a record has, at most. */
+export const STORES_MAX = 16;
 const FLAG_CONTENDED = 1;
 const FLAG_SUCCESSOR = 2;
 
@@ -157,6 +159,8 @@ export function decodeBody(
   const successor = flags & FLAG_SUCCESSOR ? reader.copy(WRITER_ID_BYTES) : undefined;
   const stores: Uint8Array[] = [];
   for (let left = reader.count(STORE_BYTES); left > 0; left--) stores.push(reader.copy(STORE_BYTES));
+  if (stores.length > STORES_MAX)
+    throw reader.corrupt(`expected at most ${STORES_MAX} stores, found ${stores.length}`);
   const transactions: LoggedTransaction[] = [];
   for (let left = reader.count(4); left > 0; left--) transactions.push(readTransaction(reader, version));
   const intents = readIntents(reader, version);

@@ -9,6 +9,7 @@ import {
   placeSegment,
   type RecordClear,
   type RecordDraft,
+  STORES_MAX,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
@@ -17,8 +18,6 @@ import type { StateRecord } from '../log/advance.js';
 import type { View } from '../state/view.js';
 import type { Plan } from './plan.js';
 import { newObjectId, putNew } from './segment-upload.js';
-
-const STORES_MAX = 16;
 
 export interface BuiltRecord {
   readonly record: StateRecord;

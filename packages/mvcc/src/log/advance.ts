@@ -21,6 +21,8 @@ import {
   type RecordDraft,
   recordName,
   SEGMENT_PREFIX,
+  type SegmentEntry,
+  STREAM_LEVEL,
   toHex,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
@@ -130,6 +132,11 @@ async function readHolder(
       holder,
       `record ${record.version} names another one, with hash ${toHex(ref.hash)}`,
     );
+  if (holder.bytes !== ref.bytes)
+    throw corrupt(
+      recordName(record.version),
+      `expected holder ${ref.version} of ${holder.bytes} bytes, found ${ref.bytes}`,
+    );
   return holder;
 }
 
@@ -157,12 +164,8 @@ function makeView(
 ): View {
   const { sha256 } = context.sealing.provider;
   let ownBytes = 0;
-  for (const { bulkRun, rangeDeletes = [], writes } of record.body.transactions) {
-    if (bulkRun !== 0 && !manifest.entries.some(({ run }) => run === bulkRun))
-      throw corrupt(
-        recordName(record.version),
-        `expected run ${bulkRun} of one of its transactions in its manifest, found none`,
-      );
+  for (const [order, { bulkRun, rangeDeletes = [], writes }] of record.body.transactions.entries()) {
+    if (bulkRun !== 0) checkBulkRun(record.version, order, bulkRun, manifest);
     for (const { key, value } of writes) ownBytes += key.length + (value?.length ?? 0);
     for (const { begin, end } of rangeDeletes) ownBytes += begin.length + end.length;
   }
@@ -190,6 +193,18 @@ function makeView(
     },
     context.segments,
   );
+}
+
+/** A transaction's run is there, and what is searched of it is that transaction's: its ranges stand in the record. */
+function checkBulkRun(version: number, order: number, bulkRun: number, manifest: Manifest): void {
+  const segments = manifest.entries.filter(({ run }) => run === bulkRun);
+  const isIts = ({ level, ranges, stampVersion, stampOrder }: SegmentEntry): boolean =>
+    level === STREAM_LEVEL || (ranges === 0 && stampVersion === version && stampOrder === order);
+  if (segments.length === 0 || !segments.every(isIts))
+    throw corrupt(
+      recordName(version),
+      `expected run ${bulkRun} of its transaction ${order} in its manifest, found ${segments.length === 0 ? 'none' : 'what is not its'}`,
+    );
 }
 
 /** Most records change nothing in the manifest: one that is at hand then serves, and else its pages do. */

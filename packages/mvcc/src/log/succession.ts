@@ -42,8 +42,15 @@ export function checkDescends(before: Ancestor, record: Descendant): void {
 /** Checks a record against its parent. @throws HoldfastError CORRUPT. */
 export function checkFollows(parent: Ancestor, record: Descendant): void {
   checkDescends(parent, record);
+  const { retiredEpochs: retired = [] } = record.extensions;
+  const still = retired.find((epoch) => keyringEpochs(record.keyring).includes(epoch));
+  if (still !== undefined)
+    throw corrupt(
+      recordName(record.version),
+      `expected epoch ${still}, which it retires, to be gone from its keyring`,
+    );
   if (equalBytes(record.keyring, parent.keyring)) return;
-  const kept = new Set([...keyringEpochs(record.keyring), ...(record.extensions.retiredEpochs ?? [])]);
+  const kept = new Set([...keyringEpochs(record.keyring), ...retired]);
   const lost = keyringEpochs(parent.keyring).find((epoch) => !kept.has(epoch));
   if (lost !== undefined)
     throw corrupt(

@@ -92,15 +92,16 @@ describe('a value forged in the newest record, with nothing but public knowledge
 
 test('structures are compared: a database that does not say what it should is silent', async () => {
   const campaign = await StructureCampaign.make();
-  const { world } = campaign;
+  const [subject] = campaign.subjects;
+  const { world } = subject;
   const newest = world.records.length;
   const change = (body: (typeof world.records)[number]['body']): void => {
     for (const write of body.transactions[0]!.writes) write.value = encodeValue('other');
   };
   const rebuilt = await rebuild(world, { bodies: new Map([[newest, change]]) });
-  expect(await campaign.examine(rebuilt)).toMatchObject({ verdict: 'harmless', codes: [] });
+  expect(await campaign.examine(subject, rebuilt)).toMatchObject({ verdict: 'harmless', codes: [] });
   const honest = new Map([[recordName(newest), world.image.get(recordName(newest))!]]);
-  const planted = await campaign.examine({ ...rebuilt, changes: honest });
+  const planted = await campaign.examine(subject, { ...rebuilt, changes: honest });
   expect(planted).toMatchObject({
     verdict: 'silent',
     reason: expect.stringContaining('what the objects say'),
@@ -108,8 +109,11 @@ test('structures are compared: a database that does not say what it should is si
   const contradicting = await rebuild(world, {
     clears: new Map([[newest, (clear) => Object.assign(clear, { floor: newest + 1 })]]),
   });
-  expect(await campaign.examine(contradicting)).toMatchObject({ verdict: 'noticed', codes: ['CORRUPT'] });
+  expect(await campaign.examine(subject, contradicting)).toMatchObject({
+    verdict: 'noticed',
+    codes: ['CORRUPT'],
+  });
   // The same, if nobody noticed.
-  const unnoticed = await campaign.examine({ ...contradicting, changes: honest });
+  const unnoticed = await campaign.examine(subject, { ...contradicting, changes: honest });
   expect(unnoticed).toMatchObject({ verdict: 'silent', reason: 'nothing noticed flushedThrough or floor' });
 });

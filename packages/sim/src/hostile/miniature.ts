@@ -77,7 +77,9 @@ export function summarize(tree: SegmentTree): void {
     held instanceof Uint8Array || held.length === 0 ? [] : [{ chunk, firstKey: held[0]!.key }],
   );
   const entries = tree.chunks.flatMap((chunk) => (chunk instanceof Uint8Array ? [] : chunk));
-  const own = entries.map(({ version }) => version).filter((version) => version !== 0);
+  const own = [...entries, ...tree.meta.ranges]
+    .map(({ version }) => version)
+    .filter((version) => version !== 0);
   const ascending = own.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   tree.meta = {
     blocks,
@@ -92,6 +94,6 @@ export function summarize(tree: SegmentTree): void {
     ),
     ranges: tree.meta.ranges,
     probes: 7,
-    filter: new Uint8Array(Math.max(1, Math.ceil((entries.length * 10) / 8))).fill(0xff),
+    filter: new Uint8Array(Math.ceil((entries.length * 10) / 8)).fill(0xff),
   };
 }

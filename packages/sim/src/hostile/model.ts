@@ -3,45 +3,51 @@
  * itself. The readable twin that the engine's answers are compared with. What a value's or a key's bytes mean is left
  * to the engine's own decoders, which are tested elsewhere.
  */
-import { decodeKey, decodeValue, leafHash, merkleRoot } from '@holdfast/core';
+import { type CompactRange, decodeKey, decodeValue } from '@holdfast/core';
 import { formatVersionstamp, StreamValue } from '@holdfast/mvcc';
-import { NotInFormat, type Num, Take } from './bytes.js';
-import { type Extension, type Held, type Listed, type Meta, PIECE, readBlock } from './layout.js';
-import type { Rebuilt, SaidRecord, SaidSegment } from './rebuild.js';
-import { lineOf } from './truth.js';
-import { hex, sha256 } from './world.js';
+import { NotInFormat, type Num } from './bytes.js';
+import type { Body, Listed, Range } from './layout.js';
+import { checkBulkRun, type Placed, placedIn, STREAM_LEVEL } from './manifest-rules.js';
+import { PART, readStream } from './nested.js';
+import { checkOwn } from './own-entries.js';
+import type { Rebuilt, SaidSegment } from './rebuild.js';
+import { checkAnchored, checkFollows, checkRecord, type Readable } from './record-rules.js';
+import { type Holding, heldBy } from './segment-rules.js';
+import { digestOf, lineOf, streamLine } from './truth.js';
+import { hex, historiesOf } from './world.js';
 
-/** A write, wherever it lies. */
-interface Candidate {
-  readonly key: Uint8Array;
+interface Stamp {
   readonly version: number;
   readonly order: number;
+}
+
+/** A write, wherever it lies. */
+export interface Written extends Stamp {
+  readonly key: Uint8Array;
   /** Undefined: deleted. */
   readonly value: Uint8Array | undefined;
-  /** The value is a descriptor. */
-  readonly stream: boolean;
+  /** The value is a stream's descriptor. */
+  readonly isStream: boolean;
   /** When it begins to read as absent. */
-  readonly expires?: number | undefined;
+  readonly expires: number | undefined;
+}
+
+/** Some of what a state is made of, in no order: each has its stamp. */
+interface Layer {
+  readonly writes: readonly Written[];
+  readonly ranges: readonly (Range & Stamp)[];
 }
 
 /** What may be answered for each user key, by the key in hex: lines, and undefined for "not there". */
 export type Said = ReadonlyMap<string, readonly (string | undefined)[]>;
 
-const REQUEST = 'request';
-const CHECKPOINT = 'checkpoint';
-const SESSION = 'session';
-
-/** FORMAT.md, "Streams". */
-const STREAM_LEVEL = 255;
-const PART_BYTES = 8_388_608;
-const STREAM_BYTES_MAX = 5 * 1024 ** 3;
-
 /** By the manifest entry itself: wherever a segment is changed, so is each entry that names it. */
-const heldEntries = new WeakMap<Listed, readonly Held[]>();
+const holdings = new WeakMap<Listed, Holding>();
 
 export class Model {
   readonly #rebuilt: Rebuilt;
   readonly #segments: (id: string) => SaidSegment | undefined;
+  #histories: readonly CompactRange[] | undefined;
 
   /** @param honest what the unchanged segments say. */
   constructor(rebuilt: Rebuilt, honest: ReadonlyMap<string, SaidSegment>) {
@@ -53,10 +59,10 @@ export class Model {
     return this.#rebuilt.records.length;
   }
 
-  #record(version: number): SaidRecord & { clear: object; body: object } {
+  #record(version: number): Readable {
     const record = this.#rebuilt.records[version - 1];
     if (!record?.clear || !record.body) throw new NotInFormat(`record ${version} can't be read`);
-    return record as SaidRecord & { clear: object; body: object };
+    return record as Readable;
   }
 
   /** The oldest version that is retained. */
@@ -71,125 +77,56 @@ export class Model {
   check(read: Iterable<number>, watched: number): void {
     for (let version = Math.min(this.floor(), this.newest); version <= this.newest; version++) {
       this.#checkRecord(version);
-      for (const listed of this.#record(version).pages) for (const each of listed!) this.#held(each);
+      for (const { each } of this.#placed(version)) this.#held(each);
     }
-    for (const version of read) if (version >= this.floor()) this.state(version);
+    for (const version of read) {
+      if (version < this.floor()) continue;
+      this.state(version);
+      this.streams(version);
+    }
     if (watched > this.floor()) this.changes(watched);
   }
 
   #checkRecord(version: number): void {
-    const { clear, body, pages } = this.#record(version);
-    const flushed = Number(clear.flushedThrough);
-    const floor = Number(clear.floor);
-    const parent = this.#rebuilt.records[version - 2];
-    expect(!parent || same(clear.parent, parent.hash), 'another parent');
-    const tiled = Number(clear.tiledThrough);
-    expect(tiled % 256 === 0 && tiled < version, 'tiledThrough');
-    if (parent?.clear && parent.body && version > this.floor()) {
-      const before = parent.clear;
-      expect(clear.graceMs === before.graceMs, 'another grace period');
-      expect(body.timeMs >= parent.body.timeMs, 'a time that goes back');
-      for (const field of ['floor', 'flushedThrough', 'tiledThrough'] as const)
-        expect(clear[field] >= before[field], `${field} that goes back`);
+    const record = this.#record(version);
+    checkRecord(record, this.#rebuilt.records);
+    if (version > this.floor()) {
+      checkFollows(this.#record(version - 1), record);
+      this.#histories ??= historiesOf(this.#rebuilt.records.map(({ hash }) => hash));
+      const said = record.clear.history.map(hex).join();
+      if (said !== this.#histories[version - 1]!.hashes.map(hex).join())
+        throw new NotInFormat('another history');
     }
-    expect(body.behindMs <= body.timeMs, 'a clock before 1970');
-    checkExtensions(clear.extensions);
-    // Not used by any writer yet, and refused by the engine.
-    expect(
-      body.carriedRanges.length === 0 && body.transactions.every(({ ranges }) => ranges.length === 0),
-      'range tombstones',
-    );
-    expect(body.intentFloor === 0 && body.decided.length === 0, 'intents');
-    expect(flushed < version && floor >= 1 && floor <= version, 'flushedThrough or floor');
-    for (const { readVersion } of body.transactions) expect(Number(readVersion) < version, 'a read version');
-    let from = flushed;
-    for (const holder of body.holders) {
-      const at = Number(holder.version);
-      expect(at > from && at < version, 'a holder out of place');
-      expect(same(this.#rebuilt.records[at - 1]!.hash, holder.hash), 'a holder that is another record');
-      from = at;
-    }
-    for (const { above } of body.carried)
-      expect(Number(above) > 0 && from + Number(above) < version, 'a carried version');
-    const hashes = clear.pages.map(({ inline, hash }) => (inline ? leafHash(sha256, inline) : hash));
-    expect(same(merkleRoot(sha256, hashes), clear.manifestRoot), 'another manifest root');
-    expect(pages.length === clear.pages.length, 'a page more or less');
-    for (const [i, { level, inline }] of clear.pages.entries()) {
-      expect(i === 0 || level >= clear.pages[i - 1]!.level, 'levels that do not ascend');
-      expect(!inline || (i === 0 && level === 0), 'an inline page out of place');
-    }
-    const runs = new Set<number>();
-    for (const [i, listed] of pages.entries()) {
-      if (!listed) throw new NotInFormat('a page that is not in the format');
-      for (const each of listed) {
-        if (Number(clear.pages[i]!.level) === STREAM_LEVEL)
-          expect(
-            each.entries === 1 && each.tombstones === 0 && same(each.firstKey, each.lastKey),
-            'a part of a stream that is none',
-          );
-        runs.add(Number(each.run));
-        expect(each.ranges === 0, 'range tombstones');
-        expect(Number(each.maxVersion) <= version, 'a segment from the future');
-      }
-    }
-    for (const { bulkRun } of body.transactions)
-      expect(bulkRun === 0 || runs.has(Number(bulkRun)), 'a run that is not there');
+    for (const [order, { bulkRun }] of record.body.transactions.entries())
+      if (bulkRun !== 0) checkBulkRun(version, order, bulkRun, this.#placed(version));
   }
 
-  /** Every write that the state at `version` is made of. */
-  *#candidates(version: number): Generator<Candidate> {
-    const { clear, body, pages } = this.#record(version);
-    const flushed = Number(clear.flushedThrough);
-    const ofRecord = function* (record: SaidRecord): Generator<Candidate> {
-      const of = record.body!;
-      const from = Number(of.holders.at(-1)?.version ?? record.clear!.flushedThrough);
-      for (const [order, { writes }] of of.transactions.entries())
-        for (const { key, form, value, expires } of writes)
-          yield {
-            key,
-            value,
-            stream: isStreamForm(form),
-            version: record.version,
-            order,
-            expires: numberOf(expires),
-          };
-      for (const { key, form, value, above, order, expires } of of.carried)
-        yield {
-          key,
-          value,
-          stream: isStreamForm(form),
-          version: from + Number(above),
-          order: Number(order),
-          expires: numberOf(expires),
-        };
-    };
-    yield* ofRecord(this.#record(version));
-    for (const { version: at } of body.holders)
-      for (const candidate of ofRecord(this.#record(Number(at))))
-        if (candidate.version > flushed) yield candidate;
-    for (const [i, listed] of pages.entries()) {
-      // Parts of streams are no writes.
-      if (Number(clear.pages[i]!.level) === STREAM_LEVEL) continue;
-      for (const each of listed!)
-        for (const { key, kind, version: own, order, value, expires } of this.#held(each)) {
-          const stamp =
-            own === 0
-              ? { version: Number(each.stampVersion), order: Number(each.stampOrder) }
-              : { version: Number(own), order: Number(order) };
-          yield { key, value, stream: isStreamKind(kind), ...stamp, expires: numberOf(expires) };
-        }
-    }
+  #placed(version: number): Placed[] {
+    return placedIn(this.#record(version));
   }
 
-  #held(each: Listed): readonly Held[] {
-    let entries = heldEntries.get(each);
-    if (entries === undefined) {
-      const segment = this.#segments(hex(each.id));
-      if (!segment?.meta) throw new NotInFormat('a segment without its meta chunk');
-      entries = heldBy(segment, segment.meta, each);
-      heldEntries.set(each, entries);
+  /** Every write and range that the state at `version` is made of. */
+  *#layers(version: number): Generator<Layer> {
+    const record = this.#record(version);
+    yield ownOf(record);
+    yield carriedBy(record);
+    const isAbove = (stamp: Stamp): boolean => stamp.version > Number(record.clear.flushedThrough);
+    for (const { version: at } of record.body.holders) {
+      const holder = this.#record(Number(at));
+      for (const { writes, ranges } of [ownOf(holder), carriedBy(holder)])
+        yield { writes: writes.filter(isAbove), ranges: ranges.filter(isAbove) };
     }
-    return entries;
+    for (const { level, each } of this.#placed(version))
+      if (level !== STREAM_LEVEL) yield layerOf(this.#held(each));
+  }
+
+  #held(each: Listed): Holding {
+    let holding = holdings.get(each);
+    if (holding === undefined) {
+      holding = heldBy(this.#segments(hex(each.id)), each);
+      holdings.set(each, holding);
+    }
+    return holding;
   }
 
   /** The clock of a record's writer. */
@@ -199,226 +136,246 @@ export class Model {
   }
 
   /**
+   * Each key with what counts of it, by the key in hex, expired or not: more than one where two have one stamp.
+   */
+  written(version: number): Map<string, readonly Written[]> {
+    return laid(this.#layers(version));
+  }
+
+  /**
    * @param nowMs whose clock decides what has expired.
    * @throws NotInFormat also where a user's key or value, or one of the engine's entries, can't be decoded.
    */
   state(version: number, nowMs: number = this.clockOf(version)): Said {
-    const best = new Map<string, Candidate[]>();
-    for (const candidate of this.#candidates(version)) {
-      const key = hex(candidate.key);
-      const known = best.get(key);
-      const newer = known ? candidate.version - known[0]!.version || candidate.order - known[0]!.order : 1;
-      if (newer > 0) best.set(key, [candidate]);
-      else if (newer === 0) known!.push(candidate);
-    }
     const said = new Map<string, (string | undefined)[]>();
-    for (const candidates of best.values()) {
-      const [{ key }] = candidates as [Candidate];
+    for (const candidates of this.written(version).values()) {
+      const [{ key }] = candidates as [Written];
       if (key[0] === 0 && version === this.newest) for (const { value } of candidates) checkOwn(key, value);
       // Of what is not there, nobody decodes the key.
-      const isGone = ({ value, expires }: Candidate): boolean =>
-        value === undefined || (expires !== undefined && expires <= nowMs);
-      if (key[0] !== 1 || candidates.every(isGone)) continue;
+      if (key[0] !== 1 || candidates.every((each) => isGone(each, nowMs))) continue;
       const tuple = orNot(() => decodeKey(key.subarray(1)));
-      if (version === this.newest && candidates.length === 1) this.#checkParts(candidates[0]!);
       const lines = candidates.map((candidate) => {
         const { value, version: at, order } = candidate;
-        if (value === undefined || isGone(candidate)) return undefined;
+        if (value === undefined || isGone(candidate, nowMs)) return undefined;
         const versionstamp = formatVersionstamp({ version: at, order });
-        return lineOf({ key: tuple, value: shownOf(value, candidate.stream), versionstamp });
+        return lineOf({ key: tuple, value: shownOf(candidate), versionstamp });
       });
       said.set(hex(key.subarray(1)), lines);
     }
     return said;
   }
 
-  /** Whether the newest manifest has what a stream names: older ones are looked at by who reads their streams. */
-  #checkParts({ key, value, stream }: Candidate): void {
-    if (!stream || value === undefined) return;
-    const { clear, pages } = this.#record(this.newest);
-    const parts = pages.flatMap((listed, i) =>
-      Number(clear.pages[i]!.level) === STREAM_LEVEL ? listed! : [],
-    );
-    for (const id of descriptorOf(value).parts) {
-      const part = parts.find((each) => same(each.id, id));
-      expect(part !== undefined && same(part.firstKey, key), 'a stream without its parts');
+  /** What `streamsOf` finds. Undefined: two writes have one stamp, and either may count. */
+  streams(version: number, nowMs: number = this.clockOf(version)): string[] | undefined {
+    const written = [...this.written(version).values()];
+    if (written.some(isAmbiguous)) return undefined;
+    return written
+      .flatMap(([write]) =>
+        write!.isStream && write!.key[0] === 1 && !isGone(write!, nowMs) ? [write!] : [],
+      )
+      .map(({ key, value }) => streamLine(hex(key.subarray(1)), [this.stream(version, key, value!)]))
+      .sort();
+  }
+
+  /** The bytes of a stream, put together. @param value its descriptor, as it counts at `version`. */
+  stream(version: number, key: Uint8Array, value: Uint8Array): Uint8Array {
+    const { length, parts } = readStream(value);
+    const placed = this.#placed(version).filter(({ level }) => level === STREAM_LEVEL);
+    const bytes = parts.map((id, i) => {
+      const part = placed.find(({ each }) => hex(each.id) === hex(id));
+      if (!part) throw new NotInFormat('a part that is not in the manifest');
+      const [entry] = this.#held(part.each).entries;
+      if (hex(entry!.key) !== hex(key)) throw new NotInFormat('a part of another stream');
+      const isValue = [1, 2].includes(Number(entry!.kind));
+      if (!isValue || entry!.value!.length !== Math.min(PART, length - i * PART))
+        throw new NotInFormat('a part of another length');
+      return entry!.value!;
+    });
+    return new Uint8Array(Buffer.concat(bytes));
+  }
+
+  /**
+   * That each state is the one before it with what its record did, wherever that lies by then: in a carry, with a
+   * holder, in segments that were flushed or compacted; and that what was anchored is there.
+   */
+  checkContinuity(): void {
+    for (let version = this.floor() + 1; version <= this.newest; version++) {
+      checkAnchored(this.#record(version), this.#rebuilt.records);
+      const nowMs = this.clockOf(version);
+      const before = [...this.written(version - 1).values()].flat();
+      const expected = laid([{ writes: before, ranges: [] }, ...this.#changeOf(version)]);
+      const [found, wanted] = [this.written(version), expected].map((state) => visible(state, nowMs));
+      if (found !== wanted)
+        throw new NotInFormat(
+          `version ${version} is not what was written: expected ${wanted}, found ${found}`,
+        );
     }
   }
 
-  /** What `version` wrote, as keys and versionstamps and values, in the order a watcher is told. */
-  changes(version: number): string[] {
-    const { clear, body, pages } = this.#record(version);
+  /** What a record itself did. */
+  *#changeOf(version: number): Generator<Layer> {
+    const record = this.#record(version);
+    yield ownOf(record);
+    const runs = new Set(record.body.transactions.map(({ bulkRun }) => bulkRun));
+    for (const { level, each } of this.#placed(version))
+      if (level !== STREAM_LEVEL && runs.has(each.run)) yield layerOf(this.#held(each));
+  }
+
+  /**
+   * What a watcher is told of `version`, in order: each transaction's deleted ranges as the keys that were there, then
+   * what it wrote, each with what was there before. Undefined: two writes have one stamp, and either may have counted.
+   */
+  changes(version: number): string[] | undefined {
+    const { body } = this.#record(version);
+    const nowMs = this.clockOf(version);
     const lines: string[] = [];
-    const add = (key: Uint8Array, order: number, value: Uint8Array | undefined, stream: boolean): void => {
-      if (key[0] !== 1) return;
-      const versionstamp = formatVersionstamp({ version, order });
-      const decoded = value && shownOf(value, stream);
-      lines.push(lineOf({ key: orNot(() => decodeKey(key.subarray(1))), value: decoded, versionstamp }));
-    };
-    for (const [order, { writes, bulkRun }] of body.transactions.entries()) {
-      for (const { key, form, value } of writes) add(key, order, value, isStreamForm(form));
-      if (bulkRun === 0) continue;
-      const searched = pages.filter((_, i) => Number(clear.pages[i]!.level) !== STREAM_LEVEL);
-      for (const each of searched.flatMap((listed) => listed!.filter(({ run }) => run === bulkRun)))
-        for (const { key, kind, value } of this.#held(each)) add(key, order, value, isStreamKind(kind));
+    let before = this.written(version - 1);
+    for (const [order, transaction] of body.transactions.entries()) {
+      if ([...before.values()].some(isAmbiguous)) return undefined;
+      const previousOf = (key: Uint8Array): Written | undefined => {
+        const found = before.get(hex(key))?.[0];
+        return found && !isGone(found, nowMs) ? found : undefined;
+      };
+      const tell = (write: Written): void => {
+        if (write.key[0] !== 1) return;
+        const key = orNot(() => decodeKey(write.key.subarray(1)));
+        const versionstamp = formatVersionstamp({ version, order });
+        const [value, previous] = [write, previousOf(write.key)].map(shownOf);
+        lines.push(`${lineOf({ key, value, versionstamp })} ${digestOf(previous)}`);
+      };
+      const layer = this.#layerOf(version, order, transaction);
+      const own = new Set(layer.writes.map(({ key }) => hex(key)));
+      const there = [...before].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, [write]]) => write!);
+      for (const range of transaction.ranges)
+        for (const write of there)
+          if (covers(range, write.key) && previousOf(write.key) && !own.has(hex(write.key)))
+            tell({ ...write, value: undefined });
+      for (const write of layer.writes) tell(write);
+      before = laid([{ writes: [...before.values()].flat(), ranges: [] }, layer]);
     }
     return lines;
   }
-}
 
-/** A segment's entries, large values put together; all that `verify` would find is checked. */
-function heldBy(segment: SaidSegment, meta: Meta, each: Listed): Held[] {
-  const { blocks } = meta;
-  expect(segment.isFramed, 'a table or footer that lies');
-  expect(
-    each.bytes === segment.bytes && each.metaBytes === segment.metaBytes && same(each.root, segment.root),
-    'another segment',
-  );
-  expect(each.epoch === segment.epoch, 'another epoch');
-  const entries: Held[] = [];
-  let piece = 0;
-  for (const [i, { chunk, firstKey }] of blocks.entries()) {
-    const at = Number(chunk);
-    expect(at >= piece && at < segment.chunks.length, 'a block out of place');
-    const held = readBlock(segment.chunks[at]!);
-    expect(held.length > 0 && same(held[0]!.key, firstKey), `block ${i} begins with another key`);
-    for (const entry of held) {
-      const before = entries.at(-1);
-      expect(!before || Buffer.compare(before.key, entry.key) < 0, 'keys out of order');
-      expect(mayContain(meta, entry.key), 'a filter that does not know a key');
-      if (isStreamKind(entry.kind)) descriptorOf(entry.value!);
-      if (Number(entry.kind) % 16 !== 2) {
-        entries.push(entry);
-        continue;
-      }
-      const [length, first] = [Number(entry.length), Number(entry.firstChunk)];
-      const end = first + Math.ceil(length / PIECE);
-      expect(length > PIECE && first === piece && end <= at, 'a value without its pieces');
-      const pieces = segment.chunks.slice(first, end);
-      expect(
-        pieces.every((p, k) => p.length === Math.min(PIECE, length - k * PIECE)),
-        'a piece of another size',
-      );
-      entries.push({ ...entry, value: new Uint8Array(Buffer.concat(pieces)) });
-      piece = end;
-    }
-    expect(piece === at, 'a chunk that nothing refers to');
-    piece = at + 1;
-  }
-  expect(blocks.length > 0 && piece === segment.chunks.length, 'chunks behind the last block');
-  const own = entries.map(({ version }) => Number(version)).filter((version) => version !== 0);
-  const stamp = Number(each.stampVersion);
-  expect(
-    stamp !== 0 || (own.length === entries.length && each.stampOrder === 0),
-    'entries without a version',
-  );
-  const all = stamp === 0 ? own : [...own, stamp];
-  const bounds = [Math.min(...all), Math.max(...all)];
-  expect(bounds[0] === each.minVersion && bounds[1] === each.maxVersion, 'a range of versions that lies');
-  expect(
-    (own.length === 0 ? 0 : Math.min(...own)) === meta.minVersion || stamp === bounds[0],
-    'a range of own versions that lies',
-  );
-  expect((own.length === 0 ? 0 : Math.max(...own)) === meta.maxVersion || stamp === bounds[1], 'likewise');
-  expect(
-    meta.earliestExpiry === each.earliestExpiry && meta.ranges.length === Number(each.ranges),
-    'an expiry or ranges that lie',
-  );
-  const expiries = entries.flatMap(({ expires }) => (expires === undefined ? [] : [Number(expires)]));
-  expect(
-    (expiries.length === 0 ? 0 : Math.min(...expiries)) === Number(each.earliestExpiry),
-    'another earliest expiry',
-  );
-  const tombstones = entries.filter(({ kind }) => kind === 0).length;
-  for (const said of [meta, each])
-    expect(said.entries === entries.length && said.tombstones === tombstones, 'a count that lies');
-  expect(
-    same(each.firstKey, entries[0]!.key) &&
-      same(each.lastKey, entries.at(-1)!.key) &&
-      same(meta.lastKey, each.lastKey),
-    'a range of keys that lies',
-  );
-  return entries;
-}
-
-const isStreamForm = (form: Num): boolean => Number(form) % 16 === 2;
-const isStreamKind = (kind: Num): boolean => Number(kind) % 16 === 3;
-
-/** What users see of a value. */
-function shownOf(value: Uint8Array, stream: boolean): unknown {
-  return stream ? new StreamValue(descriptorOf(value).length) : orNot(() => decodeValue(value));
-}
-
-/** FORMAT.md, "Streams". */
-function descriptorOf(value: Uint8Array): { readonly length: number; readonly parts: readonly Uint8Array[] } {
-  const take = new Take(value);
-  const length = Number(take.varint());
-  const count = Number(take.varint());
-  expect(length <= STREAM_BYTES_MAX && count === Math.ceil(length / PART_BYTES), 'a stream in other parts');
-  expect(take.left === 24 * count, 'a descriptor of another length');
-  const parts = Array.from({ length: count }, () => take.raw(24));
-  return { length, parts };
-}
-
-/** FORMAT.md, "Meta chunk". */
-function mayContain({ probes, filter }: Meta, key: Uint8Array): boolean {
-  const k = Number(probes);
-  if (k === 0 || filter.length === 0) return false;
-  const fnv = (basis: number): number =>
-    key.reduce((h, byte) => Math.imul(h ^ byte, 0x01000193) >>> 0, basis);
-  const [h1, h2] = [fnv(0x811c9dc5), (fnv(0x9747b28c) | 1) >>> 0];
-  for (let i = 0; i < k; i++) {
-    const bit = ((h1 + i * h2) % 2 ** 32) % (filter.length * 8);
-    if ((filter[bit >> 3]! & (1 << (bit & 7))) === 0) return false;
-  }
-  return true;
-}
-
-/** FORMAT.md: a request's entry is `{ digest, result }` or `{ closed: true }`, a session's `{ settled, requests }`, a checkpoint's `{ version, timeMs }`. */
-function checkOwn(key: Uint8Array, value: Uint8Array | undefined): void {
-  if (value === undefined) return;
-  let tuple: readonly unknown[];
-  try {
-    tuple = decodeKey(key.subarray(1));
-  } catch {
-    // Nobody's: it is in none of the ranges that are read.
-    return;
-  }
-  const [kind, name, ...more] = tuple;
-  if (kind !== CHECKPOINT && kind !== REQUEST && kind !== SESSION) return;
-  // Nobody can ask for it, and only checkpoints are listed.
-  if (kind !== CHECKPOINT && (typeof name !== 'string' || more.length > 0)) return;
-  const found = orNot(() => decodeValue(value)) as Record<string, unknown> | null;
-  const isObject = typeof found === 'object' && found !== null;
-  expect(isObject && typeof name === 'string' && more.length === 0, 'an entry of the engine that is none');
-  const { closed, digest, version, timeMs, settled, requests } = found ?? {};
-  if (kind === REQUEST) expect(closed === true || digest instanceof Uint8Array, 'a request that is none');
-  else if (kind === SESSION)
-    expect(Number.isSafeInteger(settled) && Array.isArray(requests), 'a session that is none');
-  else
-    expect(
-      Number.isSafeInteger(version) &&
-        (version as number) >= 1 &&
-        !Number.isNaN(new Date(timeMs as number).getTime()),
-      'a checkpoint that is none',
+  /** What one transaction did, in its record and in its run. */
+  #layerOf(version: number, order: number, { ranges, writes, bulkRun }: Body['transactions'][number]): Layer {
+    const runs = this.#placed(version).filter(
+      ({ level, each }) => level !== STREAM_LEVEL && bulkRun !== 0 && each.run === bulkRun,
     );
-}
-
-/** FORMAT.md, "Extensions": what the known ones say is left to the engine. */
-function checkExtensions(extensions: readonly Extension[]): void {
-  expect(extensions.length <= 64, 'too many extensions');
-  for (const [i, { type, critical }] of extensions.entries()) {
-    expect(type > (extensions[i - 1]?.type ?? 0), 'extensions out of order');
-    expect(critical === 0 || (critical === 1 && [1, 3, 4].includes(Number(type))), 'a critical extension');
+    const inRun = runs.flatMap(({ each }) => layerOf(this.#held(each)).writes);
+    return {
+      writes: [...writes.map(writtenOf), ...inRun].map((write) => ({ ...write, version, order })),
+      ranges: ranges.map((range) => ({ ...range, version, order })),
+    };
   }
 }
 
-function numberOf(value: Num | undefined): number | undefined {
-  return value === undefined ? undefined : Number(value);
+/** What a read by key shows. */
+function shownOf(write: Written | undefined): unknown {
+  if (write?.value === undefined) return undefined;
+  const { value, isStream } = write;
+  return isStream ? new StreamValue(readStream(value).length) : orNot(() => decodeValue(value));
 }
 
-function expect(isTrue: boolean, otherwise: string): void {
-  if (!isTrue) throw new NotInFormat(otherwise);
+function ownOf({ version, body }: Readable): Layer {
+  return {
+    writes: body.transactions.flatMap(({ writes }, order) =>
+      writes.map((write) => ({ ...writtenOf(write), version, order })),
+    ),
+    ranges: body.transactions.flatMap(({ ranges }, order) =>
+      ranges.map((range) => ({ ...range, version, order })),
+    ),
+  };
+}
+
+function carriedBy({ clear, body }: Readable): Layer {
+  const from = Number(body.holders.at(-1)?.version ?? clear.flushedThrough);
+  const stamp = ({ above, order }: { above: Num; order: Num }): Stamp => ({
+    version: from + Number(above),
+    order: Number(order),
+  });
+  return {
+    writes: body.carried.map((carried) => ({ ...writtenOf(carried), ...stamp(carried) })),
+    ranges: body.carriedRanges.map((range) => ({ ...range, ...stamp(range) })),
+  };
+}
+
+function layerOf({ entries, ranges }: Holding): Layer {
+  const stamp = ({ version, order }: { version: Num; order: Num }): Stamp => ({
+    version: Number(version),
+    order: Number(order),
+  });
+  return {
+    writes: entries.map((held) => ({
+      ...writtenOf({ ...held, form: Number(held.kind) % 16 === 3 ? 2 : 1 }),
+      ...stamp(held),
+    })),
+    ranges: ranges.map((range) => ({ ...range, ...stamp(range) })),
+  };
+}
+
+function writtenOf(write: {
+  readonly key: Uint8Array;
+  readonly form: Num;
+  readonly value?: Uint8Array | undefined;
+  readonly expires?: Num | undefined;
+}): Omit<Written, keyof Stamp> {
+  const { key, form, value, expires } = write;
+  return {
+    key,
+    value,
+    isStream: Number(form) % 16 === 2,
+    expires: expires === undefined ? undefined : Number(expires),
+  };
+}
+
+/** What counts of each key, unless a range over it has a higher stamp. */
+function laid(layers: Iterable<Layer>): Map<string, readonly Written[]> {
+  const best = new Map<string, Written[]>();
+  const ranges: (Range & Stamp)[] = [];
+  for (const layer of layers) {
+    ranges.push(...layer.ranges);
+    for (const write of layer.writes) {
+      const key = hex(write.key);
+      const known = best.get(key);
+      const newer = known ? compare(write, known[0]!) : 1;
+      if (newer > 0) best.set(key, [write]);
+      else if (newer === 0) known!.push(write);
+    }
+  }
+  for (const [key, [write]] of best)
+    if (ranges.some((range) => compare(range, write!) > 0 && covers(range, write!.key))) best.delete(key);
+  return best;
+}
+
+function covers({ begin, end }: Range, key: Uint8Array): boolean {
+  return Buffer.compare(begin, key) <= 0 && Buffer.compare(key, end) < 0;
+}
+
+function compare(a: Stamp, b: Stamp): number {
+  return a.version - b.version || a.order - b.order;
+}
+
+function isGone({ value, expires }: Written, nowMs: number): boolean {
+  return value === undefined || (expires !== undefined && expires <= nowMs);
+}
+
+/** Whether two writes have one stamp, and it is not the same which counts. */
+function isAmbiguous([first, ...others]: readonly Written[]): boolean {
+  const say = ({ value, expires, isStream }: Written): string =>
+    [value && hex(value), expires, isStream].join();
+  return others.some((other) => say(other) !== say(first!));
+}
+
+/** What is there, in words. */
+function visible(state: ReadonlyMap<string, readonly Written[]>, nowMs: number): string {
+  return [...state]
+    .filter(([, [write]]) => !isGone(write!, nowMs))
+    .map(([key, [write]]) => {
+      const { version, order, value, isStream, expires } = write!;
+      return [key, version, order, isStream, expires, hex(value!)].join(' ');
+    })
+    .sort()
+    .join('; ');
 }
 
 function orNot<T>(decode: () => T): T {
@@ -427,8 +384,4 @@ function orNot<T>(decode: () => T): T {
   } catch (error) {
     throw new NotInFormat(String(error));
   }
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
 }

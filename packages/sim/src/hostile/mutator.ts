@@ -108,7 +108,15 @@ const KEYS: readonly Uint8Array[] = [
   Uint8Array.of(1, ...encodeKey(['a', 1])),
 ];
 
-const KEY_NAMES: ReadonlySet<string | number> = new Set(['key', 'firstKey', 'lastKey']);
+const KEY_NAMES: ReadonlySet<string | number> = new Set([
+  'key',
+  'firstKey',
+  'lastKey',
+  'begin',
+  'end',
+  'rangeBegin',
+  'rangeEnd',
+]);
 
 /** Changes `tree` in place, one to three times. @param lies what is to be written of lengths and counts. */
 export function mutate(tree: Tree, random: Random, lies: Map<object, Num>): void {

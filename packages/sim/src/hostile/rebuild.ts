@@ -8,6 +8,7 @@ import {
   type Body,
   type Clear,
   type Envelope,
+  type Extension,
   type Held,
   type Lies,
   type Listed,
@@ -64,8 +65,11 @@ export interface SaidRecord {
   readonly body: Maybe<Body>;
   /** What its pages say, in order. */
   readonly pages: readonly Maybe<readonly Listed[]>[];
+  /** Where they lie. */
+  readonly refs: readonly PageRef[];
   readonly hash: Uint8Array;
   readonly size: number;
+  readonly suite: number;
   readonly epoch: number;
 }
 
@@ -97,7 +101,7 @@ const orUndefined = <T>(read: () => T): Maybe<T> => {
 };
 
 export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
-  const { ring } = world;
+  const { keys } = world;
   const lies = spec.lies ?? new Map<object, Num>();
   const changes = new Map<string, Uint8Array>();
   const edit = spec.edit ?? ((_: string, bytes: Uint8Array) => bytes);
@@ -128,7 +132,7 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
     const put = new Put();
     putEnvelope(put, { ...page.envelope });
     const aad = put.raw(clear).done();
-    const sealed = await (await cipherOf(ring, page.envelope)).seal(0, true, details, aad);
+    const sealed = await (await cipherOf(keys, page.envelope)).seal(0, true, details, aad);
     const bytes = put.u32(sealed.length).raw(sealed).done();
     const reread = orUndefined(() => {
       const take = new Take(clear);
@@ -150,13 +154,15 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
     if (histories === undefined && !isChanged && !namesChanged) {
       const listed = original.pages.map((id) => world.pages.get(id)!.listed);
       const { clear, body, hash, size } = original;
-      records.push({ version, clear, body, pages: listed, hash, size, epoch: original.envelope.epoch });
+      const { suite, epoch } = original.envelope;
+      const refs = clear.pages;
+      records.push({ version, clear, body, pages: listed, refs, hash, size, suite, epoch });
       continue;
     }
     histories ??= historiesOf(records.map(({ hash }) => hash));
     const clear = structuredClone(original.clear) as Clear;
-    clear.parent = records.at(-1)?.hash ?? clear.parent;
-    clear.history = [...histories[version - 1]!.hashes];
+    clear.parent = records.at(-1)?.hash.slice() ?? clear.parent;
+    clear.history = histories[version - 1]!.hashes.map((hash) => hash.slice());
     const refs = original.pages.map((id, i): PageRef => {
       const bytes = pages.get(id)?.bytes ?? world.pages.get(id)!.bytes;
       if (original.clear.pages[i]!.inline) return { ...original.clear.pages[i]!, inline: bytes };
@@ -165,16 +171,17 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
       const { level } = original.clear.pages[i]!;
       return { level, id: Buffer.from(id, 'hex'), bytes: bytes.length, hash: leafHash(sha256, bytes) };
     });
-    clear.pages = refs;
+    clear.pages = structuredClone(refs);
     clear.manifestRoot = merkleRoot(
       sha256,
       refs.map(({ inline, hash }) => (inline ? leafHash(sha256, inline) : hash)),
     );
+    for (const extension of clear.extensions) pinAnchored(extension, records);
     changeClear?.(clear);
     const body = structuredClone(original.body) as Body;
     for (const holder of body.holders) {
       const held = records[Number(holder.version) - 1]!;
-      holder.hash = held.hash;
+      holder.hash = held.hash.slice();
       holder.bytes = held.size;
     }
     changeBody?.(body);
@@ -184,7 +191,7 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
     const parent = clearBytes.slice(0, 32);
     const envelope: Envelope = { ...original.envelope };
     // A clear part without a parent can't be opened whatever it is sealed with.
-    const cipher = await cipherOf(ring, envelope, parent.length === 32 ? parent : clear.parent);
+    const cipher = await cipherOf(keys, envelope, parent.length === 32 ? parent : clear.parent);
     envelope.commitment = cipher.commitment;
     const put = new Put();
     putEnvelope(put, envelope);
@@ -205,13 +212,31 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
       pages: original.pages.map((id) =>
         pages.has(id) ? pages.get(id)!.listed : world.pages.get(id)!.listed,
       ),
+      refs,
       hash,
       size: bytes.length,
+      suite: envelope.suite,
       epoch: envelope.epoch,
     });
     histories.push(histories[version - 1]!.append(sha256, leafHash(sha256, hash)));
   }
   return { changes, records, segments };
+}
+
+/** What the segments say as they are, by id in hex. */
+export async function segmentsAsTheyAre(world: World): Promise<ReadonlyMap<string, SaidSegment>> {
+  const trees = [...world.segments].map(
+    ([id, { meta, chunks }]) => [id, { meta, chunks } as SegmentTree] as const,
+  );
+  return (await rebuild(world, { segments: new Map(trees) })).segments;
+}
+
+/** The hash of the anchored record, which may be another now. */
+function pinAnchored(extension: Extension, records: readonly SaidRecord[]): void {
+  const { type, bytes } = extension;
+  if (type !== 2) return;
+  const version = new Take(bytes).u64();
+  extension.bytes = new Uint8Array(Buffer.concat([bytes.subarray(0, 8), records[version - 1]!.hash]));
 }
 
 /** The manifest entry as the meta chunk has it. */
@@ -242,7 +267,7 @@ async function sealSegment(
   edit: (part: string, bytes: Uint8Array) => Uint8Array,
 ): Promise<{ said: SaidSegment; bytes: Uint8Array }> {
   const { envelope } = original;
-  const cipher = await cipherOf(world.ring, envelope);
+  const cipher = await cipherOf(world.keys, envelope);
   const chunks = tree.chunks.map((chunk, i) =>
     edit(`chunk ${i}`, chunk instanceof Uint8Array ? chunk : writeBlock(chunk, lies)),
   );
@@ -255,7 +280,7 @@ async function sealSegment(
   const table = edit('table', rows.done());
   const metaText = edit('meta', writeMeta(tree.meta, lies));
   // A cipher of its own, as a short table makes it seal an index that a chunk has.
-  const forger = await cipherOf(world.ring, envelope);
+  const forger = await cipherOf(world.keys, envelope);
   const sealedMeta = await forger.seal(Math.floor(table.length / 36), true, metaText, table);
   const tail = new Put().u32(Math.floor(table.length / 36)).u32(sealedMeta.length);
   putEnvelope(tail, envelope);

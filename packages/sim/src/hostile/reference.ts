@@ -1,8 +1,8 @@
 /**
  * The databases that are attacked, the same bytes in every run. Each has objects of every kind and form: records
- * with inline carries and holders, checkpoints and requests; small segments and such of several blocks; a value in
- * pieces; a manifest page in its record and one of its own; some also a large transaction, whose segment has no
- * versions of its own.
+ * with inline carries and holders, deleted ranges in each of these and in a segment, checkpoints and requests;
+ * what expires; small segments and such of several blocks; a value in pieces; a manifest page in its record and one of
+ * its own; some also a large transaction, whose segment has no versions of its own.
  */
 import { type Database, type DatabaseKey, openDatabase, type RequestId } from '@holdfast/mvcc';
 import { MemoryStore } from '@holdfast/object-store';
@@ -89,6 +89,16 @@ async function fill(db: Database, clock: IdleClock, random: Random, form: Form):
     });
     if (i % 9 === 2) await db.delete(['b', i, 1]);
   }
+  // Deleted ranges that a flush puts into a segment of their own; what their transaction writes stays.
+  await db.transact((tx) => {
+    for (let i = 0; i < 6; i++) tx.set(['r', i], i);
+  });
+  await db.transact((tx) => {
+    tx.deleteRange({ prefix: ['b', 0] });
+    tx.deleteRange({ gte: ['r', 1], lt: ['r', 3] });
+    tx.set(['b', 0, 9], 'by the transaction of the range');
+  });
+  await db.set(['r', 2], 'after the range');
   await db.set(['session'], 1, { requestId: { session: 'session', number: 1 } });
   await db.flush();
   await db.checkpoint('before');
@@ -134,10 +144,17 @@ async function fill(db: Database, clock: IdleClock, random: Random, form: Form):
   await db.outcome('closed', { close: true });
   await db.set(['session'], 2, { requestId: { session: 'session', number: 2 } });
   await db.delete(['a', 2]);
+  await db.deleteRange({ prefix: ['c'] });
   await db.set(['e', 1], text(17_000));
   await db.set(['e', 2], [random.uint32()]);
+  await db.deleteRange({ gte: ['r', 4], lt: ['r', 9] });
   await db.set(['e', 3], text(16_500));
+  await db.transact((tx) => {
+    tx.deleteRange({ gte: ['r', 5], lt: ['rr'] });
+    tx.set(['r', 7], 'by the transaction of the range');
+  });
   await db.checkpoint('after');
+  await db.deleteRange({ gte: ['r', 0], lt: ['r', 1] });
   await db.set(['e', 2], null);
   await db.transact((tx) => {
     tx.set(['e', 4], true);

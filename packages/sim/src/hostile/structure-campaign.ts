@@ -9,14 +9,22 @@ import { Random } from '../world/random.js';
 import type { Num } from './bytes.js';
 import type { Campaign, Outcome } from './campaign.js';
 import { IdleClock } from './clock.js';
+import { ENGINE_READS, makeEveryField } from './every-field.js';
 import { ImageStore } from './image-store.js';
 import type { Body, Clear, Listed } from './layout.js';
 import { miniature, summarize } from './miniature.js';
 import { Model, type Said } from './model.js';
 import { edited, mutate } from './mutator.js';
-import { type Rebuilt, rebuild, type SaidSegment, type SegmentTree, type Spec } from './rebuild.js';
+import {
+  type Rebuilt,
+  rebuild,
+  type SaidSegment,
+  type SegmentTree,
+  type Spec,
+  segmentsAsTheyAre,
+} from './rebuild.js';
 import { makeReference, REQUESTS, ROOT_KEY } from './reference.js';
-import { changesOf, hexOf, lineOf, othersOf, stateOf } from './truth.js';
+import { changesOf, hexOf, lineOf, othersOf, stateOf, streamsOf } from './truth.js';
 import { type Finding, judge, Notes, reasonOf } from './verdict.js';
 import { hex, type OpenedSegment, openWorld, recordVersion, type World } from './world.js';
 
@@ -30,25 +38,32 @@ export interface StructureMutation {
   readonly offset: number;
 }
 
+/** A database whose structures are changed. */
+export interface Subject {
+  readonly world: World;
+  /** What its segments say as they are. */
+  readonly segments: ReadonlyMap<string, SaidSegment>;
+  /** Some of everywhere. */
+  readonly keys: readonly Key[];
+}
+
+function subjectOf(made: Omit<Subject, 'keys'>): Subject {
+  const keys = [...new Set([...made.world.segments.values()].flatMap(userKeys))];
+  const step = Math.ceil(keys.length / GETS_MAX);
+  const some = keys.filter((_, i) => i % step === 0).map((key) => decodeKey(Buffer.from(key, 'hex')));
+  return { ...made, keys: [['absent'], ...some] };
+}
+
 export class StructureCampaign implements Campaign<StructureMutation> {
   readonly name = 'structure';
   readonly count: number;
-  readonly world: World;
-  readonly #honest: ReadonlyMap<string, SaidSegment>;
+  /** One that the engine wrote, and one with every field. */
+  readonly subjects: readonly [Subject, Subject];
   readonly #seed: number;
-  /** Some of everywhere. */
-  readonly #keys: readonly Key[];
   readonly #clock = new IdleClock();
 
-  private constructor(world: World, honest: ReadonlyMap<string, SaidSegment>, count: number, seed: number) {
-    this.world = world;
-    this.#honest = honest;
-    const keys = [...new Set([...world.segments.values()].flatMap(userKeys))];
-    const step = Math.ceil(keys.length / GETS_MAX);
-    this.#keys = [
-      ['absent'],
-      ...keys.filter((_, i) => i % step === 0).map((key) => decodeKey(Buffer.from(key, 'hex'))),
-    ];
+  private constructor(subjects: readonly [Subject, Subject], count: number, seed: number) {
+    this.subjects = subjects;
     this.count = count;
     this.#seed = seed;
   }
@@ -56,8 +71,24 @@ export class StructureCampaign implements Campaign<StructureMutation> {
   static async make(options: { seed?: number; count?: number } = {}): Promise<StructureCampaign> {
     const { seed = 1, count = 50_000 } = options;
     const { image } = await makeReference('small');
-    const { world, segments } = await miniature(await openWorld(image));
-    return new StructureCampaign(world, segments, count, seed);
+    const every = await openWorld((await makeEveryField(ENGINE_READS)).image);
+    const subjects = [
+      subjectOf(await miniature(await openWorld(image))),
+      subjectOf({ world: every, segments: await segmentsAsTheyAre(every) }),
+    ] as const;
+    const campaign = new StructureCampaign(subjects, count, seed);
+    for (const subject of subjects) await campaign.#expectSound(subject);
+    return campaign;
+  }
+
+  /** Else every mutation would be noticed. */
+  async #expectSound(subject: Subject): Promise<void> {
+    const { world } = subject;
+    const { version } = world.records.at(-1)!;
+    const rebuilt = await rebuild(world, { bodies: new Map([[version, () => {}]]) });
+    const { verdict, codes, reason } = await this.examine(subject, rebuilt);
+    if (verdict !== 'harmless')
+      throw new Error(`A database is not sound before it is changed: ${reason ?? codes.join(', ')}`);
   }
 
   at(index: number): StructureMutation {
@@ -69,13 +100,15 @@ export class StructureCampaign implements Campaign<StructureMutation> {
   }
 
   async run({ offset }: StructureMutation): Promise<Outcome> {
-    const { kind, spec } = this.#specOf(new Random(this.#seed, `structure ${offset}`));
-    const rebuilt = await rebuild(this.world, spec);
-    return { kind, ...(await this.examine(rebuilt)) };
+    const random = new Random(this.#seed, `structure ${offset}`);
+    const subject = this.subjects[offset % 2]!;
+    const { kind, spec } = this.#specOf(subject, random);
+    const rebuilt = await rebuild(subject.world, spec);
+    return { kind, ...(await this.examine(subject, rebuilt)) };
   }
 
-  #specOf(random: Random): { kind: string; spec: Spec } {
-    const { records, pages, segments } = this.world;
+  #specOf(subject: Subject, random: Random): { kind: string; spec: Spec } {
+    const { records, pages, segments } = subject.world;
     const lies = new Map<object, Num>();
     const change = (tree: object): void => mutate(tree as Record<string, unknown>, random, lies);
     // Either the structure is changed, or the bytes of one of its parts.
@@ -128,8 +161,8 @@ export class StructureCampaign implements Campaign<StructureMutation> {
   }
 
   /** Reads everything, and compares it with what the second reading says. */
-  async examine(rebuilt: Rebuilt): Promise<Omit<Outcome, 'kind'>> {
-    const model = new Model(rebuilt, this.#honest);
+  async examine(subject: Subject, rebuilt: Rebuilt): Promise<Omit<Outcome, 'kind'>> {
+    const model = new Model(rebuilt, subject.segments);
     let contradiction: string | undefined;
     try {
       model.check([...versionsOf(rebuilt), model.newest], watchedOf(rebuilt));
@@ -137,10 +170,10 @@ export class StructureCampaign implements Campaign<StructureMutation> {
       contradiction = (error as Error).message;
     }
     const before = process.resourceUsage().maxRSS * 1024;
-    const finding = await this.#read(rebuilt, contradiction === undefined ? model : undefined);
+    const finding = await this.#read(subject, rebuilt, contradiction === undefined ? model : undefined);
     const grown = process.resourceUsage().maxRSS * 1024 - before;
     if (grown > GROWTH_BYTES_MAX) finding.wrong.push(`the process grew by ${grown} bytes`);
-    const newest = this.world.records.length;
+    const newest = subject.world.records.length;
     const verdict = judge(finding, newest, ['SNAPSHOT_EXPIRED']);
     const { codes } = finding;
     if (verdict === 'harmless' && contradiction !== undefined)
@@ -149,9 +182,13 @@ export class StructureCampaign implements Campaign<StructureMutation> {
     return { verdict, codes, full: true };
   }
 
-  async #read(rebuilt: Rebuilt, model: Model | undefined): Promise<Finding & { wrong: string[] }> {
+  async #read(
+    { world, keys }: Subject,
+    rebuilt: Rebuilt,
+    model: Model | undefined,
+  ): Promise<Finding & { wrong: string[] }> {
     const clock = this.#clock;
-    const store = new ImageStore(this.world.image, rebuilt.changes);
+    const store = new ImageStore(world.image, rebuilt.changes);
     const notes = new Notes();
     const attempt = async <T>(
       what: string,
@@ -186,12 +223,19 @@ export class StructureCampaign implements Campaign<StructureMutation> {
       () => db.count(),
       (found) => countFits(found, said),
     );
-    for (const key of this.#keys)
+    for (const key of keys)
       await attempt(
         `get ${hexOf(key).slice(0, 40)}`,
         () => db.getEntry(key, { maxStalenessMs: 1000 }),
         (entry) => (said.get(hexOf(key)) ?? [undefined]).includes(entry && lineOf(entry)),
       );
+    const streamsFit = (found: readonly string[], expected: readonly string[] | undefined): boolean =>
+      expected === undefined || found.join() === expected.join();
+    await attempt(
+      'the streams',
+      () => streamsOf(db),
+      (found) => streamsFit(found, model!.streams(model!.newest, clock.now())),
+    );
     await attempt('checkpoints and outcomes', () => othersOf(db, REQUESTS));
     const floor = model?.floor() ?? 1;
     for (const version of versionsOf(rebuilt)) {
@@ -201,14 +245,21 @@ export class StructureCampaign implements Campaign<StructureMutation> {
         async () => stateOf(await db.snapshot({ at: version })),
         (found) => fits(found, model!.state(version)),
       );
+      await attempt(
+        `streams of ${version}`,
+        async () => streamsOf(await db.snapshot({ at: version })),
+        (found) => streamsFit(found, model!.streams(version)),
+      );
     }
     const watched = watchedOf(rebuilt);
     if (watched > floor)
       await attempt(
         `watch ${watched}`,
         () => changesOf(db, clock, watched),
-        (found) =>
-          found.map((line) => line.slice(0, line.lastIndexOf(' '))).join() === model!.changes(watched).join(),
+        (found) => {
+          const said = model!.changes(watched);
+          return said === undefined || found.join() === said.join();
+        },
       );
     // Most was noticed by now: it then need not be asked each time.
     if (notes.codes.length > 0 && rebuilt.records.at(-1)!.hash[0]! % 8 !== 0)

@@ -25,7 +25,7 @@ export interface Truth {
   readonly changes: ReadonlyMap<number, readonly string[]>;
 }
 
-const digest = (value: unknown): string =>
+export const digestOf = (value: unknown): string =>
   value === undefined
     ? 'none'
     : createHash('sha256')
@@ -42,7 +42,7 @@ export const lineOf = (entry: {
   readonly key: Key;
   readonly value?: unknown;
   readonly versionstamp: string;
-}): string => `${hexOf(entry.key)} ${entry.versionstamp} ${digest(entry.value)}`;
+}): string => `${hexOf(entry.key)} ${entry.versionstamp} ${digestOf(entry.value)}`;
 
 export async function stateOf(source: Database | Snapshot, reverse = false): Promise<string[]> {
   const lines: string[] = [];
@@ -52,9 +52,16 @@ export async function stateOf(source: Database | Snapshot, reverse = false): Pro
 
 /** What a key's stream holds. */
 export async function streamOf(source: Database | Snapshot, key: Key): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of (await source.getStream(key)) ?? []) chunks.push(chunk);
+  return streamLine(hexOf(key), chunks);
+}
+
+/** @param key in hex. */
+export function streamLine(key: string, chunks: readonly Uint8Array[]): string {
   const hash = createHash('sha256');
-  for await (const chunk of (await source.getStream(key)) ?? []) hash.update(chunk);
-  return `${hexOf(key)} ${hash.digest('base64url')}`;
+  for (const chunk of chunks) hash.update(chunk);
+  return `${key} ${hash.digest('base64url')}`;
 }
 
 export async function streamsOf(source: Database | Snapshot): Promise<string[]> {
@@ -91,7 +98,7 @@ export async function changesOf(db: Database, clock: IdleClock, version: number)
   try {
     for await (const change of db.watch({}, { from: version - 1, signal: stop.signal, pollMs: 5000 })) {
       if (change.version !== version) break;
-      lines.push(`${lineOf(change)} ${digest(change.previous)}`);
+      lines.push(`${lineOf(change)} ${digestOf(change.previous)}`);
     }
   } finally {
     done.abort();

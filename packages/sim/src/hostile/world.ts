@@ -9,7 +9,7 @@ import {
   type ObjectCipher,
   openKeyring,
 } from '@holdfast/crypto';
-import { Take } from './bytes.js';
+import { NotInFormat, Take } from './bytes.js';
 import type { Image } from './image-store.js';
 import {
   type Body,
@@ -61,9 +61,13 @@ export interface OpenedSegment {
   readonly chunkAt: readonly number[];
 }
 
+/** Of every epoch that any record's keyring has. */
+export type Keys = Pick<Keyring, 'epochKey'>;
+
 export interface World {
   readonly image: Image;
-  readonly ring: Keyring | undefined;
+  /** Undefined: without encryption. */
+  readonly keys: Keys | undefined;
   /** From version 1 on. */
   readonly records: readonly OpenedRecord[];
   /** By id in hex, as are the segments. */
@@ -73,17 +77,29 @@ export interface World {
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
+const hexOf = (version: number): string => version.toString(16).padStart(16, '0');
+
+/** Of a segment or a page. */
+export function nameOf(folder: 'seg' | 'man', id: Uint8Array): string {
+  return `${folder}/${hex(id).slice(2, 16)}-${hex(id).slice(16)}`;
+}
+
+function expectNamed({ kind, objectId }: Envelope, expected: number, isNamed = true): void {
+  if (kind !== expected || !isNamed)
+    throw new NotInFormat(`an object of another name or kind: ${hex(objectId)}`);
+}
+
 const NO_KEY = new Uint8Array(32);
 
 export async function cipherOf(
-  ring: Keyring | undefined,
+  keys: Keys | undefined,
   envelope: Envelope,
   parent?: Uint8Array,
 ): Promise<ObjectCipher> {
   const { databaseId, objectId, salt } = envelope;
   const kind = envelope.kind as 1 | 2 | 3;
-  const key = ring ? await ring.epochKey(envelope.epoch) : NO_KEY;
-  return createObjectCipher(provider, ring ? 1 : 0, key, { kind, databaseId, objectId, parent }, salt);
+  const key = keys ? await keys.epochKey(envelope.epoch) : NO_KEY;
+  return createObjectCipher(provider, keys ? 1 : 0, key, { kind, databaseId, objectId, parent }, salt);
 }
 
 async function opened(cipher: ObjectCipher, ...args: Parameters<ObjectCipher['open']>): Promise<Uint8Array> {
@@ -103,60 +119,77 @@ export async function openWorld(image: Image): Promise<World> {
   const records: OpenedRecord[] = [];
   const pages = new Map<string, OpenedPage>();
   const segments = new Map<string, OpenedSegment>();
-  let ring: Keyring | undefined;
+  const rings = new Rings();
+  let keys: Keys | undefined;
   for (const [name, bytes] of [...image].reverse()) {
     if (!name.startsWith('log/')) continue;
     const version = recordVersion(name);
     const take = new Take(bytes, 0, bytes.length - 32);
     const envelope = takeEnvelope(take);
     const clear = takeClear(take, historyHashes(version));
-    if (envelope.suite === 1)
-      ring ??= await openKeyring(
-        { provider, root: ROOT_KEY, databaseId: envelope.databaseId, random: () => NO_KEY },
-        clear.keyring,
-      );
+    if (envelope.suite === 1) {
+      keys = rings;
+      await rings.add(envelope.databaseId, clear.keyring);
+    }
     const aad = bytes.subarray(0, take.at);
-    const cipher = await cipherOf(ring, envelope, clear.parent);
+    const cipher = await cipherOf(keys, envelope, clear.parent);
     const body = readBody(await opened(cipher, 0, true, take.raw(take.u32()), aad));
     const pageIds: string[] = [];
     for (const { inline, id } of clear.pages) {
-      const page = inline ?? image.get(`man/${hex(id).slice(2, 16)}-${hex(id).slice(16)}`)!;
+      const page = inline ?? image.get(nameOf('man', id))!;
       const pageId = hex(page.subarray(24, 48));
-      if (!pages.has(pageId)) pages.set(pageId, await openPage(ring, page));
+      if (!pages.has(pageId)) pages.set(pageId, await openPage(keys, page));
       pageIds.push(pageId);
     }
     const hash = bytes.slice(-32);
+    expectNamed(envelope, 1, hex(envelope.objectId.subarray(0, 8)) === hexOf(version));
+    if (hex(sha256(bytes.subarray(0, -32))) !== hex(hash)) throw new NotInFormat(`${name} has another hash`);
     records.push({ version, name, envelope, clear, body, pages: pageIds, hash, size: bytes.length });
   }
   for (const { listed } of pages.values())
     for (const each of listed) {
       const id = hex(each.id);
       if (segments.has(id)) continue;
-      const name = `seg/${id.slice(2, 16)}-${id.slice(16)}`;
-      segments.set(id, await openSegment(ring, name, image.get(name)!));
+      const name = nameOf('seg', each.id);
+      segments.set(id, await openSegment(keys, name, image.get(name)!));
     }
-  return { image, ring, records, pages, segments };
+  return { image, keys, records, pages, segments };
 }
 
-async function openPage(ring: Keyring | undefined, bytes: Uint8Array): Promise<OpenedPage> {
+/** The keys of all these rings. */
+class Rings implements Keys {
+  readonly #rings = new Map<string, Keyring>();
+
+  async add(databaseId: Uint8Array, keyring: Uint8Array): Promise<void> {
+    if (this.#rings.has(hex(keyring))) return;
+    const options = { provider, root: ROOT_KEY, databaseId, random: () => NO_KEY };
+    this.#rings.set(hex(keyring), await openKeyring(options, keyring));
+  }
+
+  epochKey(epoch: number): Promise<Uint8Array> {
+    const ring = [...this.#rings.values()].find(({ epochs }) => epochs.includes(epoch));
+    if (!ring) throw new NotInFormat(`no keyring has epoch ${epoch}`);
+    return ring.epochKey(epoch);
+  }
+}
+
+async function openPage(keys: Keys | undefined, bytes: Uint8Array): Promise<OpenedPage> {
   const take = new Take(bytes);
   const envelope = takeEnvelope(take);
+  expectNamed(envelope, 3);
   const clear = takeListed(take);
   const aad = bytes.subarray(0, take.at);
   const sealed = take.raw(take.u32());
-  const details = await opened(await cipherOf(ring, envelope), 0, true, sealed, aad);
+  const details = await opened(await cipherOf(keys, envelope), 0, true, sealed, aad);
   return { envelope, listed: readDetails(details, clear), bytes };
 }
 
-async function openSegment(
-  ring: Keyring | undefined,
-  name: string,
-  bytes: Uint8Array,
-): Promise<OpenedSegment> {
+async function openSegment(keys: Keys | undefined, name: string, bytes: Uint8Array): Promise<OpenedSegment> {
   const footer = new Take(bytes, bytes.length - FOOTER);
   const [count, metaBytes] = [footer.u32(), footer.u32()];
   const envelope = takeEnvelope(footer);
-  const cipher = await cipherOf(ring, envelope);
+  expectNamed(envelope, 2, name === nameOf('seg', envelope.objectId));
+  const cipher = await cipherOf(keys, envelope);
   const metaAt = bytes.length - FOOTER - metaBytes;
   const tableAt = metaAt - ROW * count;
   const table = bytes.subarray(tableAt, metaAt);
