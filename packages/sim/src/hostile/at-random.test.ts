@@ -8,7 +8,7 @@ import type { Image } from './image-store.js';
 import { Model } from './model.js';
 import { rebuild, segmentsAsTheyAre } from './rebuild.js';
 import { ROOT_KEY } from './reference.js';
-import { changesOf, stateOf } from './truth.js';
+import { changesOf, stateOf, streamsOf } from './truth.js';
 import { openWorld } from './world.js';
 
 const KEYS = 12;
@@ -20,6 +20,10 @@ async function step(db: Database, clock: IdleClock, random: Random): Promise<voi
   if (random.chance(0.12)) await db.flush();
   if (random.chance(0.2)) clock.advance(random.below(3000));
   const isLarge = random.chance(0.06);
+  if (random.chance(0.1)) {
+    const bytes = random.bytes(random.pick([0, 10, 70_000]));
+    await db.setStream(key(), [bytes], random.chance(0.3) ? { expireInMs: 1 + random.below(5000) } : {});
+  }
   const work = (tx: Transaction): void => {
     for (let left = 1 + random.below(4); left > 0; left--) {
       const [a, b] = [random.below(KEYS), random.below(KEYS)].sort((x, y) => x - y) as [number, number];
@@ -53,7 +57,9 @@ test.each([1, 7, 9])('seed %i', { timeout: 60_000 }, async (seed) => {
     const db = await openDatabase(store, { key: ROOT_KEY, clock, readOnly: true });
     for (let version = 2; version <= db.version; version++) {
       const lines = [...model.state(version).values()].flat().filter((line) => line !== undefined);
-      expect([version, await stateOf(await db.snapshot({ at: version }))]).toEqual([version, lines.sort()]);
+      const snapshot = await db.snapshot({ at: version });
+      expect([version, await stateOf(snapshot)]).toEqual([version, lines.sort()]);
+      expect([version, await streamsOf(snapshot)]).toEqual([version, model.streams(version)]);
       expect([version, await changesOf(db, clock, version)]).toEqual([version, model.changes(version)]);
     }
     return db.verify({ deep: true });

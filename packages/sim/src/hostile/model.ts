@@ -3,10 +3,24 @@
  * itself. The readable twin that the engine's answers are compared with. What a value's or a key's bytes mean is left
  * to the engine's own decoders, which are tested elsewhere.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type CompactRange, decodeKey, decodeValue } from '@holdfast/core';
 import { formatVersionstamp, StreamValue } from '@holdfast/mvcc';
-import { NotInFormat, type Num } from './bytes.js';
-import type { Body, Listed, Range } from './layout.js';
+import { NotInFormat } from './bytes.js';
+import {
+  carriedBy,
+  covers,
+  isAmbiguous,
+  isGone,
+  type Layer,
+  laid,
+  layerOf,
+  ownOf,
+  type Stamp,
+  type Written,
+  writtenOf,
+} from './layer.js';
+import type { Body, Listed } from './layout.js';
 import { checkBulkRun, type Placed, placedIn, STREAM_LEVEL } from './manifest-rules.js';
 import { PART, readStream } from './nested.js';
 import { checkOwn } from './own-entries.js';
@@ -15,28 +29,6 @@ import { checkAnchored, checkFollows, checkRecord, type Readable } from './recor
 import { type Holding, heldBy } from './segment-rules.js';
 import { digestOf, lineOf, streamLine } from './truth.js';
 import { hex, historiesOf } from './world.js';
-
-interface Stamp {
-  readonly version: number;
-  readonly order: number;
-}
-
-/** A write, wherever it lies. */
-export interface Written extends Stamp {
-  readonly key: Uint8Array;
-  /** Undefined: deleted. */
-  readonly value: Uint8Array | undefined;
-  /** The value is a stream's descriptor. */
-  readonly isStream: boolean;
-  /** When it begins to read as absent. */
-  readonly expires: number | undefined;
-}
-
-/** Some of what a state is made of, in no order: each has its stamp. */
-interface Layer {
-  readonly writes: readonly Written[];
-  readonly ranges: readonly (Range & Stamp)[];
-}
 
 /** What may be answered for each user key, by the key in hex: lines, and undefined for "not there". */
 export type Said = ReadonlyMap<string, readonly (string | undefined)[]>;
@@ -75,9 +67,18 @@ export class Model {
    * @throws NotInFormat where anything that is retained contradicts FORMAT.md or the rest.
    */
   check(read: Iterable<number>, watched: number): void {
+    const listings = new Map<string, Omit<Listed, 'run'>>();
     for (let version = Math.min(this.floor(), this.newest); version <= this.newest; version++) {
       this.#checkRecord(version);
-      for (const { each } of this.#placed(version)) this.#held(each);
+      for (const { each } of this.#placed(version)) {
+        this.#held(each);
+        // It may move, and is the same.
+        const { run: _, ...said } = each;
+        const known = listings.get(hex(each.id));
+        if (known && !isDeepStrictEqual(known, said))
+          throw new NotInFormat('a segment of which two things are said');
+        listings.set(hex(each.id), said);
+      }
     }
     for (const version of read) {
       if (version < this.floor()) continue;
@@ -274,96 +275,6 @@ function shownOf(write: Written | undefined): unknown {
   if (write?.value === undefined) return undefined;
   const { value, isStream } = write;
   return isStream ? new StreamValue(readStream(value).length) : orNot(() => decodeValue(value));
-}
-
-function ownOf({ version, body }: Readable): Layer {
-  return {
-    writes: body.transactions.flatMap(({ writes }, order) =>
-      writes.map((write) => ({ ...writtenOf(write), version, order })),
-    ),
-    ranges: body.transactions.flatMap(({ ranges }, order) =>
-      ranges.map((range) => ({ ...range, version, order })),
-    ),
-  };
-}
-
-function carriedBy({ clear, body }: Readable): Layer {
-  const from = Number(body.holders.at(-1)?.version ?? clear.flushedThrough);
-  const stamp = ({ above, order }: { above: Num; order: Num }): Stamp => ({
-    version: from + Number(above),
-    order: Number(order),
-  });
-  return {
-    writes: body.carried.map((carried) => ({ ...writtenOf(carried), ...stamp(carried) })),
-    ranges: body.carriedRanges.map((range) => ({ ...range, ...stamp(range) })),
-  };
-}
-
-function layerOf({ entries, ranges }: Holding): Layer {
-  const stamp = ({ version, order }: { version: Num; order: Num }): Stamp => ({
-    version: Number(version),
-    order: Number(order),
-  });
-  return {
-    writes: entries.map((held) => ({
-      ...writtenOf({ ...held, form: Number(held.kind) % 16 === 3 ? 2 : 1 }),
-      ...stamp(held),
-    })),
-    ranges: ranges.map((range) => ({ ...range, ...stamp(range) })),
-  };
-}
-
-function writtenOf(write: {
-  readonly key: Uint8Array;
-  readonly form: Num;
-  readonly value?: Uint8Array | undefined;
-  readonly expires?: Num | undefined;
-}): Omit<Written, keyof Stamp> {
-  const { key, form, value, expires } = write;
-  return {
-    key,
-    value,
-    isStream: Number(form) % 16 === 2,
-    expires: expires === undefined ? undefined : Number(expires),
-  };
-}
-
-/** What counts of each key, unless a range over it has a higher stamp. */
-function laid(layers: Iterable<Layer>): Map<string, readonly Written[]> {
-  const best = new Map<string, Written[]>();
-  const ranges: (Range & Stamp)[] = [];
-  for (const layer of layers) {
-    ranges.push(...layer.ranges);
-    for (const write of layer.writes) {
-      const key = hex(write.key);
-      const known = best.get(key);
-      const newer = known ? compare(write, known[0]!) : 1;
-      if (newer > 0) best.set(key, [write]);
-      else if (newer === 0) known!.push(write);
-    }
-  }
-  for (const [key, [write]] of best)
-    if (ranges.some((range) => compare(range, write!) > 0 && covers(range, write!.key))) best.delete(key);
-  return best;
-}
-
-function covers({ begin, end }: Range, key: Uint8Array): boolean {
-  return Buffer.compare(begin, key) <= 0 && Buffer.compare(key, end) < 0;
-}
-
-function compare(a: Stamp, b: Stamp): number {
-  return a.version - b.version || a.order - b.order;
-}
-
-function isGone({ value, expires }: Written, nowMs: number): boolean {
-  return value === undefined || (expires !== undefined && expires <= nowMs);
-}
-
-/** Whether two writes have one stamp, and it is not the same which counts. */
-function isAmbiguous([first, ...others]: readonly Written[]): boolean {
-  const say = ({ value, expires, isStream }: Written): string =>
-    [value && hex(value), expires, isStream].join();
-  return others.some((other) => say(other) !== say(first!));
 }
 
 /** What is there, in words. */
