@@ -113,10 +113,11 @@ export class SegmentBuilder {
 
   /**
    * Adds a range tombstone; they and the entries may come in any order among each other.
-   * @throws RangeError for a range that is empty, or not above the one before.
+   * @throws RangeError for a range that is empty, not above the one before, or without a version.
    */
   addRange(range: RangeTombstone): void {
     this.#checkStamp(range);
+    if (range.version === 0) throw new RangeError('Expected a range tombstone with a version, found 0.');
     const before = this.#ranges.at(-1);
     if (compareBytes(range.begin, range.end) >= 0 || (before && compareBytes(before.end, range.begin) > 0))
       throw new RangeError(
