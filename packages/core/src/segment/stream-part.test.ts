@@ -37,6 +37,8 @@ test('a part of another key, another length or another kind is CORRUPT, and so i
   const descriptor = encodeStream({ length: 0, parts: [] });
   const stream = await store([{ ...part(descriptor), stream: true }]);
   await expect(read(stream, 'film', 2)).rejects.toThrow('kind 3');
+  const expiring = await store([{ ...part(bytes), expiresMs: 5 }]);
+  await expect(read(expiring)).rejects.toThrow('one that expires');
   const deleted = await store([{ ...part(bytes), value: undefined }]);
   await expect(read(deleted, 'film', 0)).rejects.toThrow('kind 0');
 });

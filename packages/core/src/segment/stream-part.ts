@@ -57,6 +57,7 @@ export class StreamPart {
     const { kind, valueLength, valueAt } = cursor;
     if (cursor.compareKey(key) !== 0) throw notPart(`one with key ${toHex(cursor.key)}`);
     if (kind !== KIND_VALUE && kind !== KIND_LARGE) throw notPart(`an entry of kind ${kind}`);
+    if (cursor.expiresMs !== 0) throw notPart('one that expires');
     if (valueLength !== length) throw notPart(`${valueLength} bytes`);
     const inline = kind === KIND_VALUE ? copyBytes(cursor.inlineValue) : undefined;
     const [first, end] = inline ? [0, 0] : [valueAt, source.checkPieces(meta, 0, valueLength, valueAt)];

@@ -13,7 +13,6 @@ import type { FinalState } from './final-state.js';
 import { judgeRanges } from './judge-ranges.js';
 import type { Deed, Ledger } from './ledger.js';
 import { ACCOUNTS, BALANCE, carelessMark, largeValue, SLOTS_PER_GROUP } from './programs.js';
-import { judgeStreams } from './streams.js';
 import type { Verdict } from './verdict.js';
 
 export function judge(
@@ -31,7 +30,6 @@ export function judge(
   judgeAdds(state, verdict);
   judgeLarge(state, verdict);
   judgeCareless(state, verdict);
-  judgeStreams(state, verdict);
   judgeRanges(scenario, ledger, state, verdict);
   judgeRequests(ledger, state, verdict);
   for (const { kind, message } of checkChain(objects).problems)

@@ -84,7 +84,7 @@ export function makeProgram(
     case 'expiry':
       return rangeProgram(id, 'lease', random, settings);
     case 'streams':
-      return streamProgram(id, random);
+      return streamProgram(id);
   }
 }
 
