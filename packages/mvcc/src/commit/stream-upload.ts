@@ -23,6 +23,8 @@ import type { Context } from '../context/context.js';
 import { newObjectId, putNew } from './segment-upload.js';
 
 const UPLOADS_AT_ONCE = 2;
+/** A part's object and what it may have beside its value: its tables, and its key several times. */
+const OBJECT_BYTES_MAX = STREAM_PART_BYTES + 128 * 1024;
 
 export interface UploadedStream {
   /** What the stream's key gets as its value. */
@@ -88,8 +90,13 @@ class Parts {
   readonly #uploads: Promise<SegmentDescriptor>[] = [];
   readonly #underWay = new Set<Promise<unknown>>();
   /** The part that fills; used again when it was sealed. */
-  #buffer: Uint8Array | undefined;
+  #buffer: Uint8Array = new Uint8Array(0);
   #filled = 0;
+  /**
+   * Memory of objects that are in the store: it is created under its name by then, so nobody can read this into it any
+   * more. Used again, because dead buffers of this size pile up until they are collected.
+   */
+  readonly #free: Uint8Array[] = [];
   length = 0;
 
   /** @param stop aborted when an upload fails, so that nobody waits for the source any longer. */
@@ -106,9 +113,9 @@ class Parts {
   }
 
   async add(chunk: Uint8Array): Promise<void> {
-    this.#buffer ??= new Uint8Array(STREAM_PART_BYTES);
     for (let at = 0; at < chunk.length; ) {
       const end = Math.min(chunk.length, at + STREAM_PART_BYTES - this.#filled);
+      this.#grow(this.#filled + end - at);
       this.#buffer.set(chunk.subarray(at, end), this.#filled);
       this.#filled += end - at;
       this.length += end - at;
@@ -117,10 +124,17 @@ class Parts {
     }
   }
 
+  /** A short stream takes no memory for a long one. */
+  #grow(bytes: number): void {
+    const before = this.#buffer;
+    if (before.length >= bytes) return;
+    this.#buffer = new Uint8Array(Math.min(STREAM_PART_BYTES, Math.max(bytes, 2 * before.length)));
+    this.#buffer.set(before.subarray(0, this.#filled));
+  }
+
   /** The last part, and the end of all uploads. */
   async finish(): Promise<SegmentDescriptor[]> {
     if (this.#filled > 0) await this.#send();
-    this.#buffer = undefined;
     return Promise.all(this.#uploads);
   }
 
@@ -133,12 +147,17 @@ class Parts {
     await check?.();
     const builder = new SegmentBuilder(this.#context.sealing, newObjectId(this.#context, baseVersion));
     // A view: the buffer stays as it is until the segment is finished.
-    const value = this.#buffer!.subarray(0, this.#filled);
+    const value = this.#buffer.subarray(0, this.#filled);
     builder.add({ key: this.#key, version: 0, order: 0, value });
-    const { bytes, descriptor } = await builder.finish();
+    const isFull = this.#filled === STREAM_PART_BYTES;
+    const memory = isFull ? (this.#free.pop() ?? new Uint8Array(OBJECT_BYTES_MAX)) : undefined;
+    const { bytes, descriptor } = await builder.finish(memory && ((length) => memory.subarray(0, length)));
     this.#filled = 0;
     const name = objectName(SEGMENT_PREFIX, descriptor.id);
-    const upload = putNew(this.#context, name, bytes, { signal, meter }).then(() => descriptor);
+    const upload = putNew(this.#context, name, bytes, { signal, meter }).then(() => {
+      if (memory) this.#free.push(memory);
+      return descriptor;
+    });
     const settled: Promise<unknown> = upload
       .catch((error: unknown) => this.#stop.abort(error))
       .finally(() => {
