@@ -64,7 +64,7 @@ export function planRun<P extends PageContent>(
       ? head?.inline && pageBytes(joined) <= INLINE_BYTES_MAX
       : level === STREAM_LEVEL && fits(joined);
   if (mayGrow) return [...before, newPage(level, joined), ...older, ...after];
-  return [...before, ...(level === 0 || level === STREAM_LEVEL ? apart : join(apart)), ...after];
+  return [...before, ...(level === 0 ? apart : join(apart)), ...after];
 }
 
 /** @throws RangeError for a segment to remove that is not there, or one to add that is. */
