@@ -10,8 +10,6 @@ import {
   encodeStream,
   HoldfastError,
   type ObjectId,
-  objectName,
-  SEGMENT_PREFIX,
   SegmentBuilder,
   type SegmentDescriptor,
   STREAM_BYTES_MAX,
@@ -20,7 +18,8 @@ import {
 import { type CallOptions, onAbort, orAborted } from '@holdfast/object-store';
 import type { Chunks } from '../context/byte-source.js';
 import type { Context } from '../context/context.js';
-import { newObjectId, putNew } from './segment-upload.js';
+import { newObjectId } from './new-object.js';
+import { SegmentUploads } from './segment-uploads.js';
 
 const UPLOADS_AT_ONCE = 2;
 
@@ -83,10 +82,8 @@ export async function uploadStream(
 class Parts {
   readonly #context: Context;
   readonly #key: Uint8Array;
-  readonly #stop: AbortController;
-  readonly #o: Pick<UploadOptions, 'baseVersion' | 'check' | 'meter'>;
-  readonly #uploads: Promise<SegmentDescriptor>[] = [];
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #uploads: SegmentUploads;
+  readonly #o: Pick<UploadOptions, 'baseVersion' | 'check'>;
   /** The part that fills; used again when it was sealed. */
   #buffer: Uint8Array | undefined;
   #filled = 0;
@@ -97,11 +94,13 @@ class Parts {
     context: Context,
     key: Uint8Array,
     stop: AbortController,
-    o: Pick<UploadOptions, 'baseVersion' | 'check' | 'meter'>,
+    { meter, ...o }: Pick<UploadOptions, 'baseVersion' | 'check' | 'meter'>,
   ) {
     this.#context = context;
     this.#key = key;
-    this.#stop = stop;
+    this.#uploads = new SegmentUploads(context, UPLOADS_AT_ONCE, { signal: stop.signal, meter }, (error) =>
+      stop.abort(error),
+    );
     this.#o = o;
   }
 
@@ -121,30 +120,17 @@ class Parts {
   async finish(): Promise<SegmentDescriptor[]> {
     if (this.#filled > 0) await this.#send();
     this.#buffer = undefined;
-    return Promise.all(this.#uploads);
+    return this.#uploads.all();
   }
 
   async #send(): Promise<void> {
-    const { signal } = this.#stop;
-    // Before it is sealed, so that finished parts don't pile up in memory.
-    while (this.#underWay.size >= UPLOADS_AT_ONCE) await orAborted(Promise.race(this.#underWay), signal);
-    signal.throwIfAborted();
-    const { baseVersion, check, meter } = this.#o;
+    const { baseVersion, check } = this.#o;
     await check?.();
     const builder = new SegmentBuilder(this.#context.sealing, newObjectId(this.#context, baseVersion));
     // A view: the buffer stays as it is until the segment is finished.
     const value = this.#buffer!.subarray(0, this.#filled);
     builder.add({ key: this.#key, version: 0, order: 0, value });
-    const { bytes, descriptor } = await builder.finish();
+    await this.#uploads.send(builder);
     this.#filled = 0;
-    const name = objectName(SEGMENT_PREFIX, descriptor.id);
-    const upload = putNew(this.#context, name, bytes, { signal, meter }).then(() => descriptor);
-    const settled: Promise<unknown> = upload
-      .catch((error: unknown) => this.#stop.abort(error))
-      .finally(() => {
-        this.#underWay.delete(settled);
-      });
-    this.#underWay.add(settled);
-    this.#uploads.push(upload);
   }
 }

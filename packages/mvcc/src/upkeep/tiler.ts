@@ -26,7 +26,7 @@ import {
   tiledPart,
 } from '@holdfast/core';
 import pLimit from 'p-limit';
-import { putNew } from '../commit/segment-upload.js';
+import { putNew } from '../commit/new-object.js';
 import { type Context, callStore } from '../context/context.js';
 import { missingRecord } from '../log/log.js';
 import { fetchTile } from '../log/tiles.js';
