@@ -23,14 +23,14 @@ import { SegmentUploads } from './segment-uploads.js';
 
 const UPLOADS_AT_ONCE = 2;
 
-export interface UploadedStream {
+interface UploadedStream {
   /** What the stream's key gets as its value. */
   readonly descriptor: Uint8Array;
   /** Its parts, in order. */
   readonly segments: readonly SegmentDescriptor[];
 }
 
-export interface UploadOptions extends CallOptions {
+interface UploadOptions extends CallOptions {
   /** The tip as known now: what protects the parts from GC until a record names them. */
   readonly baseVersion: number;
   /** Asked before each part is sent. @throws what makes it useless to go on. */

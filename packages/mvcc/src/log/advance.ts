@@ -39,7 +39,7 @@ import { checkDescends, checkFollows } from './succession.js';
 export type StateRecord = RecordClear &
   Pick<LogRecord, 'hash' | 'bytes' | 'epoch'> & { readonly body: RecordDraft };
 
-export interface AdvanceOptions extends CallOptions {
+interface AdvanceOptions extends CallOptions {
   /** The record's manifest, where its writer has it at hand. */
   readonly manifest?: Manifest | undefined;
 }

@@ -25,7 +25,7 @@ import type { View } from '../state/view.js';
 import { userValueOf } from './entry-reader.js';
 
 /** A stream's parts where they lie, in order. */
-export interface StreamParts {
+interface StreamParts {
   readonly length: number;
   readonly segments: readonly SegmentEntry[];
 }

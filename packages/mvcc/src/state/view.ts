@@ -34,7 +34,7 @@ import { type LaidTransaction, type Tail, TailBuilder, type TailEntry } from './
 import { compareStamps } from './versionstamp.js';
 
 /** Where a view reads its segments. */
-export interface SegmentAccess {
+interface SegmentAccess {
   readonly store: ObjectStore;
   readonly sealing: Sealing;
   readonly cache: BlockCache;

@@ -49,7 +49,7 @@ import { TrackedCursor } from './tracked-cursor.js';
 /** One transaction writes at most this much, keys and values together. */
 export const TRANSACTION_BYTES_MAX: number = 256 * 1024 * 1024;
 /** And at most this much that has to lie in the record itself: mutations, and the engine's own small entries. */
-export const TRANSACTION_INLINE_BYTES_MAX: number = 16 * 1024 * 1024;
+const TRANSACTION_INLINE_BYTES_MAX = 16 * 1024 * 1024;
 const CHANGE_OVERHEAD_BYTES = 16;
 
 /**
@@ -91,7 +91,7 @@ export interface Transaction {
   min(key: Key, n: number | bigint): void;
 }
 
-export interface AttemptParts {
+interface AttemptParts {
   readonly view: View;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
