@@ -197,7 +197,7 @@ export class Snapshot {
   }
 }
 
-/** What a version that is gone or not yet there is answered with. */
+/** What is said of a version that is gone. */
 export function expired(version: number, floor: number): HoldfastError {
   return new HoldfastError(
     'SNAPSHOT_EXPIRED',
