@@ -258,7 +258,7 @@ export class Database implements AsyncDisposable {
     return this.#write('delete', () => deleting(key), options);
   }
 
-  /** Deletes every key in the range. */
+  /** Deletes every key in the range: one write, however many there are. It reads none. */
   deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult> {
     return this.#write('deleteRange', () => deletingRange(range), options);
   }
@@ -288,7 +288,7 @@ export class Database implements AsyncDisposable {
 
   #written({ stamp }: Committed<unknown>): WriteResult {
     if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
-    // Nothing was there to delete: the state is as of now.
+    // A range of no keys deletes nothing: the state is as of now.
     const { version } = this.#tip.view;
     return { version, versionstamp: formatVersionstamp({ version, order: 0 }) };
   }

@@ -27,8 +27,8 @@ import {
 } from '@holdfast/core';
 import pLimit from 'p-limit';
 import { putNew } from '../commit/new-object.js';
-import { type Context, callStore } from '../context/context.js';
-import { missingRecord } from '../log/log.js';
+import type { Context } from '../context/context.js';
+import { missingRecord, readRecordHash } from '../log/log.js';
 import { fetchTile } from '../log/tiles.js';
 import type { Tip } from '../log/tip.js';
 import type { View } from '../state/view.js';
@@ -158,13 +158,10 @@ export class Tiler {
     );
   }
 
-  /** A record's last 32 bytes (decision 0008). Whether they are its hash shows in the tree. */
+  /** Whether it is the record's hash shows in the tree. */
   async #readHash(version: number): Promise<Uint8Array> {
     const name = recordName(version);
-    const range = { offset: -HASH_BYTES, length: HASH_BYTES };
-    const found = await callStore(`reading ${name}`, () =>
-      this.#context.slots.read(version, { range, maxBytes: HASH_BYTES }),
-    );
+    const found = await readRecordHash(this.#context, version);
     if (found?.length === HASH_BYTES) return found;
     throw found
       ? corrupt(name, `expected ${HASH_BYTES} bytes at its end, found ${found.length}`)
