@@ -96,10 +96,10 @@ describe('what was written comes back', () => {
     await expectBytes(db.getStream('film'), bytes);
   });
 
-  test("in chunks of up to 1 MiB that are the reader's own", async () => {
+  test("in chunks of up to 64 KiB that are the reader's own", async () => {
     await db.setStream('film', [bytesOf(2 * PART)]);
     for await (const chunk of (await db.getStream('film'))!) {
-      expect(chunk.length).toBeLessThanOrEqual(1024 * 1024);
+      expect(chunk.length).toBeLessThanOrEqual(64 * 1024);
       chunk.fill(0);
     }
     await expectBytes(db.getStream('film'), bytesOf(2 * PART));
@@ -401,7 +401,7 @@ describe('damage', () => {
     expect(report.problems).toHaveLength(1);
   });
 
-  test('a byte of a part that is bent is CORRUPT, and no byte of its window is given out', async () => {
+  test('a byte of a part that is bent is CORRUPT, and no byte from there on is given out', async () => {
     store.corruptByte(segmentNames()[0]!, 70_000);
     store.corruptByte(segmentNames()[1]!, 70_000);
     const chunks: Uint8Array[] = [];

@@ -8,6 +8,12 @@ import { type CallOptions, orAborted } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { putNew } from './new-object.js';
 
+/** Memory for sealed segments. */
+interface MemoryPool {
+  take(): Uint8Array;
+  give(memory: Uint8Array): void;
+}
+
 export class SegmentUploads {
   readonly #context: Context;
   readonly #countMax: number;
@@ -29,17 +35,24 @@ export class SegmentUploads {
     this.#onFailure = onFailure;
   }
 
-  /** Waits for its turn, and seals the segment: then its builder's bytes are no longer needed. */
-  async send(builder: SegmentBuilder): Promise<void> {
+  /**
+   * Waits for its turn, and seals the segment: then its builder's bytes are no longer needed.
+   * @param pool gives the memory that it is sealed into, and gets it back when the segment is durable.
+   */
+  async send(builder: SegmentBuilder, pool?: MemoryPool): Promise<void> {
     const { signal } = this.#options;
     while (this.#underWay.size >= this.#countMax) await orAborted(Promise.race(this.#underWay), signal);
     signal?.throwIfAborted();
-    const { bytes, descriptor } = await builder.finish();
+    const memory = pool?.take();
+    const { bytes, descriptor } = await builder.finish(memory && ((length) => memory.subarray(0, length)));
     const name = objectName(SEGMENT_PREFIX, descriptor.id);
     const sent = putNew(this.#context, name, bytes, this.#options).then(() => descriptor);
-    const settled: Promise<unknown> = sent.catch(this.#onFailure).finally(() => {
-      this.#underWay.delete(settled);
-    });
+    const settled: Promise<unknown> = sent
+      .then(() => memory && pool?.give(memory))
+      .catch(this.#onFailure)
+      .finally(() => {
+        this.#underWay.delete(settled);
+      });
     this.#underWay.add(settled);
     this.#uploads.push(sent);
   }

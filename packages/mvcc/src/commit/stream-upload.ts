@@ -22,6 +22,8 @@ import { newObjectId } from './new-object.js';
 import { SegmentUploads } from './segment-uploads.js';
 
 const UPLOADS_AT_ONCE = 2;
+/** A part's object and what it may have beside its value: its tables, and its key several times. */
+const OBJECT_BYTES_MAX = STREAM_PART_BYTES + 128 * 1024;
 
 interface UploadedStream {
   /** What the stream's key gets as its value. */
@@ -85,8 +87,9 @@ class Parts {
   readonly #uploads: SegmentUploads;
   readonly #o: Pick<UploadOptions, 'baseVersion' | 'check'>;
   /** The part that fills; used again when it was sealed. */
-  #buffer: Uint8Array | undefined;
+  #buffer: Uint8Array = new Uint8Array(0);
   #filled = 0;
+  readonly #memory = new Memory();
   length = 0;
 
   /** @param stop aborted when an upload fails, so that nobody waits for the source any longer. */
@@ -105,9 +108,9 @@ class Parts {
   }
 
   async add(chunk: Uint8Array): Promise<void> {
-    this.#buffer ??= new Uint8Array(STREAM_PART_BYTES);
     for (let at = 0; at < chunk.length; ) {
       const end = Math.min(chunk.length, at + STREAM_PART_BYTES - this.#filled);
+      this.#grow(this.#filled + end - at);
       this.#buffer.set(chunk.subarray(at, end), this.#filled);
       this.#filled += end - at;
       this.length += end - at;
@@ -116,10 +119,17 @@ class Parts {
     }
   }
 
+  /** A short stream takes no memory for a long one. */
+  #grow(bytes: number): void {
+    const before = this.#buffer;
+    if (before.length >= bytes) return;
+    this.#buffer = new Uint8Array(Math.min(STREAM_PART_BYTES, Math.max(bytes, 2 * before.length)));
+    this.#buffer.set(before.subarray(0, this.#filled));
+  }
+
   /** The last part, and the end of all uploads. */
   async finish(): Promise<SegmentDescriptor[]> {
     if (this.#filled > 0) await this.#send();
-    this.#buffer = undefined;
     return this.#uploads.all();
   }
 
@@ -128,9 +138,26 @@ class Parts {
     await check?.();
     const builder = new SegmentBuilder(this.#context.sealing, newObjectId(this.#context, baseVersion));
     // A view: the buffer stays as it is until the segment is finished.
-    const value = this.#buffer!.subarray(0, this.#filled);
+    const value = this.#buffer.subarray(0, this.#filled);
     builder.add({ key: this.#key, version: 0, order: 0, value });
-    await this.#uploads.send(builder);
+    const isFull = this.#filled === STREAM_PART_BYTES;
+    await this.#uploads.send(builder, isFull ? this.#memory : undefined);
     this.#filled = 0;
+  }
+}
+
+/**
+ * Memory of objects that are in the store: each is created under its name by then, so nobody can read what comes next
+ * into it. Used again, because dead buffers of this size pile up until they are collected.
+ */
+class Memory {
+  readonly #free: Uint8Array[] = [];
+
+  take(): Uint8Array {
+    return this.#free.pop() ?? new Uint8Array(OBJECT_BYTES_MAX);
+  }
+
+  give(memory: Uint8Array): void {
+    this.#free.push(memory);
   }
 }
