@@ -240,6 +240,30 @@ describe('a source that fails', () => {
     await expectUnchanged(version);
   });
 
+  test('is told once that it is given up, and not where it has ended by itself', async () => {
+    let told = 0;
+    const sourceOf = (next: () => IteratorResult<Uint8Array>): Iterable<Uint8Array> => ({
+      [Symbol.iterator]: () => ({
+        next,
+        return: () => {
+          told++;
+          return { done: true, value: undefined };
+        },
+      }),
+    });
+    const text = sourceOf(() => ({ done: false, value: 'text' as unknown as Uint8Array }));
+    await expect(db.setStream('film', text)).rejects.toThrow(TypeError);
+    expect(told).toBe(1);
+    const torn = sourceOf(() => {
+      throw new Error('the line is dead');
+    });
+    await expect(db.setStream('film', torn)).rejects.toThrow('the line is dead');
+    store.failBefore('put', { when: (key) => key.startsWith('log/'), error: new Error('no') });
+    const ended = sourceOf(() => ({ done: true, value: undefined }));
+    await expect(db.setStream('film', ended)).rejects.toThrow('no');
+    expect(told).toBe(1);
+  });
+
   test('the commit fails: the key is unchanged', async () => {
     const { version } = db;
     store.failBefore('put', { when: (key) => key.startsWith('log/'), error: new Error('no') });

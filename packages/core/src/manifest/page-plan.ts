@@ -21,7 +21,7 @@ export const INLINE_BYTES_MAX: number = 8 * 1024;
 export const PAGE_BYTES_GOAL: number = 64 * 1024;
 
 /** What planning needs to know of a page. */
-export interface PageContent {
+interface PageContent {
   readonly level: number;
   readonly entries: readonly SegmentEntry[];
   /** Present where the page travels in the record. */
@@ -31,7 +31,7 @@ export interface PageContent {
 /** A page as it stays, or what a new one lists. */
 export type PlannedPage<P extends PageContent> = P | NewPage;
 
-export interface NewPage {
+interface NewPage {
   readonly level: number;
   readonly entries: readonly SegmentEntry[];
   readonly isNew: true;

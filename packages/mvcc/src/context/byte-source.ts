@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - It is read once, one chunk after the other, and never ahead.
- * - Whoever gives up tells the source so, and does not wait for it: a source that hangs holds up nobody.
+ * - Whoever gives up tells the source so, once, unless it has ended by itself. Nobody waits for it: a source that hangs
+ *   holds up nobody.
  */
 import { isUint8Array } from '@holdfast/core';
 import { kindOf } from './call-options.js';
@@ -17,6 +18,7 @@ export class Chunks {
   readonly #call: string;
   /** From the first chunk on. */
   #reading: { next(): Promise<IteratorResult<unknown, unknown>>; stop(reason: unknown): unknown } | undefined;
+  #isOver = false;
 
   /**
    * @param call how messages name it.
@@ -37,8 +39,14 @@ export class Chunks {
   /** @returns undefined: there are no more. @throws TypeError for a chunk that is none; what the source throws. */
   async next(): Promise<Uint8Array | undefined> {
     this.#reading ??= open(this.#source);
-    const { done, value } = await this.#reading.next();
-    if (done) return undefined;
+    const { done, value } = await this.#reading.next().catch((error: unknown) => {
+      this.#isOver = true;
+      throw error;
+    });
+    if (done) {
+      this.#isOver = true;
+      return undefined;
+    }
     if (isUint8Array(value)) return value;
     throw new TypeError(
       `${this.#call}: expected chunks that are Uint8Arrays, found ${typeof value === 'object' && value !== null ? 'another object' : kindOf(value)}. Nothing was changed.`,
@@ -47,6 +55,8 @@ export class Chunks {
 
   /** No more of it is wanted. */
   stop(reason: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     const source = this.#source;
     try {
       const told = this.#reading

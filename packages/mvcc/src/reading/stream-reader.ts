@@ -28,7 +28,7 @@ import { userValueOf } from './entry-reader.js';
 const CHUNKS_AHEAD = 16;
 
 /** A stream's parts where they lie, in order. */
-export interface StreamParts {
+interface StreamParts {
   readonly length: number;
   readonly segments: readonly SegmentEntry[];
 }

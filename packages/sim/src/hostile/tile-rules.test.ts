@@ -1,5 +1,5 @@
 /** The second reader's look at tiles: those that the engine writes, and those of a tree with a level more. */
-import { leafHash, nameOfTile, TileEdge } from '@holdfast/core';
+import { leafHash, TileEdge, tileName } from '@holdfast/core';
 import { openDatabase } from '@holdfast/mvcc';
 import { MemoryStore } from '@holdfast/object-store';
 import { expect, test } from 'vitest';
@@ -70,7 +70,7 @@ test('with more than 65,536 records there is a third level, and names have three
     hashes.map((hash) => leafHash(sha256, hash)),
   );
   const image: Image = new Map(
-    tiles.map((tile) => [nameOfTile(tile), new Uint8Array(Buffer.concat(tile.hashes))]),
+    tiles.map((tile) => [tileName(tile), new Uint8Array(Buffer.concat(tile.hashes))]),
   );
   expect(checkTiles(image, hashes, hashes.length)).toBe(259 + 2 + 1);
   expect([...image.keys()]).toEqual(
