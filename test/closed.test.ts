@@ -25,11 +25,14 @@ type Case<T> = [how: How, use: (target: T) => unknown];
 const range = { prefix: 'seed' };
 const reads: Record<
   string,
-  Case<Pick<Database, 'get' | 'getMany' | 'getEntry' | 'has' | 'first' | 'list' | 'keys' | 'count'>>
+  Case<
+    Pick<Database, 'get' | 'getMany' | 'getEntry' | 'getStream' | 'has' | 'first' | 'list' | 'keys' | 'count'>
+  >
 > = {
   get: ['rejects', (r) => r.get('a')],
   getEntry: ['rejects', (r) => r.getEntry('a')],
   getMany: ['rejects', (r) => r.getMany(['a'])],
+  getStream: ['rejects', (r) => r.getStream('a')],
   has: ['rejects', (r) => r.has('a')],
   first: ['rejects', (r) => r.first(range)],
   list: ['first step', (r) => r.list(range)],
@@ -38,9 +41,10 @@ const reads: Record<
 };
 const writes: Record<
   string,
-  Case<Pick<Database, 'set' | 'delete' | 'deleteRange' | 'add' | 'max' | 'min'>>
+  Case<Pick<Database, 'set' | 'setStream' | 'delete' | 'deleteRange' | 'add' | 'max' | 'min'>>
 > = {
   set: ['rejects', (w) => w.set('a', 1)],
+  setStream: ['rejects', (w) => w.setStream('a', [new Uint8Array(1)])],
   delete: ['rejects', (w) => w.delete('a')],
   deleteRange: ['rejects', (w) => w.deleteRange(range)],
   add: ['rejects', (w) => w.add('a', 1)],

@@ -96,10 +96,10 @@ describe('what was written comes back', () => {
     await expectBytes(db.getStream('film'), bytes);
   });
 
-  test("in chunks of up to 1 MiB that are the reader's own", async () => {
+  test("in chunks of up to 64 KiB that are the reader's own", async () => {
     await db.setStream('film', [bytesOf(2 * PART)]);
     for await (const chunk of (await db.getStream('film'))!) {
-      expect(chunk.length).toBeLessThanOrEqual(1024 * 1024);
+      expect(chunk.length).toBeLessThanOrEqual(64 * 1024);
       chunk.fill(0);
     }
     await expectBytes(db.getStream('film'), bytesOf(2 * PART));
@@ -240,6 +240,30 @@ describe('a source that fails', () => {
     await expectUnchanged(version);
   });
 
+  test('is told once that it is given up, and not where it has ended by itself', async () => {
+    let told = 0;
+    const sourceOf = (next: () => IteratorResult<Uint8Array>): Iterable<Uint8Array> => ({
+      [Symbol.iterator]: () => ({
+        next,
+        return: () => {
+          told++;
+          return { done: true, value: undefined };
+        },
+      }),
+    });
+    const text = sourceOf(() => ({ done: false, value: 'text' as unknown as Uint8Array }));
+    await expect(db.setStream('film', text)).rejects.toThrow(TypeError);
+    expect(told).toBe(1);
+    const torn = sourceOf(() => {
+      throw new Error('the line is dead');
+    });
+    await expect(db.setStream('film', torn)).rejects.toThrow('the line is dead');
+    store.failBefore('put', { when: (key) => key.startsWith('log/'), error: new Error('no') });
+    const ended = sourceOf(() => ({ done: true, value: undefined }));
+    await expect(db.setStream('film', ended)).rejects.toThrow('no');
+    expect(told).toBe(1);
+  });
+
   test('the commit fails: the key is unchanged', async () => {
     const { version } = db;
     store.failBefore('put', { when: (key) => key.startsWith('log/'), error: new Error('no') });
@@ -377,7 +401,7 @@ describe('damage', () => {
     expect(report.problems).toHaveLength(1);
   });
 
-  test('a byte of a part that is bent is CORRUPT, and no byte of its window is given out', async () => {
+  test('a byte of a part that is bent is CORRUPT, and no byte from there on is given out', async () => {
     store.corruptByte(segmentNames()[0]!, 70_000);
     store.corruptByte(segmentNames()[1]!, 70_000);
     const chunks: Uint8Array[] = [];

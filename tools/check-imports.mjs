@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
+import { importsOf, sources } from './imports.mjs';
 
 // The first row whose pattern matches a folder is its rule. `may`: workspace packages its sources import;
 // `types`: those of which it imports types only; `node`: sources that may import `node:` modules; `inlined`: packages
@@ -221,44 +222,6 @@ function checkCircles(graph) {
     done.add(file);
   };
   for (const file of graph.keys()) visit(file);
-}
-
-/** Every import, re-export, `import()` and import type of a file. */
-function importsOf(file) {
-  const code = withoutComments(readFileSync(file, 'utf8'));
-  const found = [];
-  const statements = [
-    /\b(?:import|export)\b(?<type>\s+type\b(?!\s*(?:,|from\b)))?[\s\w$*{},]*?\bfrom\s*(['"])(?<from>[^'"\n]+)\2/g,
-    /(?<!['".\w$-])import\s*(['"])(?<from>[^'"\n]+)\1/g,
-    /(?<type>:\s*|\btypeof\s+)?\bimport\s*\(\s*(['"])(?<from>[^'"\n]+)\2/g,
-  ];
-  for (const statement of statements) {
-    for (const match of code.matchAll(statement)) {
-      const { from, type } = match.groups;
-      // The line of the module's name: that is what there is to change.
-      const line = code.slice(0, match.index + match[0].length).split('\n').length;
-      found.push({ from, line, isType: type !== undefined });
-    }
-  }
-  return found.sort((a, b) => a.line - b.line);
-}
-
-/** Blanks comments and quoted code (strings no module could be called); lines keep their numbers. */
-function withoutComments(code) {
-  const tokens =
-    /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`/g;
-  return code.replace(tokens, (token) =>
-    /^(['"])[^\s'"]*\1$/.test(token) ? token : token.replace(/[^\n]/g, ' '),
-  );
-}
-
-function sources(folder) {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.[cm]?tsx?$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.includes(`${sep}node_modules${sep}`))
-    .sort();
 }
 
 function packageName(from) {

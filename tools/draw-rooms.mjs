@@ -4,9 +4,10 @@
 // With --check it writes nothing, and exits with 1 where a picture is not what the sources say.
 //
 // An arrow that another way already implies is left out: what stands higher may import all that its arrows lead to.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
+import { importsOf, sources } from './imports.mjs';
 
 /** What each room holds, in a few words. */
 const packages = {
@@ -37,7 +38,7 @@ const BOX = { width: 190, height: 50, gapX: 26, gapY: 62, margin: 24 };
 
 const { check } = parseArgs({ options: { check: { type: 'boolean', default: false } } }).values;
 for (const [name, rooms] of Object.entries(packages)) {
-  const svg = draw(name, rooms, importsOf(name, rooms));
+  const svg = draw(name, rooms, arrowsOf(name, rooms));
   const path = `docs/pictures/rooms-${name}.svg`;
   if (!check) writeFileSync(path, svg);
   else if (readFileSync(path, 'utf8') !== svg) {
@@ -47,21 +48,20 @@ for (const [name, rooms] of Object.entries(packages)) {
 }
 
 /** Room -> the rooms that its files import, tests left out. */
-function importsOf(name, rooms) {
+function arrowsOf(name, rooms) {
   const src = resolve('packages', name, 'src');
-  const found = new Map(Object.keys(rooms).map((room) => [room, new Set()]));
-  for (const entry of readdirSync(src, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile() || !/(?<!\.test|-fixture)\.ts$/.test(entry.name)) continue;
-    const file = join(entry.parentPath, entry.name);
-    const from = relative(src, file).split(sep)[0];
-    if (from.endsWith('.ts')) continue;
-    if (!found.has(from)) throw new Error(`${from}/ of ${name} has no words in tools/draw-rooms.mjs`);
-    for (const [, target] of readFileSync(file, 'utf8').matchAll(/from '(\.[^']+)'/g)) {
-      const to = relative(src, resolve(dirname(file), target)).split(sep)[0];
-      if (to !== from && found.has(to)) found.get(from).add(to);
+  const arrows = new Map(Object.keys(rooms).map((room) => [room, new Set()]));
+  const roomOf = (path) => relative(src, path).split(sep)[0];
+  for (const file of sources(src)) {
+    const from = roomOf(file);
+    if (from.endsWith('.ts') || /(\.test|-fixture)\.ts$/.test(file)) continue;
+    if (!arrows.has(from)) throw new Error(`${from}/ of ${name} has no words in tools/draw-rooms.mjs`);
+    for (const found of importsOf(file)) {
+      const to = roomOf(resolve(dirname(file), found.from));
+      if (found.from.startsWith('.') && to !== from && arrows.has(to)) arrows.get(from).add(to);
     }
   }
-  return found;
+  return arrows;
 }
 
 /** The rooms that a room reaches, itself left out. */

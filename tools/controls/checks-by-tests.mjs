@@ -708,8 +708,8 @@ const calls = [
   {
     name: 'a closed or stopped database hands out nothing more',
     file: 'packages/mvcc/src/reading/snapshot.ts',
-    find: 'return listing(prepare, (steps) => this.#lifetime.iterate(steps));',
-    replace: 'return listing(prepare, (steps) => steps);',
+    find: 'guard: (steps) => lifetime.iterate(steps),',
+    replace: 'guard: (steps) => steps,',
     tests: ['test/closed.test.ts'],
   },
 ];

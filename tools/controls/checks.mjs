@@ -172,10 +172,10 @@ export const checks = [
   },
   {
     name: 'segments are durable before a record names them (I3)',
-    file: 'packages/mvcc/src/commit/segment-upload.ts',
-    find: 'const sent = putNew(context, name, bytes, options).then(() => descriptor);',
+    file: 'packages/mvcc/src/commit/segment-uploads.ts',
+    find: 'const sent = putNew(this.#context, name, bytes, this.#options).then(() => descriptor);',
     replace:
-      'const sent = Promise.resolve(descriptor);\n    void putNew(context, name, bytes, options).catch(() => {});',
+      'const sent = Promise.resolve(descriptor);\n    void putNew(this.#context, name, bytes, this.#options).catch(() => {});',
   },
   {
     name: 'the carry holds every write since the flush',
@@ -197,14 +197,14 @@ export const checks = [
   },
   {
     name: 'a name that is taken is compared',
-    file: 'packages/mvcc/src/commit/segment-upload.ts',
+    file: 'packages/mvcc/src/commit/new-object.ts',
     find: 'if (found && equalBytes(found.bytes, bytes)) return;',
     replace: 'if (found) return;',
     tests: ['packages/mvcc/src/commit/segment-upload.test.ts'],
   },
   {
     name: "a segment's second copy is known for its own (an honest store is not called corrupt)",
-    file: 'packages/mvcc/src/commit/segment-upload.ts',
+    file: 'packages/mvcc/src/commit/new-object.ts',
     find: 'if (found && equalBytes(found.bytes, bytes)) return;',
     replace: '',
   },

@@ -27,9 +27,7 @@ export {
   beginningOf,
   type FilledTile,
   isTileOf,
-  nameOfTile,
   splitTile,
-  TILE_BYTES_MAX,
   type Tile,
   TileEdge,
   tiledPart,
@@ -93,7 +91,6 @@ export {
   openRecord,
   type RecordClear,
   type RecordHeader,
-  recordObjectId,
 } from './record/record.js';
 export {
   type Carry,

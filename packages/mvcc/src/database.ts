@@ -31,7 +31,7 @@ import {
   type ReadOptions,
   type StoredAndBytes,
 } from './reading/entry-reader.js';
-import { ENTRIES, KEYS, type Listing } from './reading/listing.js';
+import type { Listing } from './reading/listing.js';
 import { Reads } from './reading/reads.js';
 import { Snapshot, type SnapshotOptions } from './reading/snapshot.js';
 import { requestEntry } from './requests/request-entry.js';
@@ -215,20 +215,20 @@ export class Database implements AsyncDisposable {
     range?: Range,
     options?: ReadOptions & Omit<ListOptions, 'limit'>,
   ): Promise<Entry<V> | undefined> {
-    return this.#reads.first(range, options) as Promise<Entry<V> | undefined>;
+    return this.#reads.ranges.first(range, options);
   }
 
   /** In key order, of one version. */
   list<V = unknown>(range?: Range, options?: ReadOptions & ListOptions): Listing<Entry<V>> {
-    return this.#reads.listing('list', range, options, ENTRIES) as Listing<Entry<V>>;
+    return this.#reads.ranges.list(range, options);
   }
 
   keys(range?: Range, options?: ReadOptions & ListOptions): Listing<KeyTuple> {
-    return this.#reads.listing('keys', range, options, KEYS);
+    return this.#reads.ranges.keys(range, options);
   }
 
   count(range?: Range, options?: ReadOptions & ListOptions): Promise<number> {
-    return this.#reads.count(range, options);
+    return this.#reads.ranges.count(range, options);
   }
 
   /** With an expiry the entry reads as absent from then on; without one it stays, whatever it replaces. */
@@ -258,7 +258,7 @@ export class Database implements AsyncDisposable {
     return this.#write('delete', () => deleting(key), options);
   }
 
-  /** Deletes every key in the range. */
+  /** Deletes every key in the range: one write, however many there are. It reads none. */
   deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult> {
     return this.#write('deleteRange', () => deletingRange(range), options);
   }
@@ -288,7 +288,7 @@ export class Database implements AsyncDisposable {
 
   #written({ stamp }: Committed<unknown>): WriteResult {
     if (stamp) return { version: stamp.version, versionstamp: formatVersionstamp(stamp) };
-    // Nothing was there to delete: the state is as of now.
+    // A range of no keys deletes nothing: the state is as of now.
     const { version } = this.#tip.view;
     return { version, versionstamp: formatVersionstamp({ version, order: 0 }) };
   }

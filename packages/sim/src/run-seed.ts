@@ -8,6 +8,7 @@ import { judge } from './workload/judge.js';
 import { Ledger, type RequestName, resultOf } from './workload/ledger.js';
 import { lookAtAll } from './workload/looks.js';
 import { AREAS, type Area, widthOf } from './workload/ranges.js';
+import { readAllStreams } from './workload/streams.js';
 import type { Verdict } from './workload/verdict.js';
 import { type Answer, Fleet, type Worker } from './world/fleet.js';
 import { litter, MARKERS } from './world/foreign.js';
@@ -124,6 +125,8 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
       );
       ledger.looked(area, 'the end', invoked, world.stamp(), look);
     }
+    for (const { key, bytes } of await ask(world, last, 'reading all streams', readAllStreams))
+      ledger.readStream('the end', bytes, key[0] === 'mark' ? (key[2] as number) : undefined);
     const report = await ask(world, last, 'verify', (db) => db.verify({ deep: true }));
     for (const { message } of listeners.unheard)
       ledger.violations.push(`onError was not told of ${message}.`);
@@ -149,7 +152,12 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     repeated: sends - ledger.deeds.length,
     resolved,
     unresolved,
-    reads: ledger.reads.length + ledger.balances.length + ledger.looks.length + ledger.diffs.length,
+    reads:
+      ledger.reads.length +
+      ledger.balances.length +
+      ledger.looks.length +
+      ledger.diffs.length +
+      ledger.streamsRead,
     watched: ledger.watched,
     records: [...server.objects().keys()].filter((key) => parseRecordName(key) !== undefined).length,
     machines: fleet.born,

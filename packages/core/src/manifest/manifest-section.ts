@@ -23,7 +23,7 @@ export interface PageRef {
 }
 
 /** What is written of a page whose id is known. */
-export type NamedPage = PageRef & { readonly id: ObjectId };
+type NamedPage = PageRef & { readonly id: ObjectId };
 
 /** Level, form, and what the shorter form has: an id, the shortest size, a hash. */
 const PAGE_REF_BYTES_MIN = 2 + OBJECT_ID_BYTES + 1 + HASH_BYTES;

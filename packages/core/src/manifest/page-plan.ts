@@ -21,7 +21,7 @@ export const INLINE_BYTES_MAX: number = 8 * 1024;
 export const PAGE_BYTES_GOAL: number = 64 * 1024;
 
 /** What planning needs to know of a page. */
-export interface PageContent {
+interface PageContent {
   readonly level: number;
   readonly entries: readonly SegmentEntry[];
   /** Present where the page travels in the record. */
@@ -31,7 +31,7 @@ export interface PageContent {
 /** A page as it stays, or what a new one lists. */
 export type PlannedPage<P extends PageContent> = P | NewPage;
 
-export interface NewPage {
+interface NewPage {
   readonly level: number;
   readonly entries: readonly SegmentEntry[];
   readonly isNew: true;
@@ -64,7 +64,7 @@ export function planRun<P extends PageContent>(
       ? head?.inline && pageBytes(joined) <= INLINE_BYTES_MAX
       : level === STREAM_LEVEL && fits(joined);
   if (mayGrow) return [...before, newPage(level, joined), ...older, ...after];
-  return [...before, ...(level === 0 || level === STREAM_LEVEL ? apart : join(apart)), ...after];
+  return [...before, ...(level === 0 ? apart : join(apart)), ...after];
 }
 
 /** @throws RangeError for a segment to remove that is not there, or one to add that is. */

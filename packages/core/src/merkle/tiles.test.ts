@@ -18,7 +18,6 @@ import {
   beginningOf,
   type FilledTile,
   isTileOf,
-  nameOfTile,
   splitTile,
   TileEdge,
   tiledPart,
@@ -43,14 +42,14 @@ for (const leaf of LEAVES) RANGES.push(RANGES.at(-1)!.append(sha256, leaf));
   for (let size = 0; size < LEAVES_MAX; size += 256) {
     const grown = edge.grow(sha256, LEAVES.slice(size, size + 256));
     for (const tile of grown.tiles) {
-      if (WRITTEN.has(nameOfTile(tile))) throw new Error(`${nameOfTile(tile)} is written twice`);
-      WRITTEN.set(nameOfTile(tile), tile);
+      if (WRITTEN.has(tileName(tile))) throw new Error(`${tileName(tile)} is written twice`);
+      WRITTEN.set(tileName(tile), tile);
     }
     edge = grown.edge;
   }
 }
 const tilesFor = (older: number, tiled: number): FilledTile[] =>
-  tilesBetween(older, tiled).map((tile) => WRITTEN.get(nameOfTile(tile))!);
+  tilesBetween(older, tiled).map((tile) => WRITTEN.get(tileName(tile))!);
 
 const isSameTile = (a: FilledTile, b: FilledTile): boolean =>
   equalBytes(concatBytes(...a.hashes), concatBytes(...b.hashes));
@@ -79,7 +78,7 @@ describe("a tile's name", () => {
     [0, 1_234_067, 256, 'tile/0/x001/x234/067'],
     [2, 1_000, 1, 'tile/2/x001/000.p/1'],
   ])('of level %i, index %i, width %i is %s', (level, index, width, name) => {
-    expect(tileName(level, index, width)).toBe(name);
+    expect(tileName({ level, index, width })).toBe(name);
     expect(parseRecordName(name)).toBe(undefined);
   });
 });
@@ -105,10 +104,10 @@ describe('tiles', () => {
   test('of a size are written by the time the tree has it, and lead to it', () => {
     fc.assert(
       fc.property(someTiled, (tiled) => {
-        for (const tile of tilesAt(tiled)) expect(WRITTEN.has(nameOfTile(tile))).toBe(true);
+        for (const tile of tilesAt(tiled)) expect(WRITTEN.has(tileName(tile))).toBe(true);
         const edge = TileEdge.of(
           tiled,
-          TileEdge.tilesOf(tiled).map((tile) => WRITTEN.get(nameOfTile(tile))!),
+          TileEdge.tilesOf(tiled).map((tile) => WRITTEN.get(tileName(tile))!),
         );
         expect(edge.tree(sha256)).toEqual(RANGES[tiled]);
       }),
@@ -122,12 +121,12 @@ describe('tiles', () => {
         const [from, to] = [Math.min(a, b), Math.max(a, b)];
         const edge = TileEdge.of(
           from,
-          TileEdge.tilesOf(from).map((tile) => WRITTEN.get(nameOfTile(tile))!),
+          TileEdge.tilesOf(from).map((tile) => WRITTEN.get(tileName(tile))!),
         );
         const grown = edge.grow(sha256, LEAVES.slice(from, to));
-        for (const tile of grown.tiles) expect(isSameTile(tile, WRITTEN.get(nameOfTile(tile))!)).toBe(true);
-        const names = new Set([...tilesAt(from), ...grown.tiles].map(nameOfTile));
-        for (const tile of tilesAt(to)) expect(names.has(nameOfTile(tile))).toBe(true);
+        for (const tile of grown.tiles) expect(isSameTile(tile, WRITTEN.get(tileName(tile))!)).toBe(true);
+        const names = new Set([...tilesAt(from), ...grown.tiles].map(tileName));
+        for (const tile of tilesAt(to)) expect(names.has(tileName(tile))).toBe(true);
         expect(grown.edge.tree(sha256)).toEqual(RANGES[to]);
       }),
       { ...RUNS, numRuns: 20 },
@@ -210,7 +209,7 @@ describe('tiles', () => {
   test('stand where the sizes are beyond 32 bits', () => {
     const tiled = 2 ** 52 + 256;
     const tiles = tilesBetween(2 ** 40 + 3, tiled);
-    expect(tiles.map(nameOfTile).at(0)).toBe('tile/0/x004/x294/x967/296');
+    expect(tiles.map(tileName).at(0)).toBe('tile/0/x004/x294/x967/296');
     expect(tiles).toHaveLength(7);
     expect(tiles.at(-1)).toEqual({ level: 6, index: 0, width: 16 });
   });

@@ -13,10 +13,8 @@
  * - Sizes up to 2^53-1 work (no 32-bit shifts).
  */
 import { equalBytes } from '../object/bytes.js';
-import { TILE_WIDTH, tileName } from '../object/names.js';
+import { TILE_WIDTH } from '../object/names.js';
 import { CompactRange, floorPowerOfTwo, HASH_BYTES, lowestBit, merkleRoot, type Sha256 } from './merkle.js';
-
-export const TILE_BYTES_MAX: number = TILE_WIDTH * HASH_BYTES;
 
 /** Where a tile stands, and how many hashes it has, 1 to 256. */
 export interface Tile {
@@ -30,10 +28,6 @@ export interface FilledTile extends Tile {
   readonly hashes: readonly Uint8Array[];
 }
 
-export function nameOfTile({ level, index, width }: Tile): string {
-  return tileName(level, index, width);
-}
-
 /** How many leaves lie under one hash of the level. */
 function leavesPerHash(level: number): number {
   return TILE_WIDTH ** level;
@@ -45,7 +39,7 @@ export function tiledPart(size: number): number {
 }
 
 /** The tile of the level that leaf `leaf` lies under, as it is at a tiled size; undefined: not there yet. */
-export function tileOver(level: number, leaf: number, tiled: number): Tile | undefined {
+function tileOver(level: number, leaf: number, tiled: number): Tile | undefined {
   const index = Math.floor(leaf / leavesPerHash(level + 1));
   const width = Math.min(Math.floor(tiled / leavesPerHash(level)) - index * TILE_WIDTH, TILE_WIDTH);
   return width > 0 ? { level, index, width } : undefined;

@@ -40,7 +40,15 @@ export const TILE_WIDTH = 256;
  * `tile/<level>/<index>` and for a partial tile `.p/<width>` (C2SP tlog-tiles): the index in groups of three digits,
  * every group but the last after an `x`, so that 1234067 is `x001/x234/067`.
  */
-export function tileName(level: number, index: number, width: number): string {
+export function tileName({
+  level,
+  index,
+  width,
+}: {
+  readonly level: number;
+  readonly index: number;
+  readonly width: number;
+}): string {
   const digits = String(index);
   const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').match(/.{3}/g)!;
   const path = groups.map((group, i) => (i < groups.length - 1 ? `x${group}` : group)).join('/');

@@ -10,8 +10,8 @@ import { HASH_BYTES } from '../merkle/merkle.js';
 import { ByteReader, ByteWriter, compareBytes, copyBytes } from '../object/bytes.js';
 import { HoldfastError } from '../object/errors.js';
 
-export const EXTENSIONS_MAX = 64;
-export const EXTENSIONS_BYTES_MAX: number = 64 * 1024;
+const EXTENSIONS_MAX = 64;
+const EXTENSIONS_BYTES_MAX = 64 * 1024;
 const PUBLIC_KEY_BYTES = 32;
 const ANCHOR_ID_BYTES_MAX = 64;
 

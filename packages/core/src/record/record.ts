@@ -79,10 +79,6 @@ export interface LogRecord extends RecordHeader {
   readonly body: RecordBody;
 }
 
-export function recordObjectId(version: number, commitId: Uint8Array): Uint8Array {
-  return new ByteWriter(24).u64(version).raw(commitId).finish();
-}
-
 /**
  * Encodes and seals a record. The same bytes must be sent however often the PUT is repeated.
  * @throws HoldfastError LIMIT_EXCEEDED where it would take more than RECORD_BYTES_MAX: nothing is sealed then.
@@ -94,7 +90,7 @@ export async function encodeRecord(
   commitId: Uint8Array,
 ): Promise<{ bytes: Uint8Array; hash: Uint8Array }> {
   const plaintext = encodeBody(body, clear.flushedThrough);
-  const objectId = recordObjectId(clear.version, commitId);
+  const objectId = new ByteWriter(24).u64(clear.version).raw(commitId).finish();
   const clearBytes = encodeClear(clear);
   const length =
     ENVELOPE_BYTES + clearBytes.length + 4 + plaintext.length + CHUNK_OVERHEAD_BYTES + HASH_BYTES;

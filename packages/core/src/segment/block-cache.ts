@@ -16,7 +16,7 @@ import { HoldfastError } from '../object/errors.js';
 /** Per cached thing, for the key and the list node. */
 const OVERHEAD_BYTES = 160;
 
-export interface Cacheable {
+interface Cacheable {
   readonly byteLength: number;
 }
 

@@ -17,13 +17,13 @@ const range = (begin: string, end: string, version: number, order = 0): RangeTom
   order,
 });
 
-async function stored(entries: readonly Entry[], ranges: readonly RangeTombstone[], stampVersion = 0) {
+async function stored(entries: readonly Entry[], ranges: readonly RangeTombstone[]) {
   const sealing = testSealing();
   const builder = new SegmentBuilder(sealing, testId(sealing));
   for (const entry of entries) builder.add(entry);
   for (const each of ranges) builder.addRange(each);
   const { bytes, descriptor } = await builder.finish();
-  const entry = placeSegment(descriptor, { level: 0, run: 1, stampVersion });
+  const entry = placeSegment(descriptor, { level: 0, run: 1 });
   const store = new CountingStore();
   const name = objectName(SEGMENT_PREFIX, entry.id);
   await store.put(name, bytes);
@@ -74,15 +74,11 @@ describe('a segment with range tombstones', () => {
     expect(cursor.done).toBe(true);
   });
 
-  test('takes the stamp of its run for a range without a version', async () => {
-    const { reader } = await stored([], [range('a', 'c', 0)], 7);
-    expect(await reader.get(key('b'))).toMatchObject({ version: 7 });
-  });
-
   test.each<[string, readonly RangeTombstone[]]>([
     ['empty', [range('b', 'b', 1)]],
     ['over the one before', [range('a', 'c', 1), range('b', 'd', 2)]],
     ['below the one before', [range('c', 'd', 1), range('a', 'b', 2)]],
+    ['without a version', [range('a', 'b', 0)]],
   ])('is not built of a range that is %s', async (_, ranges) => {
     await expect(stored([], ranges)).rejects.toThrow(RangeError);
   });

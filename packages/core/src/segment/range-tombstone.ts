@@ -14,7 +14,7 @@ export interface RangeDelete {
 }
 
 export interface RangeTombstone extends RangeDelete {
-  /** Number of the record that wrote it. In a segment, 0 means: the stamp that the manifest gives the run. */
+  /** Number of the record that wrote it. Never 0: the ranges of a large transaction stand in its record, not in its segments. */
   readonly version: number;
   /** The transaction's place in that record. */
   readonly order: number;

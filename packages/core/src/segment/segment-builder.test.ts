@@ -133,6 +133,19 @@ describe('a segment builder', () => {
     expect(drawn).toBe(1);
   });
 
+  test('builds into memory that it is given, whatever was in it', async () => {
+    const build = async (memory?: Uint8Array): Promise<Uint8Array> => {
+      const sealing = testSealing();
+      const builder = new SegmentBuilder(sealing, testId(sealing));
+      for (const entry of numberedEntries(50, 3_000)) builder.add(entry);
+      const { bytes } = await builder.finish(memory && ((length) => memory.subarray(0, length)));
+      expect(memory === undefined || bytes.buffer === memory.buffer).toBe(true);
+      return bytes;
+    };
+    expect(toHex(await build(new Uint8Array(500_000).fill(7)))).toBe(toHex(await build()));
+    await expect(build(new Uint8Array(1000))).rejects.toThrow(RangeError);
+  });
+
   test('closes no block and no segment that readers would refuse', async () => {
     const sealing = testSealing();
     const builder = new SegmentBuilder(sealing, testId(sealing), { blockBytes: 2 ** 21 });

@@ -113,10 +113,11 @@ export class SegmentBuilder {
 
   /**
    * Adds a range tombstone; they and the entries may come in any order among each other.
-   * @throws RangeError for a range that is empty, or not above the one before.
+   * @throws RangeError for a range that is empty, not above the one before, or without a version.
    */
   addRange(range: RangeTombstone): void {
     this.#checkStamp(range);
+    if (range.version === 0) throw new RangeError('Expected a range tombstone with a version, found 0.');
     const before = this.#ranges.at(-1);
     if (compareBytes(range.begin, range.end) >= 0 || (before && compareBytes(before.end, range.begin) > 0))
       throw new RangeError(
@@ -181,10 +182,13 @@ export class SegmentBuilder {
 
   /**
    * Closes what is open, and seals and joins it all.
+   * @param allocate gives the memory for the object: for who builds many, and uses it again.
    * @returns the object's bytes and what the manifest needs to know of them.
    * @throws RangeError when nothing was added.
    */
-  async finish(): Promise<{ bytes: Uint8Array; descriptor: SegmentDescriptor }> {
+  async finish(
+    allocate: (length: number) => Uint8Array = (length) => new Uint8Array(length),
+  ): Promise<{ bytes: Uint8Array; descriptor: SegmentDescriptor }> {
     if (this.#finished) throw new TypeError('This segment is finished: start a new builder.');
     if (this.#entries === 0 && this.#ranges.length === 0)
       throw new RangeError('Expected at least one entry or range: there is no empty segment.');
@@ -200,7 +204,7 @@ export class SegmentBuilder {
     };
     const filter = this.#entries === 0 ? NOTHING : this.#filter.finish();
     const meta = encodeMeta({ ...summary, blocks: this.#blocks, ranges: this.#ranges, filter });
-    const { bytes, metaBytes, root, epoch } = await this.#seal(meta);
+    const { bytes, metaBytes, root, epoch } = await this.#seal(meta, allocate);
     return {
       bytes,
       descriptor: {
@@ -221,6 +225,7 @@ export class SegmentBuilder {
   /** @param meta plaintext of the meta chunk. */
   async #seal(
     meta: Uint8Array,
+    allocate: (length: number) => Uint8Array,
   ): Promise<{ bytes: Uint8Array; metaBytes: number; root: Uint8Array; epoch: number }> {
     const { sha256 } = this.#sealing.provider;
     // Of all plaintext: it hedges against a random source that repeats itself, see `hedgedSalt`.
@@ -234,7 +239,7 @@ export class SegmentBuilder {
       throw new RangeError(
         `Expected at most ${META_BYTES_MAX} bytes of table and meta chunk, found ${metaBytes}: finish it earlier.`,
       );
-    const bytes = new Uint8Array(dataBytes + metaBytes);
+    const bytes = allocate(dataBytes + metaBytes);
     let at = 0;
     const append = (part: Uint8Array): void => {
       bytes.set(part, at);

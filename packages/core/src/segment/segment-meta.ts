@@ -57,7 +57,7 @@ export class SegmentMeta {
   readonly #probes: number;
   readonly table: ChunkTable;
   readonly cipher: ObjectCipher;
-  /** Fragmented; each with the stamp that counts. */
+  /** Fragmented. */
   readonly ranges: readonly RangeTombstone[];
   /** Where the cache holds each block: `SegmentSource` fills it in. */
   readonly cacheKeys: (string | undefined)[];
@@ -112,7 +112,7 @@ export class SegmentMeta {
       entry.stampVersion,
     );
     const earliestExpiryMs = reader.varint();
-    this.ranges = readRanges(reader, entry);
+    this.ranges = readRanges(reader);
     this.#probes = reader.u8();
     this.#filter = reader.bytes();
     if (this.#probes === 0 || (this.#filter.length === 0) !== (blocks === 0))
@@ -189,19 +189,14 @@ export class SegmentMeta {
   }
 }
 
-function readRanges(reader: ByteReader, entry: SegmentEntry): RangeTombstone[] {
+function readRanges(reader: ByteReader): RangeTombstone[] {
   const ranges: RangeTombstone[] = [];
   for (let left = reader.count(5); left > 0; left--) {
     const range = readRange(reader, ranges.at(-1), true);
     const version = reader.varint();
     const order = reader.varint();
-    if (version === 0 && entry.stampVersion === 0)
-      throw reader.corrupt('a range tombstone has no version, and the manifest gives its run no stamp');
-    ranges.push(
-      version === 0
-        ? { ...range, version: entry.stampVersion, order: entry.stampOrder }
-        : { ...range, version, order },
-    );
+    if (version === 0) throw reader.corrupt('expected a range tombstone with a version of its own');
+    ranges.push({ ...range, version, order });
   }
   return ranges;
 }

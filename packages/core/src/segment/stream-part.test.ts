@@ -9,16 +9,16 @@ const part = (value: Uint8Array): Entry => ({ key: key('film'), version: 0, orde
 const store = (entries: Iterable<Entry>) => storeSegment(entries, { stampVersion: 9 });
 
 test.each([1, VALUE_PIECE_BYTES, VALUE_PIECE_BYTES + 1, MIB, MIB + 1, STREAM_PART_BYTES])(
-  'a part of %i bytes comes in windows of up to 1 MiB, past the cache',
+  'a part of %i bytes comes in pieces of up to 64 KiB, fetched 1 MiB at a time, past the cache',
   async (length) => {
     const value = seededRandom(length)(length);
     const { reader, cache, store: counted } = await store([part(value)]);
-    const windows: Uint8Array[] = [];
-    for await (const window of (await reader.streamPart(key('film'), length)).windows()) windows.push(window);
-    expect(windows.every((window) => window.length > 0 && window.length <= MIB)).toBe(true);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of (await reader.streamPart(key('film'), length)).pieces()) pieces.push(piece);
+    expect(pieces.every((piece) => piece.length > 0 && piece.length <= VALUE_PIECE_BYTES)).toBe(true);
     // No view of anything larger: whoever takes it may keep it, or give it away.
-    expect(windows.every((window) => window.byteLength === window.buffer.byteLength)).toBe(true);
-    expect(equalBytes(concatBytes(...windows), value)).toBe(true);
+    expect(pieces.every((piece) => piece.byteLength === piece.buffer.byteLength)).toBe(true);
+    expect(equalBytes(concatBytes(...pieces), value)).toBe(true);
     expect(cache.bytes).toBe(0);
     expect(counted.gets).toBeLessThanOrEqual(2 + Math.ceil(length / MIB));
   },
@@ -37,21 +37,23 @@ test('a part of another key, another length or another kind is CORRUPT, and so i
   const descriptor = encodeStream({ length: 0, parts: [] });
   const stream = await store([{ ...part(descriptor), stream: true }]);
   await expect(read(stream, 'film', 2)).rejects.toThrow('kind 3');
+  const expiring = await store([{ ...part(bytes), expiresMs: 5 }]);
+  await expect(read(expiring)).rejects.toThrow('one that expires');
   const deleted = await store([{ ...part(bytes), value: undefined }]);
   await expect(read(deleted, 'film', 0)).rejects.toThrow('kind 0');
 });
 
-test('a bent byte of a part is CORRUPT, and nothing of its window is given out', async () => {
+test('a bent byte of a part is CORRUPT, and nothing from it on is given out', async () => {
   const segment = await store([part(seededRandom(1)(3 * MIB))]);
   segment.bytes[MIB + 5 * VALUE_PIECE_BYTES]! ^= 1;
   await segment.store.put(segment.name, segment.bytes);
-  const windows: Uint8Array[] = [];
+  const pieces: Uint8Array[] = [];
   const read = async (): Promise<void> => {
     const opened = await segment.reader.streamPart(key('film'), 3 * MIB);
-    for await (const window of opened.windows()) windows.push(window);
+    for await (const piece of opened.pieces()) pieces.push(piece);
   };
   await expect(read()).rejects.toThrow(/seg\/.*chunk 20 fails authentication/);
-  expect(windows.length).toBe(1);
+  expect(pieces.length).toBe(20);
 });
 
 test('the full check counts the descriptors of streams, and reads them', async () => {

@@ -39,7 +39,7 @@ export interface Proposal extends CallOptions {
 }
 
 /** What another run of a body came to. */
-export type Rerun = Pick<Proposal, 'changes' | 'deleted' | 'bytes' | 'nowMs'>;
+type Rerun = Pick<Proposal, 'changes' | 'deleted' | 'bytes' | 'nowMs'>;
 
 /** A proposal and who waits for it. */
 export interface Waiting {

@@ -1,6 +1,6 @@
 /** What a transaction has read, and whether someone has written it since. */
 import type { CallOptions } from '@holdfast/object-store';
-import { Lanes } from '../context/lanes.js';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
 import type { GroupWrites } from './group-writes.js';
@@ -57,19 +57,19 @@ export class ReadSet {
   /**
    * The rest: a write since `version` that is not in memory lies in a segment whose newest entry is newer too. All
    * keys and ranges are asked for at once.
-   * @param lanes what bounds how many are under way.
+   * @param limit bounds how many are under way.
    */
   async isOverwrittenInSegments(
     view: View,
     version: number,
     options: CallOptions = {},
-    lanes: Lanes = new Lanes(LANES),
+    limit: LimitFunction = pLimit(LOOKS_AT_ONCE),
   ): Promise<boolean> {
     if (!this.needsSegments(view, version)) return false;
     const segments = view.segmentsBeyondMemory(version + 1);
     let found = false;
     const ask = (look: () => Promise<boolean>): Promise<void> =>
-      lanes.run(async () => {
+      limit(async () => {
         if (!found && (await look())) found = true;
       });
     await Promise.all([
@@ -83,7 +83,7 @@ export class ReadSet {
 }
 
 /** How many keys and ranges are asked for at once. */
-export const LANES = 128;
+export const LOOKS_AT_ONCE = 128;
 
 async function hasWriteAfter(
   view: View,

@@ -16,8 +16,8 @@ import type { Context } from '../context/context.js';
 import { wallMs } from '../context/wall.js';
 import type { StateRecord } from '../log/advance.js';
 import type { View } from '../state/view.js';
+import { newObjectId, putNew } from './new-object.js';
 import type { Plan } from './plan.js';
-import { newObjectId, putNew } from './segment-upload.js';
 
 export interface BuiltRecord {
   readonly record: StateRecord;

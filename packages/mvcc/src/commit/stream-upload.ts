@@ -10,8 +10,6 @@ import {
   encodeStream,
   HoldfastError,
   type ObjectId,
-  objectName,
-  SEGMENT_PREFIX,
   SegmentBuilder,
   type SegmentDescriptor,
   STREAM_BYTES_MAX,
@@ -20,7 +18,8 @@ import {
 import { type CallOptions, onAbort, orAborted } from '@holdfast/object-store';
 import type { Chunks } from '../context/byte-source.js';
 import type { Context } from '../context/context.js';
-import { newObjectId, putNew } from './segment-upload.js';
+import { newObjectId } from './new-object.js';
+import { SegmentUploads } from './segment-uploads.js';
 
 const UPLOADS_AT_ONCE = 2;
 /**
@@ -29,15 +28,17 @@ const UPLOADS_AT_ONCE = 2;
  */
 const TURN_CHUNKS = 16;
 const TURN_MS = 20;
+/** A part's object and what it may have beside its value: its tables, and its key several times. */
+const OBJECT_BYTES_MAX = STREAM_PART_BYTES + 128 * 1024;
 
-export interface UploadedStream {
+interface UploadedStream {
   /** What the stream's key gets as its value. */
   readonly descriptor: Uint8Array;
   /** Its parts, in order. */
   readonly segments: readonly SegmentDescriptor[];
 }
 
-export interface UploadOptions extends CallOptions {
+interface UploadOptions extends CallOptions {
   /** The tip as known now: what protects the parts from GC until a record names them. */
   readonly baseVersion: number;
   /** Asked before each part is sent. @throws what makes it useless to go on. */
@@ -95,13 +96,12 @@ export async function uploadStream(
 class Parts {
   readonly #context: Context;
   readonly #key: Uint8Array;
-  readonly #stop: AbortController;
-  readonly #o: Pick<UploadOptions, 'baseVersion' | 'check' | 'meter'>;
-  readonly #uploads: Promise<SegmentDescriptor>[] = [];
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #uploads: SegmentUploads;
+  readonly #o: Pick<UploadOptions, 'baseVersion' | 'check'>;
   /** The part that fills; used again when it was sealed. */
-  #buffer: Uint8Array | undefined;
+  #buffer: Uint8Array = new Uint8Array(0);
   #filled = 0;
+  readonly #memory = new Memory();
   length = 0;
 
   /** @param stop aborted when an upload fails, so that nobody waits for the source any longer. */
@@ -109,20 +109,22 @@ class Parts {
     context: Context,
     key: Uint8Array,
     stop: AbortController,
-    o: Pick<UploadOptions, 'baseVersion' | 'check' | 'meter'>,
+    { meter, ...o }: Pick<UploadOptions, 'baseVersion' | 'check' | 'meter'>,
   ) {
     this.#context = context;
     this.#key = key;
-    this.#stop = stop;
+    this.#uploads = new SegmentUploads(context, UPLOADS_AT_ONCE, { signal: stop.signal, meter }, (error) =>
+      stop.abort(error),
+    );
     this.#o = o;
   }
 
   async add(chunk: Uint8Array): Promise<void> {
-    this.#buffer ??= new Uint8Array(STREAM_PART_BYTES);
     // As long as it was when it was given: one that is taken away meanwhile is an error, not the end of the stream.
     const { length } = chunk;
     for (let at = 0; at < length; ) {
       const end = Math.min(length, at + STREAM_PART_BYTES - this.#filled);
+      this.#grow(this.#filled + end - at);
       this.#buffer.set(chunk.subarray(at, end), this.#filled);
       this.#filled += end - at;
       this.length += end - at;
@@ -131,34 +133,45 @@ class Parts {
     }
   }
 
+  /** A short stream takes no memory for a long one. */
+  #grow(bytes: number): void {
+    const before = this.#buffer;
+    if (before.length >= bytes) return;
+    this.#buffer = new Uint8Array(Math.min(STREAM_PART_BYTES, Math.max(bytes, 2 * before.length)));
+    this.#buffer.set(before.subarray(0, this.#filled));
+  }
+
   /** The last part, and the end of all uploads. */
   async finish(): Promise<SegmentDescriptor[]> {
     if (this.#filled > 0) await this.#send();
-    this.#buffer = undefined;
-    return Promise.all(this.#uploads);
+    return this.#uploads.all();
   }
 
   async #send(): Promise<void> {
-    const { signal } = this.#stop;
-    // Before it is sealed, so that finished parts don't pile up in memory.
-    while (this.#underWay.size >= UPLOADS_AT_ONCE) await orAborted(Promise.race(this.#underWay), signal);
-    signal.throwIfAborted();
-    const { baseVersion, check, meter } = this.#o;
+    const { baseVersion, check } = this.#o;
     await check?.();
     const builder = new SegmentBuilder(this.#context.sealing, newObjectId(this.#context, baseVersion));
     // A view: the buffer stays as it is until the segment is finished.
-    const value = this.#buffer!.subarray(0, this.#filled);
+    const value = this.#buffer.subarray(0, this.#filled);
     builder.add({ key: this.#key, version: 0, order: 0, value });
-    const { bytes, descriptor } = await builder.finish();
+    const isFull = this.#filled === STREAM_PART_BYTES;
+    await this.#uploads.send(builder, isFull ? this.#memory : undefined);
     this.#filled = 0;
-    const name = objectName(SEGMENT_PREFIX, descriptor.id);
-    const upload = putNew(this.#context, name, bytes, { signal, meter }).then(() => descriptor);
-    const settled: Promise<unknown> = upload
-      .catch((error: unknown) => this.#stop.abort(error))
-      .finally(() => {
-        this.#underWay.delete(settled);
-      });
-    this.#underWay.add(settled);
-    this.#uploads.push(upload);
+  }
+}
+
+/**
+ * Memory of objects that are in the store: each is created under its name by then, so nobody can read what comes next
+ * into it. Used again, because dead buffers of this size pile up until they are collected.
+ */
+class Memory {
+  readonly #free: Uint8Array[] = [];
+
+  take(): Uint8Array {
+    return this.#free.pop() ?? new Uint8Array(OBJECT_BYTES_MAX);
+  }
+
+  give(memory: Uint8Array): void {
+    this.#free.push(memory);
   }
 }

@@ -8,7 +8,7 @@
  */
 import { HoldfastError, toHex, type Write } from '@holdfast/core';
 import type { Meter } from '@holdfast/object-store';
-import { Lanes } from '../context/lanes.js';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { Held } from '../state/alive.js';
 import { fromStoredKey, type StoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
@@ -16,7 +16,7 @@ import type { View } from '../state/view.js';
 import { GroupWrites } from './group-writes.js';
 import { applyMutations, type Change, isBulkWrite, TRANSACTION_INLINE_BYTES_MAX } from './mutation.js';
 import type { Accepted, Loser, Proposal, Waiting } from './proposal.js';
-import { LANES } from './read-set.js';
+import { LOOKS_AT_ONCE } from './read-set.js';
 
 export interface Verdict {
   readonly accepted: Accepted[];
@@ -38,16 +38,16 @@ export async function validate(
 ): Promise<Verdict> {
   const verdict: Verdict = { accepted: [], outrun: [], refused: [] };
   const refusals = new Map<Waiting, unknown>();
-  const lanes = new Lanes(LANES);
+  const limit = pLimit(LOOKS_AT_ONCE);
   const looks: Promise<void>[] = [];
   for (const waiting of group) {
     const error = refusalInMemory(view, waiting);
     if (error !== undefined) refusals.set(waiting, error);
     else if (waiting.proposal.reads.needsSegments(view, since(waiting)))
-      looks.push(lookIntoSegments(view, waiting, refusals, lanes, signal));
+      looks.push(lookIntoSegments(view, waiting, refusals, limit, signal));
     else waiting.provenThrough = view.version;
   }
-  const bases = new Bases(view, lanes, signal);
+  const bases = new Bases(view, limit, signal);
   for (const waiting of group) if (!refusals.has(waiting)) bases.fetch(waiting.proposal);
   await Promise.all(looks);
   const written = new GroupWrites();
@@ -98,12 +98,12 @@ async function lookIntoSegments(
   view: View,
   waiting: Waiting,
   refusals: Map<Waiting, unknown>,
-  lanes: Lanes,
+  limit: LimitFunction,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { meter, reads, readVersion } = waiting.proposal;
   try {
-    const found = await reads.isOverwrittenInSegments(view, since(waiting), { signal, meter }, lanes);
+    const found = await reads.isOverwrittenInSegments(view, since(waiting), { signal, meter }, limit);
     if (found) refusals.set(waiting, conflict(readVersion));
     else waiting.provenThrough = view.version;
   } catch (error) {
@@ -114,14 +114,14 @@ async function lookIntoSegments(
 /** What mutations are resolved with: what a key's newest write in a view is. */
 export class Bases {
   readonly #view: View;
-  readonly #lanes: Lanes;
+  readonly #limit: LimitFunction;
   readonly #signal: AbortSignal | undefined;
   /** By account: whose budget does not allow a read fails alone. */
   readonly #fetched = new Map<Meter | undefined, Map<StoredKey, Promise<TailEntry | undefined>>>();
 
-  constructor(view: View, lanes: Lanes = new Lanes(LANES), signal?: AbortSignal) {
+  constructor(view: View, limit: LimitFunction = pLimit(LOOKS_AT_ONCE), signal?: AbortSignal) {
     this.#view = view;
-    this.#lanes = lanes;
+    this.#limit = limit;
     this.#signal = signal;
   }
 
@@ -133,7 +133,7 @@ export class Bases {
       if ('value' in change || fetched.has(stored)) continue;
       const key = fromStoredKey(stored);
       if (!this.#view.isBeyondMemory(stored, key)) continue;
-      const found = this.#lanes.run(() => this.#view.latest(stored, key, { signal: this.#signal, meter }));
+      const found = this.#limit(() => this.#view.latest(stored, key, { signal: this.#signal, meter }));
       // Whoever needs it meets the error there.
       found.catch(() => {});
       fetched.set(stored, found);

@@ -3,8 +3,8 @@
  *
  * Invariants:
  * - It is read once, one chunk after the other, and never ahead.
- * - Whoever gives up tells the source so, and does not wait for it: a source that hangs holds up nobody. It is told once,
- *   and not where it has ended itself, as `for await` does.
+ * - Whoever gives up tells the source so, once, unless it has ended by itself. Nobody waits for it: a source that hangs
+ *   holds up nobody.
  */
 import { isUint8Array } from '@holdfast/core';
 import { kindOf } from './call-options.js';
@@ -18,7 +18,6 @@ export class Chunks {
   readonly #call: string;
   /** From the first chunk on. */
   #reading: { next(): Promise<IteratorResult<unknown, unknown>>; stop(reason: unknown): unknown } | undefined;
-  /** It has ended, by itself or by an error of its own, or was told that no more is wanted. */
   #isOver = false;
 
   /**
@@ -40,14 +39,10 @@ export class Chunks {
   /** @returns undefined: there are no more. @throws TypeError for a chunk that is none; what the source throws. */
   async next(): Promise<Uint8Array | undefined> {
     this.#reading ??= open(this.#source);
-    let step: IteratorResult<unknown, unknown>;
-    try {
-      step = await this.#reading.next();
-    } catch (error) {
+    const { done, value } = await this.#reading.next().catch((error: unknown) => {
       this.#isOver = true;
       throw error;
-    }
-    const { done, value } = step;
+    });
     if (done) {
       this.#isOver = true;
       return undefined;

@@ -11,12 +11,10 @@ import {
   corrupt,
   equalBytes,
   getBounded,
-  HoldfastError,
   type LogRecord,
   leafHash,
   Manifest,
   objectName,
-  PAGE_PREFIX,
   type RecordClear,
   type RecordDraft,
   recordName,
@@ -41,7 +39,7 @@ import { checkDescends, checkFollows } from './succession.js';
 export type StateRecord = RecordClear &
   Pick<LogRecord, 'hash' | 'bytes' | 'epoch'> & { readonly body: RecordDraft };
 
-export interface AdvanceOptions extends CallOptions {
+interface AdvanceOptions extends CallOptions {
   /** The record's manifest, where its writer has it at hand. */
   readonly manifest?: Manifest | undefined;
 }
@@ -228,14 +226,8 @@ export async function loadManifest(
 ): Promise<Manifest> {
   const object = recordName(record.version);
   const { manifestSection, manifestRoot } = record;
-  const fetchPage = async (name: string, bytes: number): Promise<Uint8Array> => {
-    const page = await callStore(`reading ${name}`, () => getBounded(context.store, name, bytes, options));
-    if (page) return page.bytes;
-    throw new HoldfastError(
-      'CORRUPT',
-      `${name} is missing: ${object} names it, and the store has no such object under ${PAGE_PREFIX}. Restore it from a replica of the bucket.`,
-    );
-  };
+  const fetchPage = async (name: string, bytes: number): Promise<Uint8Array | undefined> =>
+    (await callStore(`reading ${name}`, () => getBounded(context.store, name, bytes, options)))?.bytes;
   const { sealing } = context;
   const { signal } = options;
   const manifest = await Manifest.load(

@@ -10,6 +10,7 @@
 import {
   corrupt,
   decodeRecordHeader,
+  HASH_BYTES,
   HoldfastError,
   type LogRecord,
   openRecord,
@@ -144,6 +145,20 @@ export async function readSlot(
     return bytes && { bytes };
   });
   return found?.bytes;
+}
+
+/**
+ * A record's last 32 bytes: its hash, if the record is what it should be (decision 0008). Undefined: its slot is empty.
+ */
+export function readRecordHash(
+  { slots }: Context,
+  version: number,
+  options: CallOptions = {},
+): Promise<Uint8Array | undefined> {
+  const range = { offset: -HASH_BYTES, length: HASH_BYTES };
+  return callStore(`reading ${recordName(version)}`, () =>
+    slots.read(version, { ...options, range, maxBytes: HASH_BYTES }),
+  );
 }
 
 /** A missing record that something names: never "absent" (I7). */

@@ -26,7 +26,7 @@ export interface PublishOutcome {
   readonly cause?: unknown;
 }
 
-export interface PublishOptions {
+interface PublishOptions {
   readonly deadline: Deadline;
   /** Makes an empty record for the same slot. */
   readonly makeFence: () => Promise<Uint8Array>;

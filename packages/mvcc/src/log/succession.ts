@@ -8,13 +8,13 @@ import { corrupt, equalBytes, type LogRecord, type RecordClear, recordName } fro
 import { keyringEpochs } from '@holdfast/crypto';
 
 /** What a record says, or the state after it, as far as the next one must fit it. */
-export interface Ancestor
+interface Ancestor
   extends Pick<RecordClear, 'version' | 'floor' | 'flushedThrough' | 'tiledThrough' | 'graceMs' | 'keyring'>,
     Pick<LogRecord, 'epoch'> {
   readonly timeMs: number;
 }
 
-export interface Descendant extends Omit<Ancestor, 'timeMs'>, Pick<RecordClear, 'extensions'> {
+interface Descendant extends Omit<Ancestor, 'timeMs'>, Pick<RecordClear, 'extensions'> {
   readonly body: { readonly timeMs: number };
 }
 

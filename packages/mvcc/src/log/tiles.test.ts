@@ -5,13 +5,14 @@ import {
   continuationSizes,
   encodeRecord,
   type FilledTile,
+  HASH_BYTES,
   type HoldfastError,
   leafHash,
-  nameOfTile,
   recordName,
-  TILE_BYTES_MAX,
+  TILE_WIDTH,
   TileEdge,
   tiledPart,
+  tileName,
   tilesAt,
   tilesBetween,
 } from '@holdfast/core';
@@ -60,7 +61,7 @@ class SparseLog {
     let edge = TileEdge.empty;
     for (let tiled = 0; tiled + 256 <= leaves.length; tiled += 256) {
       const grown = edge.grow(sha256, leaves.slice(tiled, tiled + 256));
-      for (const tile of grown.tiles) this.#tiles.set(nameOfTile(tile), tile);
+      for (const tile of grown.tiles) this.#tiles.set(tileName(tile), tile);
       edge = grown.edge;
     }
     return this.#tiles;
@@ -76,12 +77,12 @@ class SparseLog {
   }
 
   async putTiles(store: MemoryStore, tiled: number): Promise<void> {
-    for (const tile of tilesAt(tiled)) await putTile(store, this.tiles.get(nameOfTile(tile))!);
+    for (const tile of tilesAt(tiled)) await putTile(store, this.tiles.get(tileName(tile))!);
   }
 }
 
 const putTile = (store: MemoryStore, tile: FilledTile) =>
-  store.put(nameOfTile(tile), concatBytes(...tile.hashes));
+  store.put(tileName(tile), concatBytes(...tile.hashes));
 
 /** A record that writes nothing and carries nothing. */
 async function record(
@@ -255,7 +256,7 @@ describe('a tile that is not what it should be', () => {
     opened,
     ...(await makeHeaders(opened, KNOWN, SIZE)),
   }));
-  const way = tilesBetween(KNOWN, TILED).map(nameOfTile);
+  const way = tilesBetween(KNOWN, TILED).map(tileName);
 
   async function damaged(name: string, damage: Damage) {
     const found = await tiled(TILED);
@@ -311,7 +312,7 @@ describe('a tile that is not what it should be', () => {
         delete: (...args) => store.delete(...args),
         get: async (...args) => {
           const found = await store.get(...args);
-          expect(args[1]?.maxBytes).toBeLessThanOrEqual(TILE_BYTES_MAX);
+          expect(args[1]?.maxBytes).toBeLessThanOrEqual(TILE_WIDTH * HASH_BYTES);
           return args[0] === way[0] && bent++ === 0
             ? { ...found!, bytes: damages.bent(found!.bytes) }
             : found;

@@ -13,10 +13,10 @@ import {
   getBounded,
   HASH_BYTES,
   isTileOf,
-  nameOfTile,
   readChecked,
   splitTile,
   type Tile,
+  tileName,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
@@ -27,7 +27,7 @@ export async function fetchTile(
   tile: Tile,
   options: CallOptions = {},
 ): Promise<FilledTile | undefined> {
-  const name = nameOfTile(tile);
+  const name = tileName(tile);
   const bytes = tile.width * HASH_BYTES;
   const found = await callStore(`reading ${name}`, () => getBounded(context.store, name, bytes, options));
   if (found === undefined) return undefined;
@@ -52,7 +52,7 @@ export async function readTile(
   first?: Promise<FilledTile | undefined>,
 ): Promise<FilledTile> {
   const { sha256 } = context.sealing.provider;
-  const name = nameOfTile(tile);
+  const name = tileName(tile);
   const found = await readChecked(
     (again) => (again ? undefined : first) ?? fetchTile(context, tile, options),
     (filled) => {

@@ -38,7 +38,7 @@ export interface Step {
 }
 
 /** Told of each step in order; undefined: of a jump, whose records are to be read. */
-export type Listener = (step: Step | undefined) => void;
+type Listener = (step: Step | undefined) => void;
 
 const HASHES_KEPT = 64;
 /** How often the tip is listed again because reading it took longer than half the grace period. */

@@ -18,10 +18,10 @@ import type { Context } from '../context/context.js';
 import { inTime } from '../context/in-time.js';
 import type { View } from '../state/view.js';
 import { isBreak, type Place } from './fork.js';
+import { readRecordHash } from './log.js';
 import { type Instant, instant, type Tip } from './tip.js';
 
 const LOOK_EVERY_MS = 1_000;
-const HASH_BYTES = 32;
 /** How long a commit waits for its look when its PUT has been answered, ms. */
 const LOOK_WAIT_MS = 50;
 
@@ -94,8 +94,7 @@ export class Witness {
 
   /** @throws HoldfastError ROLLBACK or FORK; others, where it could not be learnt. */
   async #look(place: Place, calls: CallOptions): Promise<void> {
-    const range = { offset: -HASH_BYTES, length: HASH_BYTES };
-    const found = await this.#context.slots.read(place.version, { ...calls, range });
+    const found = await readRecordHash(this.#context, place.version, calls);
     if (found && equalBytes(found, place.hash)) return;
     // Once more, and the whole of it: an end for good is not concluded from 32 bytes.
     const checking = this.#tip.checkHeld(place, calls);

@@ -3,9 +3,9 @@ import {
   type CompactRange,
   type FilledTile,
   HASH_BYTES,
-  nameOfTile,
   TILE_WIDTH,
   type Tile,
+  tileName,
   tilesAt,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
@@ -73,6 +73,6 @@ function isUnder({ level, index }: Tile, over: readonly Tile[]): boolean {
 /** The names of all tiles that are there at these tiled sizes. */
 export function tileNames(tiledSizes: Iterable<number>): Set<string> {
   const names = new Set<string>();
-  for (const size of tiledSizes) for (const tile of tilesAt(size)) names.add(nameOfTile(tile));
+  for (const size of tiledSizes) for (const tile of tilesAt(size)) names.add(tileName(tile));
   return names;
 }

@@ -94,7 +94,7 @@ export async function verify(
     for (const [i, record] of batch.entries()) {
       const version = first + i;
       if (!record) {
-        if (record === undefined) problems.push(`${recordName(version)} is missing, or could not be read.`);
+        problems.push(`${recordName(version)} is missing, or could not be read.`);
         previous = history = undefined;
         continue;
       }
@@ -106,31 +106,25 @@ export async function verify(
         problems.push(`${recordName(version)} names another parent than the record before it.`);
       if (history && !sameRange(history, record.history))
         problems.push(`${recordName(version)} has another history tree than the records before it.`);
-      if (previous) {
-        const { timeMs } = previous.body;
-        try {
-          checkFollows({ ...previous, timeMs }, record);
-        } catch (error) {
-          note(error);
-        }
+      try {
+        if (previous) checkFollows({ ...previous, timeMs: previous.body.timeMs }, record);
+      } catch (error) {
+        note(error);
       }
       history = record.history.append(sha256, leafHash(sha256, record.hash));
-      if (deep || version === view.version) {
-        if (!previous || !equalBytes(previous.manifestRoot, record.manifestRoot) || version === view.version)
-          await loadManifest(context, record, calls).then((manifest) => {
-            for (const name of manifest.pageNames()) pages.add(name);
-            for (const entry of manifest.entries) {
-              const name = objectName(SEGMENT_PREFIX, entry.id);
-              const known = segments.get(name);
-              // One of the two is checked against the object below; the other is then of another object.
-              if (known && !isSameSegment(known, entry))
-                problems.push(
-                  `${recordName(version)} says another thing of ${name} than a record before it.`,
-                );
-              segments.set(name, entry);
-            }
-          }, note);
-      }
+      const hasOther = !previous || !equalBytes(previous.manifestRoot, record.manifestRoot);
+      if (version === view.version || (deep && hasOther))
+        await loadManifest(context, record, calls).then((manifest) => {
+          for (const name of manifest.pageNames()) pages.add(name);
+          for (const entry of manifest.entries) {
+            const name = objectName(SEGMENT_PREFIX, entry.id);
+            const known = segments.get(name);
+            // One of the two is checked against the object below; the other is then of another object.
+            if (known && !isSameSegment(known, entry))
+              problems.push(`${recordName(version)} says another thing of ${name} than a record before it.`);
+            segments.set(name, entry);
+          }
+        }, note);
       previous = record;
     }
     onProgress?.({ phase: 'log', done: last - view.floor + 1, total });

@@ -4,10 +4,9 @@
  * Invariant: a key that was deleted as a part of a range comes where it was there before, though nothing was written of
  * it alone.
  */
-import { compareBytes } from '@holdfast/core';
+import { type Cursor, compareBytes } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Held } from '../state/alive.js';
-import type { ScanCursor } from '../state/merge-cursor.js';
 import type { RangeTombstones } from '../state/range-tombstones.js';
 import { type Bounds, fromStoredKey, toStoredKey } from '../state/space.js';
 import type { Stamp } from '../state/versionstamp.js';
@@ -65,7 +64,7 @@ async function* deletedKeys(
 }
 
 /** What the key holds that a walk stands on: bytes of its own. */
-async function heldAt(cursor: ScanCursor): Promise<Held> {
+async function heldAt(cursor: Cursor): Promise<Held> {
   if (cursor.tombstone) return { value: undefined };
   const { expiresMs, stream } = cursor;
   const value = (await cursor.value()).slice();

@@ -6,15 +6,14 @@
  *   a walk does.
  * - The walk itself begins with its first step; each of `batches()` is a walk of its own.
  */
-import { decodeKey, type KeyTuple } from '@holdfast/core';
+import { type Cursor, decodeKey, type KeyTuple } from '@holdfast/core';
 import { atCall } from '../context/steps.js';
 import { isAlive } from '../state/alive.js';
-import type { ScanCursor } from '../state/merge-cursor.js';
 import { type Entry, type ParsedRange, toEntry, userValueOf } from './entry-reader.js';
 
 /** A scan and the moment whose entries it shows, milliseconds since 1970: one for all of it. */
 export interface Scan {
-  readonly cursor: ScanCursor;
+  readonly cursor: Cursor;
   readonly nowMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -26,7 +25,7 @@ export interface Walk<T> {
   /** No value is fetched: `make` gets an empty one. */
   readonly keysOnly: boolean;
   /** What the cursor stands on, for the user. */
-  readonly make: (cursor: ScanCursor, value: Uint8Array) => T;
+  readonly make: (cursor: Cursor, value: Uint8Array) => T;
 }
 
 /** Lets each step of a generator through, or not. */

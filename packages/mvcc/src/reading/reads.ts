@@ -10,19 +10,15 @@ import type { View } from '../state/view.js';
 import {
   type Entry,
   entryOf,
-  firstRange,
   LIST_OPTIONS,
   type ListOptions,
   liveValueOf,
-  type ParsedRange,
-  type Range,
   type ReadOptions,
   type StoredAndBytes,
   userKey,
   userKeys,
-  userRange,
 } from './entry-reader.js';
-import { countLive, firstOf, type Listing, listing, type Scan, type Walk } from './listing.js';
+import { RangeReads } from './range-reads.js';
 import { openStream } from './stream-reader.js';
 
 /** How the newest state is asked for, as fresh as the options want it. */
@@ -36,10 +32,22 @@ export interface Newest {
 export class Reads {
   readonly #lifetime: Lifetime;
   readonly #newest: Newest;
+  readonly ranges: RangeReads<ReadOptions & ListOptions>;
 
   constructor(lifetime: Lifetime, newest: Newest) {
     this.#lifetime = lifetime;
     this.#newest = newest;
+    this.ranges = new RangeReads({
+      takes: [...LIST_OPTIONS, 'maxStalenessMs', 'meter'],
+      run: (read) => lifetime.run(read),
+      guard: (steps) => lifetime.iterate(steps),
+      scan: async ({ bounds, reverse }, options, keysOnly) => {
+        const nowMs = newest.nowMs();
+        const { signal, meter } = options;
+        const view = await newest.fresh(options);
+        return { cursor: view.scan(bounds, { signal, meter, reverse, keysOnly }), nowMs, signal };
+      },
+    });
   }
 
   /** @param call how messages name it. */
@@ -92,54 +100,4 @@ export class Reads {
       return alive(await this.#newest.read(userKey(key), taken), nowMs) !== undefined;
     });
   }
-
-  first(
-    range: Range | undefined,
-    options: (ReadOptions & Omit<ListOptions, 'limit'>) | undefined,
-  ): Promise<Entry | undefined> {
-    return this.#lifetime.run(async () => {
-      const taken = takeOptions('first', options, ['reverse', ...READ_OPTIONS]);
-      return firstOf(await this.#scan(firstRange(range, taken), taken, false));
-    });
-  }
-
-  listing<T>(
-    call: string,
-    range: Range | undefined,
-    options: (ReadOptions & ListOptions) | undefined,
-    form: Pick<Walk<T>, 'keysOnly' | 'make'>,
-  ): Listing<T> {
-    const prepare = (): Walk<T> => {
-      const { taken, parsed } = takeWalk(call, range, options);
-      return { ...form, range: parsed, open: () => this.#scan(parsed, taken, form.keysOnly) };
-    };
-    return listing(prepare, (steps) => this.#lifetime.iterate(steps));
-  }
-
-  count(range: Range | undefined, options: (ReadOptions & ListOptions) | undefined): Promise<number> {
-    return this.#lifetime.run(async () => {
-      const { taken, parsed } = takeWalk('count', range, options);
-      return countLive(await this.#scan(parsed, taken, true), parsed.limit);
-    });
-  }
-
-  async #scan(
-    { bounds, reverse }: ParsedRange,
-    options: ReadOptions & ListOptions,
-    keysOnly: boolean,
-  ): Promise<Scan> {
-    const nowMs = this.#newest.nowMs();
-    const { signal, meter } = options;
-    const view = await this.#newest.fresh(options);
-    return { cursor: view.scan(bounds, { signal, meter, reverse, keysOnly }), nowMs, signal };
-  }
-}
-
-function takeWalk(
-  call: string,
-  range: Range | undefined,
-  options: (ReadOptions & ListOptions) | undefined,
-): { taken: ReadOptions & ListOptions; parsed: ParsedRange } {
-  const taken = takeOptions(call, options, [...LIST_OPTIONS, 'maxStalenessMs', 'meter']);
-  return { taken, parsed: userRange(range, taken) };
 }

@@ -15,20 +15,18 @@ import { writtenBetween } from './differences.js';
 import {
   type Entry,
   entryOf,
-  firstRange,
   LIST_OPTIONS,
   type ListOptions,
   liveValueOf,
-  type ParsedRange,
   type Range,
   type ReadOptions,
   userBounds,
   userKey,
   userKeys,
-  userRange,
   userValueOf,
 } from './entry-reader.js';
-import { countLive, ENTRIES, firstOf, KEYS, type Listing, listing, type Scan, type Walk } from './listing.js';
+import type { Listing } from './listing.js';
+import { RangeReads } from './range-reads.js';
 import { openStream } from './stream-reader.js';
 
 export interface SnapshotOptions extends ReadOptions {
@@ -54,6 +52,7 @@ export class Snapshot {
   readonly #calls: CallOptions;
   /** What has expired by then is not there, for every read of it. */
   readonly #nowMs: number;
+  readonly #ranges: RangeReads;
 
   /** Made by `Database.snapshot()`. */
   constructor(view: View, nowMs: number, lifetime: Lifetime, calls: CallOptions = {}) {
@@ -61,6 +60,15 @@ export class Snapshot {
     this.#lifetime = lifetime;
     this.#calls = calls;
     this.#nowMs = nowMs;
+    this.#ranges = new RangeReads({
+      takes: LIST_OPTIONS,
+      run: (read) => lifetime.run(read),
+      guard: (steps) => lifetime.iterate(steps),
+      scan: ({ bounds, reverse }, options, keysOnly) => {
+        const signal = options.signal ?? calls.signal;
+        return { cursor: view.scan(bounds, { ...calls, signal, reverse, keysOnly }), nowMs, signal };
+      },
+    });
   }
 
   get version(): number {
@@ -131,46 +139,19 @@ export class Snapshot {
 
   /** The first entry of the range, or the last with `reverse`. */
   first<V = unknown>(range?: Range, options?: Omit<ListOptions, 'limit'>): Promise<Entry<V> | undefined> {
-    return this.#lifetime.run(async () => {
-      const taken = takeOptions('first', options, ['reverse', 'signal']);
-      return firstOf(this.#scan(firstRange(range, taken), taken, false)) as Promise<Entry<V> | undefined>;
-    });
+    return this.#ranges.first(range, options);
   }
 
   list<V = unknown>(range?: Range, options?: ListOptions): Listing<Entry<V>> {
-    return this.#listing('list', range, options, ENTRIES) as Listing<Entry<V>>;
+    return this.#ranges.list(range, options);
   }
 
   keys(range?: Range, options?: ListOptions): Listing<KeyTuple> {
-    return this.#listing('keys', range, options, KEYS);
+    return this.#ranges.keys(range, options);
   }
 
   count(range?: Range, options?: ListOptions): Promise<number> {
-    return this.#lifetime.run(async () => {
-      const taken = takeOptions('count', options, LIST_OPTIONS);
-      const parsed = userRange(range, taken);
-      return countLive(this.#scan(parsed, taken, true), parsed.limit);
-    });
-  }
-
-  #listing<T>(
-    call: string,
-    range: Range | undefined,
-    options: ListOptions | undefined,
-    form: Pick<Walk<T>, 'keysOnly' | 'make'>,
-  ): Listing<T> {
-    const prepare = (): Walk<T> => {
-      const taken = takeOptions(call, options, LIST_OPTIONS);
-      const parsed = userRange(range, taken);
-      return { ...form, range: parsed, open: async () => this.#scan(parsed, taken, form.keysOnly) };
-    };
-    return listing(prepare, (steps) => this.#lifetime.iterate(steps));
-  }
-
-  #scan({ bounds, reverse }: ParsedRange, options: ListOptions, keysOnly: boolean): Scan {
-    const signal = options.signal ?? this.#calls.signal;
-    const cursor = this.#view.scan(bounds, { ...this.#calls, signal, reverse, keysOnly });
-    return { cursor, nowMs: this.#nowMs, signal };
+    return this.#ranges.count(range, options);
   }
 
   /**
@@ -216,7 +197,7 @@ export class Snapshot {
   }
 }
 
-/** What a version that is gone or not yet there is answered with. */
+/** What is said of a version that is gone. */
 export function expired(version: number, floor: number): HoldfastError {
   return new HoldfastError(
     'SNAPSHOT_EXPIRED',

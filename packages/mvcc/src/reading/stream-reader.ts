@@ -1,10 +1,10 @@
 /**
- * Reads a stream's bytes: part after part, window after window, as they are asked for.
+ * Reads a stream's bytes: part after part, piece after piece, as they are asked for.
  *
  * Invariants:
  * - It shows what its view showed when it was opened, whatever is written meanwhile.
  * - A descriptor names parts that its view's manifest has; each is the part that the descriptor says, or it is CORRUPT.
- * - One window is in memory, and the one that the stream itself holds: up to 1 MiB each.
+ * - Up to 1 MiB is read ahead, and a window of as much is in memory that it comes from.
  */
 import {
   corrupt,
@@ -24,8 +24,11 @@ import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
 import { userValueOf } from './entry-reader.js';
 
+/** Pieces of 64 KiB: what is taken of a window while the next one is fetched. */
+const CHUNKS_AHEAD = 16;
+
 /** A stream's parts where they lie, in order. */
-export interface StreamParts {
+interface StreamParts {
   readonly length: number;
   readonly segments: readonly SegmentEntry[];
 }
@@ -66,7 +69,7 @@ export function openStream(
   if (!live) return undefined;
   if (live.stream) {
     const parts = partsOf(view, key, live.value);
-    return asWebStream((o) => windowsOf(view, key, parts, o), lifetime, calls);
+    return asWebStream((o) => piecesOf(view, key, parts, o), lifetime, calls);
   }
   const value = userValueOf(live);
   if (!isUint8Array(value))
@@ -80,7 +83,7 @@ async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, un
   if (bytes.length > 0) yield bytes;
 }
 
-async function* windowsOf(
+async function* piecesOf(
   view: View,
   key: Uint8Array,
   { length, segments }: StreamParts,
@@ -88,7 +91,7 @@ async function* windowsOf(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (const [i, segment] of segments.entries()) {
     const part = await view.reader(segment).streamPart(key, streamPartBytes({ length }, i), o);
-    yield* part.windows(o);
+    yield* part.pieces(o);
   }
 }
 
@@ -107,27 +110,30 @@ function asWebStream(
     stop.abort(reason);
     steps.return().catch(() => {});
   };
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      leave = onAbort(signal, () => {
-        controller.error(signal!.reason);
-        end(signal!.reason);
-      });
-    },
-    async pull(controller) {
-      try {
-        const { done, value } = await steps.next();
-        // It was aborted meanwhile, and has said so.
-        if (stop.signal.aborted) return;
-        if (done) {
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        leave = onAbort(signal, () => {
+          controller.error(signal!.reason);
+          end(signal!.reason);
+        });
+      },
+      async pull(controller) {
+        try {
+          const { done, value } = await steps.next();
+          // It was aborted meanwhile, and has said so.
+          if (stop.signal.aborted) return;
+          if (done) {
+            leave();
+            controller.close();
+          } else controller.enqueue(value);
+        } catch (error) {
           leave();
-          controller.close();
-        } else controller.enqueue(value);
-      } catch (error) {
-        leave();
-        throw error;
-      }
+          throw error;
+        }
+      },
+      cancel: end,
     },
-    cancel: end,
-  });
+    { highWaterMark: CHUNKS_AHEAD },
+  );
 }

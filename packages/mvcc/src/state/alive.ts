@@ -7,7 +7,7 @@
  *   read once, or that of the version that it looks at. Nothing here reads a clock.
  * - Who looks for conflicts does not ask here: an entry that has expired was written all the same.
  */
-import type { ScanCursor } from './merge-cursor.js';
+import type { Cursor } from '@holdfast/core';
 import type { TailEntry } from './tail.js';
 
 /** What a key holds: no value, nothing. */
@@ -23,6 +23,6 @@ export function alive<H extends Held>(found: H | undefined, nowMs: number): Aliv
 }
 
 /** Whether a walk stands on something that is there at `nowMs`. */
-export function isAlive(cursor: Pick<ScanCursor, 'tombstone' | 'expiresMs'>, nowMs: number): boolean {
+export function isAlive(cursor: Pick<Cursor, 'tombstone' | 'expiresMs'>, nowMs: number): boolean {
   return !cursor.tombstone && (cursor.expiresMs === 0 || cursor.expiresMs > nowMs);
 }

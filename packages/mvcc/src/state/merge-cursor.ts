@@ -12,9 +12,6 @@ import { type Cursor, compareBytes, type RangeTombstone } from '@holdfast/core';
 import type { RangeCovers } from './range-covers.js';
 import { compareStamps, type Stamp } from './versionstamp.js';
 
-/** A walk over keys, tombstones too. Stand on the first one with `start()`. */
-export type ScanCursor = Cursor;
-
 export interface MergeSource {
   /** No key of this source comes before it in the direction of the walk. Undefined: not known, open at once. */
   readonly bound: Uint8Array | undefined;
@@ -42,7 +39,7 @@ interface Slot {
   opening?: Promise<Cursor | undefined>;
 }
 
-export class MergeCursor implements ScanCursor {
+export class MergeCursor implements Cursor {
   /** A binary heap, the next key on top. */
   readonly #heap: Slot[] = [];
   readonly #sources: readonly MergeSource[];

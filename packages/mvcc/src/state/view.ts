@@ -25,7 +25,7 @@ import {
   WindowBudget,
 } from '@holdfast/core';
 import type { CallOptions, ObjectStore } from '@holdfast/object-store';
-import { FlushedTails } from './flushed-tails.js';
+import type { FlushedTails } from './flushed-tails.js';
 import { MapCursor } from './map-cursor.js';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
 import { RangeCovers } from './range-covers.js';
@@ -36,13 +36,14 @@ import { type LaidTransaction, type Tail, TailBuilder, type TailEntry } from './
 import { compareStamps } from './versionstamp.js';
 
 /** Where a view reads its segments. */
-export interface SegmentAccess {
+interface SegmentAccess {
   readonly store: ObjectStore;
   readonly sealing: Sealing;
   readonly cache: BlockCache;
 }
 
-export interface ViewParts {
+/** What a view is made of; all of it can be read of the view. */
+interface ViewParts {
   readonly version: number;
   /** The record's hash. */
   readonly hash: Uint8Array;
@@ -67,9 +68,18 @@ export interface ViewParts {
   readonly ownBytes: number;
   readonly tail: Tail;
   /** The tails that were flushed last, as far as they are at hand. */
-  readonly flushed?: FlushedTails | undefined;
+  readonly flushed: FlushedTails;
   readonly manifest: Manifest;
 }
+
+/** Spares the view to spell them again. */
+const Parts = class {
+  constructor(parts: ViewParts) {
+    Object.assign(this, parts);
+  }
+} as new (
+  parts: ViewParts,
+) => ViewParts;
 
 /** Writes that lie over a state: what a transaction has done so far. */
 export interface Overlay {
@@ -90,49 +100,12 @@ export interface ScanOptions extends CallOptions {
 /** What one scan reads ahead, in all segments together. */
 const SCAN_WINDOWS_BYTES = 8 * 1024 * 1024;
 
-export class View {
-  readonly version: number;
-  readonly hash: Uint8Array;
-  readonly timeMs: number;
-  readonly clockMs: number;
-  readonly flushedThrough: number;
-  readonly floor: number;
-  readonly tiledThrough: number;
-  readonly graceMs: number;
-  readonly extensions: Extensions;
-  readonly epoch: number;
-  readonly history: CompactRange;
-  readonly keyring: Uint8Array;
-  readonly stores: readonly Uint8Array[];
-  readonly refs: readonly CarryRef[];
-  readonly recordBytes: number;
-  readonly ownBytes: number;
-  readonly tail: Tail;
-  readonly flushed: FlushedTails;
-  readonly manifest: Manifest;
+export class View extends Parts {
   readonly #access: SegmentAccess;
   #beyond: { readonly segments: readonly SegmentEntry[]; readonly newest: number } | undefined;
 
   constructor(parts: ViewParts, access: SegmentAccess) {
-    this.version = parts.version;
-    this.hash = parts.hash;
-    this.timeMs = parts.timeMs;
-    this.clockMs = parts.clockMs;
-    this.flushedThrough = parts.flushedThrough;
-    this.floor = parts.floor;
-    this.tiledThrough = parts.tiledThrough;
-    this.graceMs = parts.graceMs;
-    this.extensions = parts.extensions;
-    this.epoch = parts.epoch;
-    this.history = parts.history;
-    this.keyring = parts.keyring;
-    this.stores = parts.stores;
-    this.refs = parts.refs;
-    this.recordBytes = parts.recordBytes;
-    this.ownBytes = parts.ownBytes;
-    this.tail = parts.tail;
-    this.flushed = parts.flushed ?? FlushedTails.none;
-    this.manifest = parts.manifest;
+    super(parts);
     this.#access = access;
   }
 

@@ -6,7 +6,7 @@ import { openDatabase } from '../database.js';
 const open = () =>
   openDatabase(new MemoryStore(), { key: new Uint8Array(32).fill(7), maintenance: 'manual' });
 
-test('a read shows the mutations before its call, and none of those after it', async () => {
+test('a read shows the writes before its call, and none of those after it', async () => {
   const db = await open();
   await db.set(['n'], 10);
   await db.flush();
@@ -14,11 +14,13 @@ test('a read shows the mutations before its call, and none of those after it', a
     tx.add(['n'], 1);
     const got = tx.get(['n']);
     const first = tx.first();
+    const count = tx.count();
     tx.add(['n'], 100);
+    tx.set(['o'], 0);
     const later = tx.get(['n']);
-    return [await got, (await first)?.value, await later];
+    return [await got, (await first)?.value, await count, await later];
   });
-  expect(read).toEqual([11, 11, 111]);
+  expect(read).toEqual([11, 11, 1, 111]);
   expect(await db.get(['n'])).toBe(111);
 });
 

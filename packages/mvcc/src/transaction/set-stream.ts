@@ -17,7 +17,7 @@ import type { OneWrite } from './one-write.js';
 import { type Committed, runTransaction, type TransactCall, type TransactParts } from './transact.js';
 
 /** A `setStream` as it was called. */
-export interface StreamWrite extends Pick<OneWrite, 'input' | 'takes'> {
+interface StreamWrite extends Pick<OneWrite, 'input' | 'takes'> {
   readonly at: StoredAndBytes;
   readonly source: Chunks;
   readonly expiry: Expiry | undefined;

@@ -3,9 +3,9 @@
  *
  * Invariant: what it has walked past is in the read set at every moment, however early the body stops.
  */
-import { concatBytes } from '@holdfast/core';
+import { type Cursor, concatBytes } from '@holdfast/core';
 import type { ReadSet } from '../commit/read-set.js';
-import type { MergeCursor, ScanCursor } from '../state/merge-cursor.js';
+import type { MergeCursor } from '../state/merge-cursor.js';
 import type { Bounds } from '../state/space.js';
 import type { Overlay, ScanOptions, View } from '../state/view.js';
 
@@ -15,7 +15,7 @@ interface Overlaid {
   overlay(bounds: Bounds): Promise<Overlay>;
 }
 
-export class TrackedCursor implements ScanCursor {
+export class TrackedCursor implements Cursor {
   readonly #open: () => Promise<Overlay>;
   readonly #scan: (overlay: Overlay) => MergeCursor;
   readonly #bounds: Bounds;

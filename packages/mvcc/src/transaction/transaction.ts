@@ -22,32 +22,20 @@ import {
   TRANSACTION_INLINE_BYTES_MAX,
 } from '../commit/mutation.js';
 import { ReadSet } from '../commit/read-set.js';
-import { takeOptions } from '../context/call-options.js';
 import {
   type Entry,
   entryOf,
-  firstRange,
   LIST_OPTIONS,
   type ListOptions,
-  type ParsedRange,
   type Range,
   type StoredAndBytes,
   userBounds,
   userKey,
   userKeys,
-  userRange,
   userValue,
 } from '../reading/entry-reader.js';
-import {
-  countLive,
-  ENTRIES,
-  firstOf,
-  KEYS,
-  type Listing,
-  listing,
-  type Scan,
-  type Walk,
-} from '../reading/listing.js';
+import type { Listing } from '../reading/listing.js';
+import { RangeReads } from '../reading/range-reads.js';
 import type { Held } from '../state/alive.js';
 import { RangeTombstones } from '../state/range-tombstones.js';
 import { type SortedMap, sortedMap } from '../state/sorted-map.js';
@@ -102,7 +90,7 @@ export interface Transaction {
   min(key: Key, n: number | bigint): void;
 }
 
-export interface AttemptParts {
+interface AttemptParts {
   readonly view: View;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -118,6 +106,7 @@ export class TransactionAttempt implements Transaction {
   readonly nowMs: number;
   readonly #checkOpen: () => void;
   readonly #pending = new PendingReads();
+  readonly #ranges: RangeReads;
   readonly reads: ReadSet = new ReadSet();
   /** In key order: large ones become segments as they are. */
   readonly changes: SortedMap<Change> = sortedMap();
@@ -131,6 +120,16 @@ export class TransactionAttempt implements Transaction {
     this.#calls = calls;
     this.nowMs = nowMs;
     this.#checkOpen = checkOpen;
+    this.#ranges = new RangeReads({
+      takes: LIST_OPTIONS,
+      run: (read) => this.#read(read),
+      guard: (steps) => this.trackWalk(steps),
+      scan: ({ bounds, reverse }, options, keysOnly) => {
+        const signal = options.signal ?? calls.signal;
+        const scan = { ...calls, signal, reverse, keysOnly };
+        return { cursor: new TrackedCursor(view, this, bounds, scan), nowMs, signal };
+      },
+    });
   }
 
   get readVersion(): number {
@@ -250,46 +249,19 @@ export class TransactionAttempt implements Transaction {
   }
 
   first<V = unknown>(range?: Range, options?: Omit<ListOptions, 'limit'>): Promise<Entry<V> | undefined> {
-    return this.#read(async () => {
-      const taken = takeOptions('first', options, ['reverse', 'signal']);
-      return firstOf(this.#scan(firstRange(range, taken), taken, false)) as Promise<Entry<V> | undefined>;
-    });
+    return this.#ranges.first(range, options);
   }
 
   list<V = unknown>(range?: Range, options?: ListOptions): Listing<Entry<V>> {
-    return this.#listing('list', range, options, ENTRIES) as Listing<Entry<V>>;
+    return this.#ranges.list(range, options);
   }
 
   keys(range?: Range, options?: ListOptions): Listing<KeyTuple> {
-    return this.#listing('keys', range, options, KEYS);
+    return this.#ranges.keys(range, options);
   }
 
   count(range?: Range, options?: ListOptions): Promise<number> {
-    return this.#read(async () => {
-      const taken = takeOptions('count', options, LIST_OPTIONS);
-      const parsed = userRange(range, taken);
-      return countLive(this.#scan(parsed, taken, true), parsed.limit);
-    });
-  }
-
-  #listing<T>(
-    call: string,
-    range: Range | undefined,
-    options: ListOptions | undefined,
-    form: Pick<Walk<T>, 'keysOnly' | 'make'>,
-  ): Listing<T> {
-    const prepare = (): Walk<T> => {
-      const taken = takeOptions(call, options, LIST_OPTIONS);
-      const parsed = userRange(range, taken);
-      return { ...form, range: parsed, open: async () => this.#scan(parsed, taken, form.keysOnly) };
-    };
-    return listing(prepare, (steps) => this.trackWalk(steps));
-  }
-
-  #scan({ bounds, reverse }: ParsedRange, options: ListOptions, keysOnly: boolean): Scan {
-    const signal = options.signal ?? this.#calls.signal;
-    const scan = { ...this.#calls, signal, reverse, keysOnly };
-    return { cursor: new TrackedCursor(this.#view, this, bounds, scan), nowMs: this.nowMs, signal };
+    return this.#ranges.count(range, options);
   }
 
   set(key: Key, value: unknown, options?: ExpiryOptions): void {

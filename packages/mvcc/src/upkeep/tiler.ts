@@ -17,18 +17,18 @@ import {
   HASH_BYTES,
   HoldfastError,
   leafHash,
-  nameOfTile,
   recordName,
   standingPart,
   standsIn,
   TILE_WIDTH,
   TileEdge,
   tiledPart,
+  tileName,
 } from '@holdfast/core';
 import pLimit from 'p-limit';
-import { putNew } from '../commit/segment-upload.js';
-import { type Context, callStore } from '../context/context.js';
-import { missingRecord } from '../log/log.js';
+import { putNew } from '../commit/new-object.js';
+import type { Context } from '../context/context.js';
+import { missingRecord, readRecordHash } from '../log/log.js';
 import { fetchTile } from '../log/tiles.js';
 import type { Tip } from '../log/tip.js';
 import type { View } from '../state/view.js';
@@ -122,7 +122,7 @@ export class Tiler {
     // Fewer than 256 records after it, the tree of that size still stands in the newest one.
     if (!standsIn(grown.edge.tree(sha256), standingPart(view.history, to)!))
       throw corrupt(
-        [...TileEdge.tilesOf(from).map(nameOfTile), recordName(to)].join(', '),
+        [...TileEdge.tilesOf(from).map(tileName), recordName(to)].join(', '),
         `expected tiles and the hashes of records ${from + 1} to ${to} that lead to the history of version ${view.version}, found others; nothing was written`,
       );
     const limit = pLimit(AT_ONCE);
@@ -140,10 +140,7 @@ export class Tiler {
       TileEdge.tilesOf(from).map(async (tile) => {
         const found = await fetchTile(this.#context, tile);
         if (found) return found;
-        throw corrupt(
-          nameOfTile(tile),
-          `records up to ${from} are in tiles, and the store has no such object`,
-        );
+        throw corrupt(tileName(tile), `records up to ${from} are in tiles, and the store has no such object`);
       }),
     );
     return TileEdge.of(from, tiles);
@@ -161,13 +158,10 @@ export class Tiler {
     );
   }
 
-  /** A record's last 32 bytes (decision 0008). Whether they are its hash shows in the tree. */
+  /** Whether it is the record's hash shows in the tree. */
   async #readHash(version: number): Promise<Uint8Array> {
     const name = recordName(version);
-    const range = { offset: -HASH_BYTES, length: HASH_BYTES };
-    const found = await callStore(`reading ${name}`, () =>
-      this.#context.slots.read(version, { range, maxBytes: HASH_BYTES }),
-    );
+    const found = await readRecordHash(this.#context, version);
     if (found?.length === HASH_BYTES) return found;
     throw found
       ? corrupt(name, `expected ${HASH_BYTES} bytes at its end, found ${found.length}`)
@@ -175,7 +169,7 @@ export class Tiler {
   }
 
   async #write(tile: FilledTile): Promise<void> {
-    const name = nameOfTile(tile);
+    const name = tileName(tile);
     const bytes = new Uint8Array(tile.width * HASH_BYTES);
     for (const [i, hash] of tile.hashes.entries()) bytes.set(hash, i * HASH_BYTES);
     try {

@@ -6,6 +6,7 @@ import { Random } from '../world/random.js';
 import { expiring } from './expiring.js';
 import { commit, type Interrupted, leaveTrace, NAME, prepare } from './interrupted.js';
 import { rangeDeletes } from './range-deletes.js';
+import { streams } from './streams.js';
 
 /** So much that the newest record names holders instead of carrying all of it. */
 async function prepareLongTail(db: Database): Promise<void> {
@@ -69,7 +70,7 @@ export const operations: readonly Interrupted[] = [
   },
   ...rangeDeletes,
   ...expiring,
-  // Streams: a `setStream` struck at each of its parts goes here, from a file of its own.
+  ...streams,
   {
     name: 'flush',
     prepare: prepareLongTail,

@@ -3,9 +3,9 @@
  * breaks it, made by someone who has the keys.
  */
 import { userKey } from './every-field.js';
-import type { Body, Clear, Extension, Listed, Meta } from './layout.js';
+import type { Body, Clear, Extension, Held, Listed, Meta } from './layout.js';
 import type { SegmentTree, Spec } from './rebuild.js';
-import type { World } from './world.js';
+import { hex, type World } from './world.js';
 
 type Change = (world: World) => Spec;
 /** What is wrong, how it is done, and what the second reader says. */
@@ -154,6 +154,17 @@ export const FAULTS_OF_STREAMS: readonly Fault[] = [
     'a part that is more than one value',
     page(255, (listed) => (listed[0]!.entries = 2)),
     'more than one value',
+  ],
+  [
+    'a part that expires',
+    segment(
+      (meta) => hex(meta.lastKey) === hex(userKey('s', 1)),
+      ({ meta, chunks }) => {
+        Object.assign((chunks[0] as Held[])[0]!, { kind: 17, expires: 5 });
+        meta.earliestExpiry = 5;
+      },
+    ),
+    'a part of another length',
   ],
   ['parts out of order', page(255, (listed) => listed.reverse()), 'parts out of order'],
 ];

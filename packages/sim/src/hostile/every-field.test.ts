@@ -3,7 +3,7 @@ import { encodeStream } from '@holdfast/core';
 import { openDatabase } from '@holdfast/mvcc';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { IdleClock } from './clock.js';
-import { ENGINE_READS, type EveryField, makeEveryField, userKey } from './every-field.js';
+import { type EveryField, makeEveryField, userKey } from './every-field.js';
 import {
   FAULTS,
   FAULTS_OF_INTENTS,
@@ -141,7 +141,7 @@ describe('the engine', () => {
     expect(settled).toMatchObject({ value: { ok: true, unreferenced: 0 } });
   });
 
-  const faults = [...FAULTS, ...(ENGINE_READS.ranges ? FAULTS_OF_RANGES : [])];
+  const faults = [...FAULTS, ...FAULTS_OF_RANGES, ...FAULTS_OF_STREAMS];
 
   test.each(faults)('refuses %s too', async (_, change) => {
     const [, subject] = campaign.subjects;

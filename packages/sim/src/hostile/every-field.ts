@@ -25,7 +25,7 @@ export interface EveryFieldOptions {
 }
 
 /** What the engine does not read yet is left out of what it is given. */
-export const ENGINE_READS = { ranges: true, streams: false, intents: false } as const;
+export const ENGINE_READS = { ranges: true, streams: true, intents: false } as const;
 
 const START_MS = 1_750_000_000_000;
 /** Long after all campaigns. */

@@ -34,7 +34,7 @@ What is read must be right, or refused in words. Ends with 1 if anything is not.
   .addOption(
     new Option(
       '--target <name...>',
-      'sealed: 1.2 MB with encryption; plain: without; structure: a key holder’s bugs',
+      'sealed: 1.3 MB with encryption; plain: without; structure: a key holder’s bugs',
     )
       .choices(TARGETS)
       .default(undefined, 'all'),

@@ -3,40 +3,32 @@
  * itself. The readable twin that the engine's answers are compared with. What a value's or a key's bytes mean is left
  * to the engine's own decoders, which are tested elsewhere.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type CompactRange, decodeKey, decodeValue } from '@holdfast/core';
 import { formatVersionstamp, StreamValue } from '@holdfast/mvcc';
-import { NotInFormat, type Num } from './bytes.js';
-import type { Body, Listed, Range } from './layout.js';
+import { NotInFormat } from './bytes.js';
+import {
+  carriedBy,
+  covers,
+  isAmbiguous,
+  isGone,
+  type Layer,
+  laid,
+  layerOf,
+  ownOf,
+  type Stamp,
+  type Written,
+  writtenOf,
+} from './layer.js';
+import type { Body, Listed } from './layout.js';
 import { checkBulkRun, type Placed, placedIn, STREAM_LEVEL } from './manifest-rules.js';
 import { PART, readStream } from './nested.js';
 import { checkOwn } from './own-entries.js';
 import type { Rebuilt, SaidSegment } from './rebuild.js';
 import { checkAnchored, checkFollows, checkRecord, type Readable } from './record-rules.js';
 import { type Holding, heldBy } from './segment-rules.js';
-import { digestOf, lineOf } from './truth.js';
+import { digestOf, lineOf, streamLine } from './truth.js';
 import { hex, historiesOf } from './world.js';
-
-interface Stamp {
-  readonly version: number;
-  readonly order: number;
-}
-
-/** A write, wherever it lies. */
-export interface Written extends Stamp {
-  readonly key: Uint8Array;
-  /** Undefined: deleted. */
-  readonly value: Uint8Array | undefined;
-  /** The value is a stream's descriptor. */
-  readonly isStream: boolean;
-  /** When it begins to read as absent. */
-  readonly expires: number | undefined;
-}
-
-/** Some of what a state is made of, in no order: each has its stamp. */
-interface Layer {
-  readonly writes: readonly Written[];
-  readonly ranges: readonly (Range & Stamp)[];
-}
 
 /** What may be answered for each user key, by the key in hex: lines, and undefined for "not there". */
 export type Said = ReadonlyMap<string, readonly (string | undefined)[]>;
@@ -75,11 +67,24 @@ export class Model {
    * @throws NotInFormat where anything that is retained contradicts FORMAT.md or the rest.
    */
   check(read: Iterable<number>, watched: number): void {
+    const listings = new Map<string, Omit<Listed, 'run'>>();
     for (let version = Math.min(this.floor(), this.newest); version <= this.newest; version++) {
       this.#checkRecord(version);
-      for (const { each } of this.#placed(version)) this.#held(each);
+      for (const { each } of this.#placed(version)) {
+        this.#held(each);
+        // It may move, and is the same.
+        const { run: _, ...said } = each;
+        const known = listings.get(hex(each.id));
+        if (known && !isDeepStrictEqual(known, said))
+          throw new NotInFormat('a segment of which two things are said');
+        listings.set(hex(each.id), said);
+      }
     }
-    for (const version of read) if (version >= this.floor()) this.state(version);
+    for (const version of read) {
+      if (version < this.floor()) continue;
+      this.state(version);
+      this.streams(version);
+    }
     if (watched > this.floor()) this.changes(watched);
   }
 
@@ -154,11 +159,23 @@ export class Model {
         const { value, version: at, order } = candidate;
         if (value === undefined || isGone(candidate, nowMs)) return undefined;
         const versionstamp = formatVersionstamp({ version: at, order });
-        return lineOf({ key: tuple, value: this.#valueOf(version, candidate), versionstamp });
+        return lineOf({ key: tuple, value: shownOf(candidate), versionstamp });
       });
       said.set(hex(key.subarray(1)), lines);
     }
     return said;
+  }
+
+  /** What `streamsOf` finds. Undefined: two writes have one stamp, and either may count. */
+  streams(version: number, nowMs: number = this.clockOf(version)): string[] | undefined {
+    const written = [...this.written(version).values()];
+    if (written.some(isAmbiguous)) return undefined;
+    return written
+      .flatMap(([write]) =>
+        write!.isStream && write!.key[0] === 1 && !isGone(write!, nowMs) ? [write!] : [],
+      )
+      .map(({ key, value }) => streamLine(hex(key.subarray(1)), [this.stream(version, key, value!)]))
+      .sort();
   }
 
   /** The bytes of a stream, put together. @param value its descriptor, as it counts at `version`. */
@@ -224,7 +241,7 @@ export class Model {
         if (write.key[0] !== 1) return;
         const key = orNot(() => decodeKey(write.key.subarray(1)));
         const versionstamp = formatVersionstamp({ version, order });
-        const [value, previous] = [write, previousOf(write.key)].map((of) => this.#valueOf(version, of));
+        const [value, previous] = [write, previousOf(write.key)].map(shownOf);
         lines.push(`${lineOf({ key, value, versionstamp })} ${digestOf(previous)}`);
       };
       const layer = this.#layerOf(version, order, transaction);
@@ -251,104 +268,13 @@ export class Model {
       ranges: ranges.map((range) => ({ ...range, version, order })),
     };
   }
-
-  #valueOf(version: number, write: Written | undefined): unknown {
-    if (write?.value === undefined) return undefined;
-    const { key, value, isStream } = write;
-    // Of a stream a read shows how long it is; its bytes are looked at all the same.
-    if (isStream) return new StreamValue(this.stream(version, key, value).length);
-    return orNot(() => decodeValue(value));
-  }
 }
 
-function ownOf({ version, body }: Readable): Layer {
-  return {
-    writes: body.transactions.flatMap(({ writes }, order) =>
-      writes.map((write) => ({ ...writtenOf(write), version, order })),
-    ),
-    ranges: body.transactions.flatMap(({ ranges }, order) =>
-      ranges.map((range) => ({ ...range, version, order })),
-    ),
-  };
-}
-
-function carriedBy({ clear, body }: Readable): Layer {
-  const from = Number(body.holders.at(-1)?.version ?? clear.flushedThrough);
-  const stamp = ({ above, order }: { above: Num; order: Num }): Stamp => ({
-    version: from + Number(above),
-    order: Number(order),
-  });
-  return {
-    writes: body.carried.map((carried) => ({ ...writtenOf(carried), ...stamp(carried) })),
-    ranges: body.carriedRanges.map((range) => ({ ...range, ...stamp(range) })),
-  };
-}
-
-function layerOf({ entries, ranges }: Holding): Layer {
-  const stamp = ({ version, order }: { version: Num; order: Num }): Stamp => ({
-    version: Number(version),
-    order: Number(order),
-  });
-  return {
-    writes: entries.map((held) => ({
-      ...writtenOf({ ...held, form: Number(held.kind) % 16 === 3 ? 2 : 1 }),
-      ...stamp(held),
-    })),
-    ranges: ranges.map((range) => ({ ...range, ...stamp(range) })),
-  };
-}
-
-function writtenOf(write: {
-  readonly key: Uint8Array;
-  readonly form: Num;
-  readonly value?: Uint8Array | undefined;
-  readonly expires?: Num | undefined;
-}): Omit<Written, keyof Stamp> {
-  const { key, form, value, expires } = write;
-  return {
-    key,
-    value,
-    isStream: Number(form) % 16 === 2,
-    expires: expires === undefined ? undefined : Number(expires),
-  };
-}
-
-/** What counts of each key, unless a range over it has a higher stamp. */
-function laid(layers: Iterable<Layer>): Map<string, readonly Written[]> {
-  const best = new Map<string, Written[]>();
-  const ranges: (Range & Stamp)[] = [];
-  for (const layer of layers) {
-    ranges.push(...layer.ranges);
-    for (const write of layer.writes) {
-      const key = hex(write.key);
-      const known = best.get(key);
-      const newer = known ? compare(write, known[0]!) : 1;
-      if (newer > 0) best.set(key, [write]);
-      else if (newer === 0) known!.push(write);
-    }
-  }
-  for (const [key, [write]] of best)
-    if (ranges.some((range) => compare(range, write!) > 0 && covers(range, write!.key))) best.delete(key);
-  return best;
-}
-
-function covers({ begin, end }: Range, key: Uint8Array): boolean {
-  return Buffer.compare(begin, key) <= 0 && Buffer.compare(key, end) < 0;
-}
-
-function compare(a: Stamp, b: Stamp): number {
-  return a.version - b.version || a.order - b.order;
-}
-
-function isGone({ value, expires }: Written, nowMs: number): boolean {
-  return value === undefined || (expires !== undefined && expires <= nowMs);
-}
-
-/** Whether two writes have one stamp, and it is not the same which counts. */
-function isAmbiguous([first, ...others]: readonly Written[]): boolean {
-  const say = ({ value, expires, isStream }: Written): string =>
-    [value && hex(value), expires, isStream].join();
-  return others.some((other) => say(other) !== say(first!));
+/** What a read by key shows. */
+function shownOf(write: Written | undefined): unknown {
+  if (write?.value === undefined) return undefined;
+  const { value, isStream } = write;
+  return isStream ? new StreamValue(readStream(value).length) : orNot(() => decodeValue(value));
 }
 
 /** What is there, in words. */

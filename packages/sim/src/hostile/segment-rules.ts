@@ -30,7 +30,7 @@ export function heldBy(segment: SaidSegment | undefined, each: Listed): Holding 
   const entries = readEntries(segment, meta);
   checkVersions(entries, meta, each);
   checkSums(entries, meta, each);
-  return { entries: entries.map(stampedBy(each)), ranges: meta.ranges.map(stampedBy(each)) };
+  return { entries: entries.map(stampedBy(each)), ranges: meta.ranges };
 }
 
 function stampedBy({ stampVersion, stampOrder }: Listed) {
@@ -76,6 +76,10 @@ function readEntries(segment: SaidSegment, meta: Meta): Held[] {
 }
 
 function checkVersions(entries: readonly Held[], meta: Meta, each: Listed): void {
+  must(
+    meta.ranges.every(({ version }) => version !== 0),
+    'a range tombstone without a version',
+  );
   const versions = [...entries, ...meta.ranges].map(({ version }) => Number(version));
   const own = versions.filter((version) => version !== 0);
   const stamp = Number(each.stampVersion);

@@ -24,7 +24,7 @@ import {
   segmentsAsTheyAre,
 } from './rebuild.js';
 import { makeReference, REQUESTS, ROOT_KEY } from './reference.js';
-import { changesOf, hexOf, lineOf, othersOf, stateOf } from './truth.js';
+import { changesOf, hexOf, lineOf, othersOf, stateOf, streamsOf } from './truth.js';
 import { type Finding, judge, Notes, reasonOf } from './verdict.js';
 import { hex, type OpenedSegment, openWorld, recordVersion, type World } from './world.js';
 
@@ -229,6 +229,13 @@ export class StructureCampaign implements Campaign<StructureMutation> {
         () => db.getEntry(key, { maxStalenessMs: 1000 }),
         (entry) => (said.get(hexOf(key)) ?? [undefined]).includes(entry && lineOf(entry)),
       );
+    const streamsFit = (found: readonly string[], expected: readonly string[] | undefined): boolean =>
+      expected === undefined || found.join() === expected.join();
+    await attempt(
+      'the streams',
+      () => streamsOf(db),
+      (found) => streamsFit(found, model!.streams(model!.newest, clock.now())),
+    );
     await attempt('checkpoints and outcomes', () => othersOf(db, REQUESTS));
     const floor = model?.floor() ?? 1;
     for (const version of versionsOf(rebuilt)) {
@@ -237,6 +244,11 @@ export class StructureCampaign implements Campaign<StructureMutation> {
         `version ${version}`,
         async () => stateOf(await db.snapshot({ at: version })),
         (found) => fits(found, model!.state(version)),
+      );
+      await attempt(
+        `streams of ${version}`,
+        async () => streamsOf(await db.snapshot({ at: version })),
+        (found) => streamsFit(found, model!.streams(version)),
       );
     }
     const watched = watchedOf(rebuilt);

@@ -52,9 +52,16 @@ export async function stateOf(source: Database | Snapshot, reverse = false): Pro
 
 /** What a key's stream holds. */
 export async function streamOf(source: Database | Snapshot, key: Key): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of (await source.getStream(key)) ?? []) chunks.push(chunk);
+  return streamLine(hexOf(key), chunks);
+}
+
+/** @param key in hex. */
+export function streamLine(key: string, chunks: readonly Uint8Array[]): string {
   const hash = createHash('sha256');
-  for await (const chunk of (await source.getStream(key)) ?? []) hash.update(chunk);
-  return `${hexOf(key)} ${hash.digest('base64url')}`;
+  for (const chunk of chunks) hash.update(chunk);
+  return `${key} ${hash.digest('base64url')}`;
 }
 
 export async function streamsOf(source: Database | Snapshot): Promise<string[]> {

@@ -16,6 +16,7 @@ import { compare, follow, lookAt } from './looks.js';
 import type { Result } from './program.js';
 import { ACCOUNTS, makeProgram, type WritingRole } from './programs.js';
 import { AREAS, type Area, widthOf } from './ranges.js';
+import { breakStream, readStream, replaceStream } from './streams.js';
 
 /** What a call is for. */
 type Call = Role | 'outcome' | 'looks';
@@ -108,6 +109,8 @@ export class Client {
         return this.#inArea('field');
       case 'expiry':
         return this.#inArea('lease');
+      case 'streams':
+        return this.#stream();
       case 'large':
         // They weigh as much as a hundred others.
         return this.#write(this.#random.chance(0.2) ? 'large' : 'lists');
@@ -160,16 +163,16 @@ export class Client {
       program.role,
       async (db, worker, signal): Promise<Result> => {
         const requestId = request === undefined ? {} : { requestId: this.#requestId(request) };
-        if (program.own) {
-          await program.own.ask(db, { ...requestId, signal });
-          return program.own.result;
-        }
         const { clock } = worker.machine;
         const around = {
           pause: () => (pauseMs ? clock.sleep(pauseMs, signal) : Promise.resolve()),
           other: () => worker.other(),
           ...(request === undefined ? { nowMs: () => clock.now() } : {}),
         };
+        if (program.own) {
+          await program.own.ask(db, { ...requestId, signal }, around);
+          return program.own.result;
+        }
         const input = request === undefined ? {} : { input: program.id };
         return db.transact((tx) => program.body(tx, around), {
           isolation,
@@ -303,6 +306,33 @@ export class Client {
       compare(db, { area, width, random, clock, signal }),
     );
     if (answer.kind === 'ok') this.#ledger.diffs.push({ ...answer.value, who: this.name });
+  }
+
+  async #stream(): Promise<void> {
+    const draw = this.#random.fraction();
+    if (draw < 0.35) return this.#write('streams');
+    const random = new Random(this.#random.uint32(), 'streams');
+    const id = this.#ledger.nextId();
+    if (draw < 0.65) {
+      // Whatever its client hears of it: it may be there from now on.
+      this.#ledger.streams.add(id);
+      await this.#ask('streams', (db, { machine: { clock } }, signal) =>
+        replaceStream(db, id, { random, clock, signal }),
+      );
+    } else if (draw < 0.7) {
+      const answer = await this.#ask(
+        'streams',
+        (db, { machine: { clock } }, signal) => breakStream(db, id, { random, clock, signal }),
+        'SourceFailed',
+      );
+      if (answer.kind === 'ok')
+        this.#ledger.violations.push(`${this.name} wrote stream ${id}, whose source had failed.`);
+    } else {
+      const answer = await this.#ask('looks', (db, { machine: { clock } }, signal) =>
+        readStream(db, { random, clock, signal }),
+      );
+      if (answer.kind === 'ok' && answer.value) this.#ledger.readStream(this.name, answer.value);
+    }
   }
 
   async #look(area: Area): Promise<void> {

@@ -4,6 +4,7 @@ import type { RangeReader } from '../check/range-history.js';
 import type { AreaDiff, FieldChange, Look } from './looks.js';
 import type { Program, Result } from './program.js';
 import type { Area } from './ranges.js';
+import { idOf, lengthOf } from './streams.js';
 
 export type RequestName = string | { readonly session: string; readonly number: number };
 
@@ -40,6 +41,9 @@ export class Ledger {
   /** What watchers of the area `field` were told, in order. */
   readonly fieldWatches: { readonly who: string; readonly changes: readonly FieldChange[] }[] = [];
   readonly diffs: (AreaDiff & { readonly who: string })[] = [];
+  /** Of streams that are replaced: all that may be there. */
+  readonly streams: Set<number> = new Set();
+  streamsRead = 0;
   /** Changes that watchers were told of. */
   watched = 0;
   /** What no client may ever hear. */
@@ -70,6 +74,20 @@ export class Ledger {
 
   looked(area: Area, process: string, invoked: number, returned: number, look: Look): void {
     this.looks.push({ ...look, area, id: this.nextId(), process, invoked, returned });
+  }
+
+  /** @param own what its key says that it is; else it is any of those that may be there. */
+  readStream(who: string, bytes: Uint8Array, own?: number): void {
+    this.streamsRead++;
+    const id = idOf(bytes);
+    const isRight =
+      own === undefined
+        ? [...this.streams].some((each) => each === id || (bytes.length === 0 && lengthOf(each) === 0))
+        : id === own || (bytes.length === 0 && lengthOf(own) === 0);
+    if (isRight) return;
+    const what = typeof id === 'number' ? `stream ${id}` : id;
+    const expected = own === undefined ? 'one that was written there' : `stream ${own}`;
+    this.violations.push(`${who} read ${what}, expected ${expected}.`);
   }
 
   heard(code: string): void {

@@ -20,7 +20,10 @@ export interface Program {
   readonly certain: readonly Operation[];
   body(tx: EngineTransaction, around: Around): Promise<Result>;
   /** In place of a transaction with that body: a call of its own, of which only this result is known. */
-  readonly own?: { readonly result: Result; ask(db: Database, options: AskOptions): Promise<unknown> };
+  readonly own?: {
+    readonly result: Result;
+    ask(db: Database, options: AskOptions, around: Around): Promise<unknown>;
+  };
   /** It takes no request id. */
   readonly nameless?: true;
   /** It always fails, with this code or error's name, and nothing of it happens. */

@@ -8,6 +8,7 @@ import type { Operation } from '../check/history.js';
 import type { Random } from '../world/random.js';
 import type { Around, AskOptions, Program, ProgramSettings, Result } from './program.js';
 import { rangeProgram, sweepAccounts } from './ranges.js';
+import { streamProgram } from './streams.js';
 
 export const BALANCE = 100;
 export const ACCOUNTS = 6;
@@ -28,7 +29,8 @@ export type WritingRole =
   | 'nested'
   | 'sweeps'
   | 'ranges'
-  | 'expiry';
+  | 'expiry'
+  | 'streams';
 
 export function makeProgram(
   role: WritingRole,
@@ -81,7 +83,8 @@ export function makeProgram(
       return rangeProgram(id, 'field', random, settings);
     case 'expiry':
       return rangeProgram(id, 'lease', random, settings);
-    // Streams: a program that sets one beside its own mark, and a rule in judge.ts of what must then be read, go here.
+    case 'streams':
+      return streamProgram(id);
   }
 }
 

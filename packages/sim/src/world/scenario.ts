@@ -33,8 +33,8 @@ export const ROLES = [
 ] as const;
 /** Those that came later. */
 export const LATER_ROLES = ['careless', 'forgets', 'nested'] as const;
-/** Those that came with range deletes and expiry. Streams go to the end of it when they come. */
-export const NEWEST_ROLES = ['ranges', 'expiry', 'sweeps'] as const;
+/** Those that came with range deletes, expiry and streams. */
+export const NEWEST_ROLES = ['ranges', 'expiry', 'sweeps', 'streams'] as const;
 export type Role = (typeof ROLES)[number] | (typeof LATER_ROLES)[number] | (typeof NEWEST_ROLES)[number];
 export const ALL_ROLES: readonly Role[] = [...ROLES, ...LATER_ROLES, ...NEWEST_ROLES];
 
