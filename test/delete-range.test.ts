@@ -394,6 +394,26 @@ describe('what it costs', () => {
     expect(await collect(fresh.list({ reverse: true }))).toEqual([]);
     expect(store.calls.filter(({ key }) => key.startsWith('seg/'))).toEqual([]);
   });
+
+  test('flushed again and again, the older ones are not fetched once a newer one lies over them', async () => {
+    const memory = new MemoryStore();
+    const db = await openTestDatabase(memory, { maintenance: 'manual' });
+    for (let round = 0; round < 5; round++) {
+      for (let k = 0; k < 3; k++) await db.deleteRange({ gte: ['k', round, k], lt: ['k', round, k, 9] });
+      await db.set(['k', round, 0], 'x');
+      await db.flush();
+    }
+    await db.deleteRange({ prefix: 'k' });
+    const store = new RecordingStore(memory);
+    const fresh = await openTestDatabase(store, { readOnly: true });
+    store.reset();
+    expect(await fresh.count()).toBe(0);
+    expect(await collect(fresh.keys({ reverse: true }))).toEqual([]);
+    expect(store.calls.filter(({ key }) => key.startsWith('seg/'))).toEqual([]);
+    // Where it does not lie over all of one, that one is asked.
+    await db.set(['k', 9], 'x');
+    expect(await collect(fresh.keys())).toEqual([['k', 9]]);
+  });
 });
 
 describe('a deleted range', () => {

@@ -5,7 +5,7 @@
 import { MemoryStore } from '@holdfast/object-store';
 import { ManualClock } from '@holdfast/object-store/testing';
 import { expect, test } from 'vitest';
-import { openTestDatabase } from './support/database.js';
+import { collect, openTestDatabase } from './support/database.js';
 import { SlowStore } from './support/slow-store.js';
 
 const STORE_MS = 20;
@@ -72,4 +72,31 @@ test('and where nothing is cached the segments are asked at once, not in turn', 
   const { ms, store } = await acrossAFlush(new ManualClock(), 0);
   expect(ms).toBeLessThan(150);
   if (store.reads.count > 1) expect(store.reads.atOnceMax).toBeGreaterThan(1);
+});
+
+test('many small walks are validated against many flushed ranges at the cost of both, not of their product', async () => {
+  const many = 1500;
+  const store = new MemoryStore();
+  const [db, writer] = [
+    await openTestDatabase(store, { maintenance: 'manual' }),
+    await openTestDatabase(store, { maintenance: 'manual' }),
+  ];
+  let startedMs = 0;
+  let runs = 0;
+  await db.transact(async (tx) => {
+    runs++;
+    for (let i = 0; i < many; i++) await collect(tx.keys({ prefix: ['k', i, 'read'] }));
+    await writer.transact((other) => {
+      for (let i = 0; i < many; i++) other.deleteRange({ prefix: ['k', i, 'deleted'] });
+    });
+    // So many that the flush is jumped over: the ranges are then in segments alone.
+    for (let i = 0; i < 30; i++) await writer.set('beside', i);
+    await writer.flush();
+    for (let i = 0; i < 30; i++) await writer.set('beside', i);
+    tx.set('done', true);
+    startedMs = performance.now();
+  });
+  expect(runs).toBe(1);
+  // A fraction of a second; each list laid out for each walk took 20 seconds.
+  expect(performance.now() - startedMs).toBeLessThan(8_000);
 });

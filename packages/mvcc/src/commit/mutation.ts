@@ -15,7 +15,13 @@ export interface Mutation {
 }
 
 /** What a transaction does to one key: what it holds then (nothing: deletion), or changes to what is there. */
-export type Change = Held | { readonly mutations: readonly Mutation[] };
+export type Change = Held | { readonly mutations: Mutation[] };
+
+/**
+ * One transaction writes at most this much that has to lie in the record itself: mutations and what they come to, deleted
+ * ranges, the engine's own small entries.
+ */
+export const TRANSACTION_INLINE_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** The engine's own entries up to here stay out of a large transaction's segments. */
 const SYSTEM_INLINE_BYTES_MAX = 4096;

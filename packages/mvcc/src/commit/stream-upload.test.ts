@@ -106,3 +106,32 @@ test('an upload that is aborted cuts off what is on its way', async () => {
   await expect(uploading).rejects.toBe(reason);
   expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
 });
+
+test('a source that never waits can be aborted by a timer, and holds up nobody', async () => {
+  const context = await contextOf(memory);
+  let given = 0;
+  const source = function* (): Generator<Uint8Array> {
+    // Without an end of its own the test would never tell of a failure.
+    for (; given < 5_000_000; given++) yield new Uint8Array(0);
+  };
+  let ticks = 0;
+  const ticking = setInterval(() => ticks++, 1);
+  const signal = AbortSignal.timeout(200);
+  await expect(
+    uploadStream(context, key, chunks(source()), { baseVersion: 1, signal }),
+  ).rejects.toMatchObject({ name: 'TimeoutError' });
+  clearInterval(ticking);
+  expect(given).toBeGreaterThan(0);
+  expect(ticks).toBeGreaterThan(2);
+});
+
+test('a chunk that is taken away while a part of it waits for the store fails the upload, and shortens nothing', async () => {
+  const context = await contextOf(slow);
+  const chunk = new Uint8Array(4 * STREAM_PART_BYTES);
+  const uploading = uploadStream(context, key, chunks([chunk]), { baseVersion: 1 });
+  const failing = expect(uploading).rejects.toThrow(TypeError);
+  while (underWay.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  structuredClone(chunk.buffer, { transfer: [chunk.buffer] });
+  for (const send of underWay) send();
+  await failing;
+});

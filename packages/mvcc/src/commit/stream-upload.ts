@@ -22,6 +22,12 @@ import { newObjectId } from './new-object.js';
 import { SegmentUploads } from './segment-uploads.js';
 
 const UPLOADS_AT_ONCE = 2;
+/**
+ * A source whose chunks are at hand takes no turn of the event loop. After so many chunks and so long it is made to, or
+ * no timer could abort it, and nobody else's work would go on.
+ */
+const TURN_CHUNKS = 16;
+const TURN_MS = 20;
 /** A part's object and what it may have beside its value: its tables, and its key several times. */
 const OBJECT_BYTES_MAX = STREAM_PART_BYTES + 128 * 1024;
 
@@ -57,9 +63,15 @@ export async function uploadStream(
     onAbort(each, () => stop.abort(each?.reason)),
   );
   const parts = new Parts(context, key, stop, { ...o, meter });
+  const { clock } = context;
+  let turn = { chunks: 0, sinceMs: clock.monotonic() };
   try {
     stop.signal.throwIfAborted();
     for (;;) {
+      if (turn.chunks++ >= TURN_CHUNKS && clock.monotonic() - turn.sinceMs >= TURN_MS) {
+        await clock.sleep(0, stop.signal);
+        turn = { chunks: 0, sinceMs: clock.monotonic() };
+      }
       const chunk = await orAborted(source.next(), stop.signal);
       if (chunk === undefined) break;
       if (parts.length + chunk.length > bytesMax)
@@ -108,8 +120,10 @@ class Parts {
   }
 
   async add(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length; ) {
-      const end = Math.min(chunk.length, at + STREAM_PART_BYTES - this.#filled);
+    // As long as it was when it was given: one that is taken away meanwhile is an error, not the end of the stream.
+    const { length } = chunk;
+    for (let at = 0; at < length; ) {
+      const end = Math.min(length, at + STREAM_PART_BYTES - this.#filled);
       this.#grow(this.#filled + end - at);
       this.#buffer.set(chunk.subarray(at, end), this.#filled);
       this.#filled += end - at;

@@ -14,7 +14,7 @@ import { fromStoredKey, type StoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
 import { GroupWrites } from './group-writes.js';
-import { applyMutations, type Change, isBulkWrite } from './mutation.js';
+import { applyMutations, type Change, isBulkWrite, TRANSACTION_INLINE_BYTES_MAX } from './mutation.js';
 import type { Accepted, Loser, Proposal, Waiting } from './proposal.js';
 import { LOOKS_AT_ONCE } from './read-set.js';
 
@@ -163,8 +163,16 @@ export async function resolveWrites(
   const { changes, deleted, bulk } = proposal;
   const resolved: [StoredKey, Held][] = [];
   const writes: Write[] = [];
+  let inlineBytes = deleted.bytes;
   for (const [stored, change] of changes) {
     const held = 'value' in change ? change : await resolve(bases, written, stored, change, proposal);
+    // Only here it is known what mutations come to. Refused alone: a record that is too long would fail all in it.
+    if (!('value' in change)) inlineBytes += stored.length + held.value!.length;
+    if (inlineBytes > TRANSACTION_INLINE_BYTES_MAX)
+      throw new HoldfastError(
+        'LIMIT_EXCEEDED',
+        `What the add, max and min of one transaction come to weighs at most ${TRANSACTION_INLINE_BYTES_MAX} bytes with its deleteRange, because it lies in one record; found more. Split it. Nothing was changed.`,
+      );
     if (!bulk || !isBulkWrite(stored, change)) writes.push({ key: fromStoredKey(stored), ...held });
     resolved.push([stored, held]);
   }

@@ -45,7 +45,9 @@ export class RangeReads<O extends ListOptions = ListOptions> {
     return run(async () => {
       const known = takes.filter((name) => name !== 'limit');
       const taken = takeOptions('first', options as O | undefined, known);
-      return (await firstOf(await scan(firstRange(range, taken), taken, false))) as Entry<V> | undefined;
+      const opened = scan(firstRange(range, taken), taken, false);
+      // A transaction's begins at the call: what its body writes after that is not read.
+      return firstOf('cursor' in opened ? opened : await opened) as Promise<Entry<V> | undefined>;
     });
   }
 
@@ -61,7 +63,8 @@ export class RangeReads<O extends ListOptions = ListOptions> {
     const { run, scan } = this.#host;
     return run(async () => {
       const [parsed, taken] = this.#take('count', range, options);
-      return countLive(await scan(parsed, taken, true), parsed.limit);
+      const opened = scan(parsed, taken, true);
+      return countLive('cursor' in opened ? opened : await opened, parsed.limit);
     });
   }
 

@@ -15,8 +15,11 @@ import { compareStamps, type Stamp } from './versionstamp.js';
 export interface MergeSource {
   /** No key of this source comes before it in the direction of the walk. Undefined: not known, open at once. */
   readonly bound: Uint8Array | undefined;
-  /** Its range tombstones; none of them reaches beyond the bound. */
-  readonly ranges?: (() => Promise<readonly RangeTombstone[]>) | undefined;
+  /**
+   * Its range tombstones; none of them reaches beyond the bound.
+   * @param covers those that are known by then: what they hide as a whole need not be told.
+   */
+  readonly ranges?: ((covers: RangeCovers) => Promise<readonly RangeTombstone[]>) | undefined;
   /**
    * @param long the walk has been long already, and will likely go on.
    * @param covers the range tombstones that are known by then.
@@ -152,7 +155,7 @@ export class MergeCursor implements Cursor {
 
   /** What a source has for this walk, on its first key. */
   async #open(source: MergeSource, long: boolean): Promise<Cursor | undefined> {
-    if (source.ranges) this.#covers.addList(await source.ranges());
+    if (source.ranges) this.#covers.addList(await source.ranges(this.#covers));
     const cursor = source.open(long, this.#covers);
     await cursor?.start();
     return cursor;

@@ -14,3 +14,18 @@ test('a tail weighs what is in it, however many records it was handed through', 
   // All of it flushed: nothing is left to weigh.
   expect(new TailBuilder(later, 1, 1, 0).finish()).toMatchObject({ bytes: 0, freshBytes: 0 });
 });
+
+test('a tail that goes on copies no range tombstones, however many there are', () => {
+  const first = new TailBuilder(undefined, 0, 0);
+  first.addTransaction({ rangeDeletes: [{ begin: bytes('a'), end: bytes('b') }], writes: [] }, 1, 0);
+  first.addTransaction({ rangeDeletes: [{ begin: bytes('b'), end: bytes('c') }], writes: [] }, 2, 0);
+  const tail = first.finish();
+  const next = new TailBuilder(tail, 0, 0, 0).finish();
+  expect(next.ranges).toBe(tail.ranges);
+  expect(next.freshRanges).toBe(tail.freshRanges);
+  // What a record holds is not carried inline with the next; what was flushed is in no tail.
+  const carried = new TailBuilder(tail, 0, 1, 0).finish();
+  expect([carried.ranges.size, carried.freshRanges.size]).toEqual([2, 1]);
+  const flushed = new TailBuilder(carried, 1, 1, 0).finish();
+  expect([flushed.ranges.size, flushed.freshRanges.size]).toEqual([1, 1]);
+});

@@ -160,17 +160,19 @@ export class TailBuilder {
         if (entry.version > flushedThrough) this.#bytes += replace(this.#all, key, entry);
       });
     }
-    this.#ranges = base.ranges.after(flushedThrough);
+    // As they are where they can be: each record, and each view of what is pending, begins so.
+    this.#ranges = flushedThrough === baseFlushedThrough ? base.ranges : base.ranges.after(flushedThrough);
     if (freshFrom === base.freshFrom) {
       this.#fresh = base.fresh.clone();
       this.#freshBytes = base.freshBytes - base.freshRanges.bytes;
+      this.#freshRanges = base.freshRanges;
     } else {
       const source = freshFrom > base.freshFrom ? base.fresh : base.all;
       source.forEachPair((key, entry) => {
         if (entry.version > freshFrom) this.#freshBytes += replace(this.#fresh, key, entry);
       });
+      this.#freshRanges = this.#ranges.after(freshFrom);
     }
-    this.#freshRanges = this.#ranges.after(freshFrom);
   }
 
   /** Adds what a transaction does: its deleted ranges come before its writes. */

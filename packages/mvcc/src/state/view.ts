@@ -16,6 +16,8 @@ import {
   type Manifest,
   MISS,
   mayHold,
+  type RangeTombstone,
+  rangeAfter,
   type Sealing,
   type SegmentEntry,
   SegmentReader,
@@ -242,7 +244,14 @@ export class View extends Parts {
     const reader = this.reader(segment);
     return {
       bound: reverse ? least(end, lastReached(segment)) : greatest(begin, segmentBegin(segment)),
-      ranges: segment.ranges === 0 ? undefined : () => reader.ranges({ signal, meter }),
+      ranges:
+        segment.ranges === 0
+          ? undefined
+          : async (covers) => {
+              const from = covers.pastThoseAfter(segment.maxVersion, greatest(begin, segment.rangeBegin));
+              if (compareBytes(from, least(end, segment.rangeEnd)) >= 0) return [];
+              return reader.ranges({ signal, meter });
+            },
       open: (long, covers) => {
         // What was deleted as a range since is not walked through.
         const from = covers.pastThoseAfter(segment.maxVersion, greatest(begin, segment.firstKey));
@@ -266,10 +275,13 @@ export class View extends Parts {
       (segment) => segment.maxVersion > version && segment.ranges > 0 && reaches(segment, bounds),
     );
     const lists = await Promise.all(segments.map((segment) => this.reader(segment).ranges(calls)));
-    const found = lists.flat().map((range) => toFragment(range, range));
-    const all = RangeTombstones.none.with(beyondMemory ? found : [...this.tail.ranges.all(), ...found]);
+    const begin = toStoredKey(bounds.begin);
     const end = bounds.end && toStoredKey(bounds.end);
-    return RangeTombstones.none.with(all.within(toStoredKey(bounds.begin), end)).after(version);
+    // Only what reaches into the bounds is laid: whoever validates many small walks asks for each.
+    const found = lists.flatMap((list) => listed(list, bounds)).map((range) => toFragment(range, range));
+    const tail = beyondMemory ? [] : this.tail.ranges.within(begin, end);
+    const all = RangeTombstones.none.with([...tail, ...found]);
+    return RangeTombstones.none.with(all.within(begin, end)).after(version);
   }
 
   reader(segment: SegmentEntry): SegmentReader {
@@ -291,6 +303,11 @@ function isNewer(entry: TailEntry, than: TailEntry): boolean {
 /** Whether the segment says anything of keys in the bounds. */
 function reaches(segment: SegmentEntry, { begin, end }: Bounds): boolean {
   return !endsBefore(segment, begin) && (!end || compareBytes(segmentBegin(segment), end) < 0);
+}
+
+/** What of a segment's list reaches into the bounds; behind it perhaps one more. */
+function listed(list: readonly RangeTombstone[], { begin, end }: Bounds): readonly RangeTombstone[] {
+  return list.slice(rangeAfter(list, begin), end && rangeAfter(list, end) + 1);
 }
 
 /** No key that the segment says anything of lies above it. */

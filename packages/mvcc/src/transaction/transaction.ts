@@ -19,6 +19,7 @@ import {
   isBulkWrite,
   type Mutation,
   type MutationKind,
+  TRANSACTION_INLINE_BYTES_MAX,
 } from '../commit/mutation.js';
 import { ReadSet } from '../commit/read-set.js';
 import {
@@ -48,8 +49,6 @@ import { TrackedCursor } from './tracked-cursor.js';
 
 /** One transaction writes at most this much, keys and values together. */
 export const TRANSACTION_BYTES_MAX: number = 256 * 1024 * 1024;
-/** And at most this much that has to lie in the record itself: mutations, and the engine's own small entries. */
-const TRANSACTION_INLINE_BYTES_MAX = 16 * 1024 * 1024;
 const CHANGE_OVERHEAD_BYTES = 16;
 
 /**
@@ -212,9 +211,11 @@ export class TransactionAttempt implements Transaction {
     if (own && 'value' in own) return { ...own, ...OWN_STAMP };
     if (this.#deleted.over(stored)) return { value: undefined, ...OWN_STAMP };
     if (tracked) this.reads.addPoint(stored);
+    // As they are now: the body may add to them meanwhile.
+    const mutations = own?.mutations.slice();
     const found = await this.#view.get(stored, bytes, this.#calls);
-    if (own === undefined) return found;
-    return { ...this.#mutated(found, own.mutations), ...OWN_STAMP };
+    if (mutations === undefined) return found;
+    return { ...this.#mutated(found, mutations), ...OWN_STAMP };
   }
 
   async #entry(at: StoredAndBytes, tracked = true): Promise<Entry<never> | undefined> {
@@ -327,7 +328,15 @@ export class TransactionAttempt implements Transaction {
     const own = this.changes.get(stored);
     if (own && 'value' in own) this.#put(stored, this.#mutated(own, [mutation]));
     else if (this.#deleted.over(stored)) this.#put(stored, this.#mutated(undefined, [mutation]));
-    else this.#put(stored, { mutations: [...(own?.mutations ?? []), mutation] });
+    else this.#mutate(stored, own?.mutations, mutation);
+  }
+
+  /** @param known those of the key before, which it joins: a body may add to one key thousands of times. */
+  #mutate(stored: StoredKey, known: Mutation[] | undefined, mutation: Mutation): void {
+    const grown = known ? weighOperand(mutation.operand) : weigh(stored, { mutations: [mutation] });
+    this.#weigh(grown, grown);
+    if (known) known.push(mutation);
+    else this.changes.set(stored, { mutations: [mutation] });
   }
 
   #put(stored: StoredKey, change: Change): void {
@@ -364,17 +373,18 @@ export class TransactionAttempt implements Transaction {
   async overlay(bounds: Bounds): Promise<Overlay> {
     const entries = sortedMap<TailEntry>();
     const end = bounds.end && toStoredKey(bounds.end);
-    // Both of one moment, whatever the body writes while values are fetched.
-    const changes = this.changes.clone();
+    // All of one moment, whatever the body writes while values are fetched.
     const ranges = this.#deleted;
-    let pair = changes.getPairOrNextHigher(toStoredKey(bounds.begin));
-    for (; pair && (end === undefined || pair[0] < end); pair = changes.nextHigherPair(pair[0])) {
+    const mutated: [StoredKey, Mutation[]][] = [];
+    let pair = this.changes.getPairOrNextHigher(toStoredKey(bounds.begin));
+    for (; pair && (end === undefined || pair[0] < end); pair = this.changes.nextHigherPair(pair[0])) {
       const [stored, change] = pair;
       if ('value' in change) entries.set(stored, { ...change, ...OWN_STAMP });
-      else {
-        const found = await this.#view.get(stored, fromStoredKey(stored), this.#calls);
-        entries.set(stored, { ...this.#mutated(found, change.mutations), ...OWN_STAMP });
-      }
+      else mutated.push([stored, change.mutations.slice()]);
+    }
+    for (const [stored, mutations] of mutated) {
+      const found = await this.#view.get(stored, fromStoredKey(stored), this.#calls);
+      entries.set(stored, { ...this.#mutated(found, mutations), ...OWN_STAMP });
     }
     return { entries, ranges };
   }
