@@ -953,7 +953,7 @@ const ranges = [
   {
     name: 'a walk looks through the ranges of the segments that it reaches',
     file: state('merge-cursor'),
-    find: '    if (source.ranges) this.#covers.addList(await source.ranges());\n',
+    find: '    if (source.ranges) this.#covers.addList(await source.ranges(this.#covers));\n',
     replace: '',
   },
   {
@@ -971,8 +971,8 @@ const ranges = [
   {
     name: 'only ranges newer than all that a segment has spare it',
     file: state('view'),
-    find: 'covers.pastThoseAfter(segment.maxVersion,',
-    replace: 'covers.pastThoseAfter(0,',
+    find: 'covers.pastThoseAfter(segment.maxVersion, greatest(begin, segment.firstKey));',
+    replace: 'covers.pastThoseAfter(0, greatest(begin, segment.firstKey));',
   },
   {
     name: 'a diff tells what was deleted as a range',

@@ -26,13 +26,11 @@ test('a read shows the writes before its call, and none of those after it', asyn
 
 test('an addition costs the same, however many there were to its key', async () => {
   const db = await open();
-  const startedMs = performance.now();
+  // Where each copies those before it, it takes a minute: longer than a test may.
   await db.transact((tx) => {
     for (let i = 0; i < 60_000; i++) tx.add(['n'], 1);
   });
   expect(await db.get(['n'])).toBe(60_000);
-  // Some milliseconds; where each copied those before it, a minute.
-  expect(performance.now() - startedMs).toBeLessThan(8_000);
 });
 
 test('what is too much is refused, and weighs nothing', async () => {
