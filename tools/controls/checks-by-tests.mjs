@@ -975,6 +975,12 @@ const ranges = [
     replace: 'covers.pastThoseAfter(0, greatest(begin, segment.firstKey));',
   },
   {
+    name: 'ranges that a newer one hides are not fetched',
+    file: state('view'),
+    find: 'if (compareBytes(from, least(end, segment.rangeEnd)) >= 0) return [];',
+    replace: 'void from;',
+  },
+  {
     name: 'a diff tells what was deleted as a range',
     file: 'packages/mvcc/src/reading/differences.ts',
     find: '      yield gone.value!;\n',
@@ -989,6 +995,13 @@ const ranges = [
 ].map((row) => ({ ...row, tests: rangeTests }));
 
 const groups = [
+  {
+    name: 'what mutations come to is bounded, each transaction for itself',
+    file: 'packages/mvcc/src/commit/validate.ts',
+    find: "    if (!('value' in change)) inlineBytes += stored.length + held.value!.length;\n",
+    replace: '',
+    tests: ['packages/mvcc/src/transaction/mutations.test.ts'],
+  },
   {
     name: 'who is refused leaves nothing to those behind it',
     file: 'packages/mvcc/src/commit/validate.ts',
