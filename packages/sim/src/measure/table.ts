@@ -1,5 +1,6 @@
 /** Figures as text: lines for a terminal, and Markdown. */
 import type { Figures } from './contention.js';
+import { reachOf } from './reach.js';
 import type { Workload } from './workload.js';
 
 interface Column {
@@ -47,9 +48,9 @@ export function rowLine(figures: Figures, names: number): string {
   return [figures.workload.padEnd(names), ...cells, ...failed].join('  ');
 }
 
-/** A table for each latency and workload, in the order in which they were measured. */
+/** What is reached, and a table for each latency and workload, in the order in which they were measured. */
 export function markdownOf(all: readonly Figures[], workloads: readonly Workload[]): string {
-  const parts: string[] = [];
+  const parts: string[] = reachTable(all);
   let latency: string | undefined;
   for (const group of grouped(all)) {
     const { workload, latency: name, roundTripMs, seconds } = group[0]!;
@@ -63,13 +64,32 @@ export function markdownOf(all: readonly Figures[], workloads: readonly Workload
 }
 
 function tableOf(rows: readonly Figures[]): string {
-  const lines = [columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ cell }) => cell(row)))];
-  const widths = columns.map((_, i) => Math.max(3, ...lines.map((line) => line[i]!.length)));
-  const [head, ...body] = lines.map(
-    (line) => `| ${line.map((cell, i) => cell.padStart(widths[i]!)).join(' | ')} |`,
+  return tableOfLines(
+    columns.map(({ head }) => head),
+    rows.map((row) => columns.map(({ cell }) => cell(row))),
   );
-  const rule = `| ${widths.map((width) => `${'-'.repeat(width - 1)}:`).join(' | ')} |`;
-  return [head!, rule, ...body].join('\n');
+}
+
+function reachTable(all: readonly Figures[]): string[] {
+  const reached = reachOf(all);
+  if (reached.length === 0) return [];
+  const rows = reached.map(({ what, latency, reach, found, met }) => [
+    what,
+    latency,
+    reach || '–',
+    found === Number.POSITIVE_INFINITY ? 'no commit' : few(found),
+    met === undefined ? '' : met ? 'yes' : 'no',
+  ]);
+  return ['## Reach', tableOfLines(['the worst of', 'latency', 'reach', 'found', 'met'], rows, 2)];
+}
+
+/** @param lefts how many columns are text, from the first. */
+function tableOfLines(head: readonly string[], rows: readonly (readonly string[])[], lefts = 0): string {
+  const widths = head.map((_, i) => Math.max(3, ...[head, ...rows].map((line) => line[i]!.length)));
+  const lineOf = (line: readonly string[]): string =>
+    `| ${line.map((cell, i) => (i < lefts ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' | ')} |`;
+  const rule = widths.map((width, i) => (i < lefts ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [lineOf(head), `| ${rule.join(' | ')} |`, ...rows.map(lineOf)].join('\n');
 }
 
 function grouped(all: readonly Figures[]): Figures[][] {
