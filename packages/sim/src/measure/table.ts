@@ -9,7 +9,7 @@ interface Column {
 }
 
 const few = (value: number): string =>
-  value >= 100 ? String(Math.round(value)) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  value >= 99.95 ? String(Math.round(value)) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
 const columns: readonly Column[] = [
   { head: 'writers', cell: ({ writers }) => String(writers) },
