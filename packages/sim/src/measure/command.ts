@@ -77,11 +77,7 @@ function cellsOf({ only, writers, latency, seconds, seed, quick }: Options): Cel
 /** The same seed leaves the same file: nothing in it says when, or on what. */
 function keep(file: string, seed: number, cells: readonly Figures[]): void {
   mkdirSync(dirname(file), { recursive: true });
-  const rows = cells.map((cell) => `    ${JSON.stringify(cell)}`);
-  writeFileSync(
-    file,
-    `{\n  "measure": "contention",\n  "seed": ${seed},\n  "cells": [\n${rows.join(',\n')}\n  ]\n}\n`,
-  );
+  writeFileSync(file, `${JSON.stringify({ measure: 'contention', seed, cells }, undefined, 2)}\n`);
   const head = '# Contention, in virtual time';
   const told = `Made by \`npm run sim -- --measure contention --out …\` with seed ${seed}: see the README of packages/sim for what is what.`;
   writeFileSync(`${file.replace(/\.json$/, '')}.md`, `${head}\n\n${told}\n\n${markdownOf(cells, workloads)}`);
