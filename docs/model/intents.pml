@@ -20,11 +20,12 @@ bool ACKED_COMMIT_IS_LOST, TRANSACTION_IS_DOUBLED, REQUEST_IS_DOUBLED, CLOSED_RE
 #ifndef P
 #define P 2              /* processes */
 #endif
-#ifndef W
-#define W 4              /* writer ids: who would need one more stops */
-#endif
-#ifndef FRESH
-#define FRESH 3          /* the first that nobody has at the beginning */
+#ifdef ID_AT_OPEN
+#define W (2 * I)          /* writer ids, and the first that nobody has */
+#define FRESH 2
+#else
+#define W I
+#define FRESH 1
 #endif
 
 /* Transactions are 1..7, each one call of one process. */
@@ -40,11 +41,15 @@ bool ACKED_COMMIT_IS_LOST, TRANSACTION_IS_DOUBLED, REQUEST_IS_DOUBLED, CLOSED_RE
 #ifndef LATER
 #define LATER(t) 0         /* the transactions that its process begins after it, as bits */
 #endif
-#ifndef OTHERS_MAX
-#define OTHERS_MAX V       /* records of well-behaved others */
-#endif
 #ifndef FLOORS_MAX
 #define FLOORS_MAX 1       /* how often they raise the intent floor */
+#endif
+
+/* run.mjs --trace prints what was done on the way to a violation. */
+#ifdef TRACE
+#define say(...) printf(__VA_ARGS__)
+#else
+#define say(...) skip
 #endif
 
 #define bit(n) (1 << (n))
@@ -59,7 +64,6 @@ byte sealed;
 byte iw[I + 1];          /* its writer id */
 byte ik[I + 1];          /* its k */
 byte ibase[I + 1];       /* the version that its transaction ran on */
-byte ibefore[I + 1];     /* the hash of the writer's intent before it (0: k = 1) */
 byte itxn[I + 1];        /* its transaction */
 byte sent;               /* bits: its PUT was sent; copies may land, be shown, be hidden and be collected at any time */
 byte there;              /* bits: an honest store has it (HONEST_STORE) */
@@ -73,7 +77,7 @@ byte intentFloor;
 byte hotAt;              /* the version that last wrote the hot key */
 byte requests;           /* bits: requests in the state */
 byte closed;             /* bits: closed requests in the state */
-byte others, floors;
+byte floors;
 byte freshId;            /* the next writer id never used */
 
 /* Records under way: what a process sent for a slot, and its fence there. Late copies may land while it is free. */
@@ -81,8 +85,7 @@ byte rslot[P], rdirect[P], rbase[P], rcarried[P], rcommitted[P], rvoid[P];
 byte fslot[P], fvoid[P];
 
 /* Ghosts */
-byte decidedAt[I + 1];   /* the version whose record decided the intent */
-byte verdict[I + 1];     /* and how */
+byte verdict[I + 1];     /* what the chain says of the intent */
 byte counted;            /* bits: transactions in the chain */
 byte acked;              /* bits: transactions whose caller was told "committed" */
 byte disowned;           /* bits: whose caller was told "did not happen" */
@@ -119,16 +122,10 @@ byte logFloor, logFloorAt;
 #else
 #define isAboveFloor(i) (ibase[i] >= intentFloor)
 #endif
-#ifdef NO_LINK
-#define isLinked(i) true
-#else
-#define isLinked(i) (ibefore[i] == last[iw[i]])
-#endif
 #ifdef NO_WATERMARK
 #define counts(i) (last[iw[i]] == 0 -> (ik[i] == 1 && isAboveFloor(i)) : true)
 #else
-#define counts(i) \
-  (last[iw[i]] == 0 -> (ik[i] == 1 && isAboveFloor(i)) : (ik[i] == ik[last[iw[i]]] + 1 && isLinked(i)))
+#define counts(i) (last[iw[i]] == 0 -> (ik[i] == 1 && isAboveFloor(i)) : ik[i] == ik[last[iw[i]]] + 1)
 #endif
 
 #ifdef HONEST_STORE
@@ -184,8 +181,8 @@ inline decide(i, v) {
   assert(!(acked & bit(itxn[i])) || v == COMMITTED || ACKED_COMMIT_IS_LOST);
   assert(!(dead & bit(i)) || v != COMMITTED || verdict[i] != VOID || VOID_INTENT_COUNTS);
   assert(!(dead & bit(i)) || v != COMMITTED || DEAD_INTENT_COUNTS);
+  say("    record %d: intent %d (writer %d, k %d, transaction %d): verdict %d\n", top, i, iw[i], ik[i], itxn[i], v);
   verdict[i] = v;
-  decidedAt[i] = top;
   last[iw[i]] = i;
   lastAt[iw[i]] = top
 }
@@ -194,6 +191,7 @@ inline decide(i, v) {
 inline land(author, direct, dbase, carried, committed, voided, q) {
   top++;
   who[top] = author;
+  say("record %d by %d: transaction %d\n", top, author, direct);
   q = 1;
   do
   :: q <= sealed ->
@@ -281,6 +279,7 @@ inline forget() {
 
 /* The caller of the current transaction has its answer. */
 inline acknowledge(tx) {
+  say("  %d: transaction %d is acknowledged\n", p, tx);
   assert((counted & bit(tx)) || ACKED_COMMIT_IS_LOST);
   acked = acked | bit(tx)
 }
@@ -292,6 +291,7 @@ inline already(tx) {
 #endif
 }
 inline didNotHappen(tx) {
+  say("  %d: transaction %d did not happen\n", p, tx);
   assert(!(counted & bit(tx)) || DID_NOT_HAPPEN_BUT_DID);
   disowned = disowned | bit(tx)
 }
@@ -302,17 +302,36 @@ inline answered(tx) {
   :: else
   fi
 }
-/* One's own transaction is sealed, and its PUT sent. */
-inline announce() {
-  sealed++;
-  i = sealed;
-  iw[i] = w; ik[i] = ik[before] + 1; ibase[i] = base; ibefore[i] = before; itxn[i] = t;
-  sent = sent | bit(i)
-}
 inline newWriterId() {
   w = freshId; freshId++; before = 0
 }
+#ifdef ID_AT_OPEN
+#define leaveId() newWriterId()
+#else
+#define leaveId() before = 0
+#endif
+/* One's own transaction is sealed, and its PUT sent. */
+inline announce() {
+  if
+#ifdef ID_AT_OPEN
+  :: last[w] != before -> newWriterId()
+#else
+  :: before == 0 || last[w] != before -> newWriterId()  /* its first, or dropped, or a clone uses it */
+#endif
+  :: else
+  fi;
+  if
+  :: before == 0 && base < intentFloor -> base = top
+  :: else
+  fi;
+  sealed++;
+  i = sealed;
+  iw[i] = w; ik[i] = ik[before] + 1; ibase[i] = base; itxn[i] = t;
+  say("  %d: intent %d (writer %d, k %d, base %d) announces transaction %d\n", p, i, w, ik[i], base, t);
+  sent = sent | bit(i)
+}
 inline isDead() {
+  say("  %d: intent %d never counts\n", p, i);
   assert(verdict[i] != COMMITTED || DEAD_INTENT_COUNTS);
   dead = dead | bit(i);
   i = 0; base = top
@@ -372,7 +391,7 @@ inline look() {
      :: last[w] && ik[last[w]] == ik[i] -> learn(verdict[last[w]])
 #else
      :: last[w] && ik[last[w]] == ik[i] && last[w] == i -> learn(verdict[i])
-     :: last[w] && ik[last[w]] == ik[i] && last[w] != i -> isDead(); newWriterId()  /* a clone's */
+     :: last[w] && ik[last[w]] == ik[i] && last[w] != i -> isDead(); leaveId()  /* a clone's */
 #endif
 #ifdef VOID_BELOW_FLOOR
      :: last[w] == 0 && ik[i] == 1 && !isAboveFloor(i)
@@ -384,28 +403,28 @@ inline look() {
      :: !(last[w] && ik[last[w]] == ik[i]) && !counts(i) ->
 #ifdef DROPPED_IS_DEAD
         if
-        :: last[w] == 0 -> i = 0; base = top; newWriterId()
+        :: last[w] == 0 -> i = 0; base = top; leaveId()
         :: else
         fi;
 #endif
 #ifdef LATER_IS_DEAD
         if
-        :: last[w] && ik[last[w]] > ik[i] -> isDead(); newWriterId()
+        :: last[w] && ik[last[w]] > ik[i] -> isDead(); leaveId()
         :: else
         fi;
 #endif
         /* It can count no more. Whether it has, the records in between tell while they are there. */
         if
         :: i == 0
-        :: i && decidedAt[i] ->
+        :: i && verdict[i] ->
            v = verdict[i];
            learn(v);
            v = 0;
-           newWriterId()
-        :: i && decidedAt[i] == 0 -> isDead(); newWriterId()
+           leaveId()
+        :: i && verdict[i] == NONE -> isDead(); leaveId()
 #ifndef ALL_IS_RETAINED
         :: i ->  /* OUTCOME_UNKNOWN, and the request id */
-           answered(itxn[i]); i = 0; base = top; newWriterId()
+           answered(itxn[i]); i = 0; base = top; leaveId()
 #endif
         fi
      fi
@@ -414,6 +433,7 @@ inline look() {
 
 /* A record of one's own for the next slot: one's own intent, one's own transaction, and any of the others'. */
 inline send(direct, voids) {
+  say("  %d: sends record %d: transaction %d, carries %d, commits %d, voids %d\n", p, top + 1, direct, carried, committed, voids);
   slot = top + 1; mine = direct;
   rslot[p] = slot; rdirect[p] = direct; rbase[p] = (direct -> base : 0); rcarried[p] = carried; rcommitted[p] = committed; rvoid[p] = voids;
 #ifdef NO_PARENT_CHECK
@@ -436,19 +456,25 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
   bool resent;
 #endif
   if
-  :: copied -> atomic { sealed >= 1 -> i = 1 }
+  :: copied ->
+     if
+     :: atomic { sealed >= 1 -> i = 1; w = iw[1] }
+     :: t = end + 1
+     fi
   :: else
   fi;
   do
-  :: atomic { (t > end && i == 0) || top >= V || freshId > W -> break }
-  :: atomic { t > end -> break }
+  :: atomic { t > end || top >= V -> break }
+#ifdef DIES
+  :: p == DIES -> break
+#endif
 
   /* Tip.follow, or a jump */
-  :: atomic { top < V && freshId <= W && seen != top && slot == 0 -> look() }
+  :: atomic { top < V && seen != top && slot == 0 -> look() }
 
   /* Nothing is out: a record of one's own, as ever; or, in place of that, a first or next intent. */
   :: atomic {
-       t <= end && i == 0 && slot == 0 && seen == top && top < V && freshId <= W ->
+       t <= end && i == 0 && slot == 0 && seen == top && top < V ->
        if
        :: isInState(t) -> already(t); t++
 #ifdef STAGED
@@ -507,7 +533,8 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
        :: itxn[i] == t -> didNotHappen(t); t++
 #else
 #ifndef CARRY_BELOW_FLOOR
-       :: collect(i, x);
+       :: usedWriters = bit(w);
+          collect(i, x);
           send(0, i)
 #endif
 #endif
@@ -530,7 +557,7 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
 #ifdef CLONE_TAKES_NEW_ID
   /* "occupied", with other bytes */
   :: atomic {
-       i && slot == 0 && isTaken(i) && freshId < W -> i = 0; base = top; newWriterId()
+       i && slot == 0 && isTaken(i) -> i = 0; base = top; leaveId()
      }
 #endif
 
@@ -589,8 +616,15 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
        fi
 #endif
      }
-  od
+  od;
+  atomic { w = 0; t = 0; i = 0; base = 0; seen = 0; slot = 0; mine = 0; before = 0 }
 }
+
+#ifdef HONEST_STORE
+#define intentObject(x) \
+  :: atomic { (sent & bit(x)) && !(there & bit(x)) && !isTaken(x) -> there = there | bit(x) } \
+  :: atomic { (there & bit(x)) && last[iw[x]] && ik[last[iw[x]]] >= ik[x] -> there = there & ~bit(x) }
+#endif
 
 /* Further combiners and committers that do everything right, and the collector of intents. */
 proctype World() {
@@ -598,9 +632,10 @@ proctype World() {
   bool usedHot;
 end:
   do
-#if OTHERS_MAX > 0
+  :: false  /* not one of these need exist */
+#ifndef NO_OTHERS
   :: atomic {
-       others < OTHERS_MAX && top < V -> others++;
+       top < V -> skip;
 #ifdef OTHERS_ARE_HOT
        if
        :: usedHot = true
@@ -650,6 +685,7 @@ end:
        :: x && lastAt[x] <= intentFloor
        :: x == 0 -> intentFloor = top
        fi;
+       say("the intent floor is %d, writer %d is dropped\n", intentFloor, x);
        if
        :: x -> last[x] = 0; lastAt[x] = 0
        :: else
@@ -658,16 +694,11 @@ end:
      }
 #endif
 #ifdef HONEST_STORE
-  /* A copy of an intent's PUT lands; what is decided is collected. */
-  :: atomic {
-       x = 1;
-       do
-       :: x < sealed -> x++
-       :: (sent & bit(x)) && !(there & bit(x)) && !isTaken(x) -> there = there | bit(x); break
-       :: (there & bit(x)) && last[iw[x]] && ik[last[iw[x]]] >= ik[x] -> there = there & ~bit(x); break
-       od;
-       x = 0
-     }
+  /* A copy of an intent's PUT lands, or lands again; what is decided is collected. */
+  intentObject(1) intentObject(2) intentObject(3)
+#if I >= 4
+  intentObject(4)
+#endif
 #endif
 #ifdef STAGED
   /* A record that moves the log's floor to the version before it; what no record up to it names goes. */
