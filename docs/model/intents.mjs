@@ -21,7 +21,7 @@ export const configurations = {
   },
   'carry-request': {
     about: 'one request sent by two processes, and closed by one of them',
-    defines: { P: 2, V: 5, I: 3, FLOORS_MAX: 0, 'REQUEST(t)': '1', 'CLOSES(t)': '((t) == 3)' },
+    defines: { P: 2, V: 5, I: 3, FLOORS_MAX: 0, 'REQUEST(t)': '1', 'HAS_ID(t)': 'true', 'CLOSES(t)': '((t) == 3)' },
     run: 'run Process(0, 1, 1, 1, false); run Process(1, 1, 2, 3, false);',
   },
   'carry-staged': {
@@ -64,9 +64,9 @@ export const large = {
 export const controls = {
   NO_WATERMARK: ['carry', "k is the next of its writer's", 'TRANSACTION_IS_DOUBLED', 'VOID_INTENT_COUNTS'],
   NO_HASH: ['clones', 'hash of the decided intent', 'VERDICT_IS_NOT_IN_THE_CHAIN', 'ACKED_COMMIT_IS_LOST'],
-  NO_INTENT_FLOOR: ['carry', 'unknown writers: base at or above the intent floor', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS'],
-  FLOOR_ONE_LOW: ['carry', 'the floor reaches the version that decided', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS'],
-  TABLE_IS_NOT_COPIED: ['carry', "every record copies its parent's table", 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS'],
+  NO_INTENT_FLOOR: ['carry', 'unknown writers: base at or above the intent floor', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VOID_INTENT_COUNTS'],
+  FLOOR_ONE_LOW: ['carry', 'the floor reaches the version that decided', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VOID_INTENT_COUNTS'],
+  TABLE_IS_NOT_COPIED: ['carry', "every record copies its parent's table", 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VOID_INTENT_COUNTS'],
   NO_HELPING: ['carry', 'a record of its own carries the intent', 'TRANSACTION_IS_DOUBLED'],
   NO_ONE_OUTSTANDING: ['carry-in-order', 'one outstanding', 'EARLIER_COMMITS_AFTER_LATER'],
   ACK_ON_ANNOUNCE: ['carry-hot', 'only a record acknowledges', 'ACKED_COMMIT_IS_LOST'],
@@ -80,6 +80,7 @@ export const controls = {
   LATER_IS_DEAD: ['clones', 'a later k: the records in between', 'DEAD_INTENT_COUNTS'],
   CLONE_TAKES_NEW_ID: ['clones-honest-store', 'occupied: a new id only once k is used up', 'TRANSACTION_IS_DOUBLED'],
   ID_AT_OPEN: ['carry', 'a writer id belongs to one first intent', 'DEAD_INTENT_COUNTS', 'TRANSACTION_IS_DOUBLED'],
+  TWO_OF_ONE_WRITER: ['clones', 'one entry for a writer in a record', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VERDICT_IS_NOT_IN_THE_CHAIN'],
   ANNOUNCE_UNDER_WAY: ['carry', 'announced only when its slot is lost', 'TRANSACTION_IS_DOUBLED'],
   NO_REQUEST_CHECK: ['carry-request', 'request looked up for each intent', 'REQUEST_IS_DOUBLED', 'CLOSED_REQUEST_COMMITS'],
   ALREADY_MEANS_COMMITTED: ['carry-request', '"already": the result is looked up', 'ANSWER_IS_NOT_IN_THE_STATE'],

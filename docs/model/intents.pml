@@ -33,7 +33,10 @@ bool ACKED_COMMIT_IS_LOST, TRANSACTION_IS_DOUBLED, REQUEST_IS_DOUBLED, CLOSED_RE
 #define HOT(t) false       /* reads and writes the one key that others write */
 #endif
 #ifndef REQUEST
-#define REQUEST(t) (t)     /* its request */
+#define REQUEST(t) (t)     /* its request: if it has no id, nobody can look for it */
+#endif
+#ifndef HAS_ID
+#define HAS_ID(t) false
 #endif
 #ifndef CLOSES
 #define CLOSES(t) false    /* closes the request instead of making it */
@@ -145,7 +148,7 @@ byte logFloor, logFloorAt;
 #ifdef NO_REQUEST_CHECK
 #define isInState(t) false
 #else
-#define isInState(t) ((requests | closed | usedRequests) & bit(REQUEST(t)))
+#define isInState(t) (HAS_ID(t) && ((requests | closed | usedRequests) & bit(REQUEST(t))))
 #endif
 #define isOutdated(t, base) (HOT(t) && (base < hotAt || usedHot))
 
@@ -178,7 +181,7 @@ inline apply(t, base) {
 }
 
 inline decide(i, v) {
-  assert(!(acked & bit(itxn[i])) || v == COMMITTED || ACKED_COMMIT_IS_LOST);
+  assert(!(acked & bit(itxn[i])) || (counted & bit(itxn[i])) || v == COMMITTED || ACKED_COMMIT_IS_LOST);
   assert(!(dead & bit(i)) || v != COMMITTED || verdict[i] != VOID || VOID_INTENT_COUNTS);
   assert(!(dead & bit(i)) || v != COMMITTED || DEAD_INTENT_COUNTS);
   say("    record %d: intent %d (writer %d, k %d, transaction %d): verdict %d\n", top, i, iw[i], ik[i], itxn[i], v);
@@ -213,7 +216,7 @@ inline land(author, direct, dbase, carried, committed, voided, q) {
      if
      :: (carried & bit(q)) && !(committed & bit(q)) ->
         if
-        :: (requests | closed) & bit(REQUEST(itxn[q])) -> decide(q, ALREADY)
+        :: HAS_ID(itxn[q]) && ((requests | closed) & bit(REQUEST(itxn[q]))) -> decide(q, ALREADY)
         :: else -> decide(q, CONFLICT)
         fi
      :: else
@@ -533,7 +536,10 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
        :: itxn[i] == t -> didNotHappen(t); t++
 #else
 #ifndef CARRY_BELOW_FLOOR
-       :: usedWriters = bit(w);
+       :: true ->
+#ifndef TWO_OF_ONE_WRITER
+          usedWriters = bit(w);
+#endif
           collect(i, x);
           send(0, i)
 #endif
@@ -568,12 +574,14 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
        land(RECORD(p), direct, directBase, carried, committed, v, x);
        direct = 0; v = 0; directBase = 0; forget()
      }
+#ifndef CARRY_BELOW_FLOOR
   :: atomic {
        slot && top + 1 == slot && fslot[p] == 0 -> fslot[p] = slot;
 #ifndef FENCE_IS_NO_VOID
        fvoid[p] = i
 #endif
      }
+#endif
   :: atomic { slot && top + 1 == slot && fslot[p] == slot -> v = fvoid[p]; land(FENCE(p), 0, 0, 0, 0, v, x); v = 0 }
   :: atomic {
        slot && top >= slot ->
