@@ -36,7 +36,7 @@ export const configurations = {
   },
   'clones-honest-store': {
     about: 'the same, and each object of an intent: late copies, collection',
-    defines: { P: 2, V: 5, I: 3, FLOORS_MAX: 0, HONEST_STORE: '', ONLY_INTENTS: '' },
+    defines: { P: 2, V: 6, I: 3, HONEST_STORE: '', NO_OTHERS: '' },
     run: 'run Process(0, 1, 1, 2, false); run Process(1, 1, 3, 3, true);',
   },
   'combiner-dies': {
@@ -63,7 +63,7 @@ export const large = {
 
 export const controls = {
   NO_WATERMARK: ['carry', "k is the next of its writer's", 'TRANSACTION_IS_DOUBLED', 'VOID_INTENT_COUNTS'],
-  NO_HASH: ['clones', 'hash of the decided intent', 'VERDICT_IS_NOT_IN_THE_CHAIN', 'ACKED_COMMIT_IS_LOST'],
+  NO_HASH: ['clones-honest-store', 'hash of the decided intent', 'VERDICT_IS_NOT_IN_THE_CHAIN', 'ACKED_COMMIT_IS_LOST'],
   NO_INTENT_FLOOR: ['carry', 'unknown writers: base at or above the intent floor', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VOID_INTENT_COUNTS'],
   FLOOR_ONE_LOW: ['carry', 'the floor reaches the version that decided', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VOID_INTENT_COUNTS'],
   TABLE_IS_NOT_COPIED: ['carry', "every record copies its parent's table", 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VOID_INTENT_COUNTS'],
@@ -77,10 +77,10 @@ export const controls = {
   VOID_BELOW_FLOOR: ['carry', 'a void must count like an intent', 'DID_NOT_HAPPEN_BUT_DID'],
   CARRY_BELOW_FLOOR: ['carry', "one's own intent must count like others'", 'TRANSACTION_IS_DOUBLED'],
   DROPPED_IS_DEAD: ['carry', 'dropped: the records in between, before a new id', 'TRANSACTION_IS_DOUBLED'],
-  LATER_IS_DEAD: ['clones', 'a later k: the records in between', 'DEAD_INTENT_COUNTS'],
+  LATER_IS_DEAD: ['clones-honest-store', 'a later k: the records in between', 'DEAD_INTENT_COUNTS'],
   CLONE_TAKES_NEW_ID: ['clones-honest-store', 'occupied: a new id only once k is used up', 'TRANSACTION_IS_DOUBLED'],
   ID_AT_OPEN: ['carry', 'a writer id belongs to one first intent', 'DEAD_INTENT_COUNTS', 'TRANSACTION_IS_DOUBLED'],
-  TWO_OF_ONE_WRITER: ['clones', 'one entry for a writer in a record', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VERDICT_IS_NOT_IN_THE_CHAIN'],
+  TWO_OF_ONE_WRITER: ['clones-honest-store', 'one entry for a writer in a record', 'TRANSACTION_IS_DOUBLED', 'DEAD_INTENT_COUNTS', 'VERDICT_IS_NOT_IN_THE_CHAIN'],
   ANNOUNCE_UNDER_WAY: ['carry', 'announced only when its slot is lost', 'TRANSACTION_IS_DOUBLED'],
   NO_REQUEST_CHECK: ['carry-request', 'request looked up for each intent', 'REQUEST_IS_DOUBLED', 'CLOSED_REQUEST_COMMITS'],
   ALREADY_MEANS_COMMITTED: ['carry-request', '"already": the result is looked up', 'ANSWER_IS_NOT_IN_THE_STATE'],

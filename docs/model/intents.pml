@@ -131,6 +131,17 @@ byte logFloor, logFloorAt;
 #define counts(i) (last[iw[i]] == 0 -> (ik[i] == 1 && isAboveFloor(i)) : ik[i] == ik[last[iw[i]]] + 1)
 #endif
 
+/* Whether its owner may decide it, there. */
+#ifdef CARRY_BELOW_FLOOR
+#define mayDecide(i) true
+#else
+#ifdef VOID_BELOW_FLOOR
+#define mayDecide(i) true
+#else
+#define mayDecide(i) counts(i)
+#endif
+#endif
+
 #ifdef HONEST_STORE
 #define isFound(i) (there & bit(i))
 #else
@@ -317,14 +328,14 @@ inline newWriterId() {
 inline announce() {
   if
 #ifdef ID_AT_OPEN
-  :: last[w] != before -> newWriterId()
+  :: last[w] != before && seen == top -> newWriterId()
 #else
-  :: before == 0 || last[w] != before -> newWriterId()  /* its first, or dropped, or a clone uses it */
+  :: before == 0 || (last[w] != before && seen == top) -> newWriterId()  /* its first, or dropped, or a clone uses it */
 #endif
   :: else
   fi;
   if
-  :: before == 0 && base < intentFloor -> base = top
+  :: before == 0 && base < intentFloor && seen == top -> base = top
   :: else
   fi;
   sealed++;
@@ -489,7 +500,6 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
           :: else
           fi;
           if
-#ifndef ONLY_INTENTS
           :: usedRequests = bit(REQUEST(t));
              usedHot = HOT(t);
              collect(0, x);
@@ -503,15 +513,17 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
              :: skip
              fi
 #endif
-#endif
           :: sealed < I -> announce()
           fi
        fi
      }
 
+  /* Announced on a view that is the tip's no more. */
+  :: atomic { t <= end && i == 0 && slot == 0 && seen != top && top < V && sealed < I -> announce() }
+
   /* One's own intent is out: a record of one's own carries it; whoever gives up voids it. */
   :: atomic {
-       i && slot == 0 && seen == top && top < V ->
+       i && slot == 0 && seen == top && top < V && mayDecide(i) ->
 #ifdef NO_STEP_IN
        false ->
 #endif
@@ -629,9 +641,10 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
 }
 
 #ifdef HONEST_STORE
+#define isOver(x) (last[iw[x]] -> ik[last[iw[x]]] >= ik[x] : (ik[x] > 1 || !isAboveFloor(x)))
 #define intentObject(x) \
   :: atomic { (sent & bit(x)) && !(there & bit(x)) && !isTaken(x) -> there = there | bit(x) } \
-  :: atomic { (there & bit(x)) && last[iw[x]] && ik[last[iw[x]]] >= ik[x] -> there = there & ~bit(x) }
+  :: atomic { (there & bit(x)) && isOver(x) -> there = there & ~bit(x) }
 #endif
 
 /* Further combiners and committers that do everything right, and the collector of intents. */
@@ -702,7 +715,7 @@ end:
      }
 #endif
 #ifdef HONEST_STORE
-  /* A copy of an intent's PUT lands, or lands again; what is decided is collected. */
+  /* A copy of an intent's PUT lands, or lands again; what can count no more is collected. */
   intentObject(1) intentObject(2) intentObject(3)
 #if I >= 4
   intentObject(4)

@@ -16,7 +16,7 @@ import * as intents from './intents.mjs';
 const MEMORY_MIB_MAX = process.argv.includes('--large') ? 12_000 : 3500;
 const DEPTH_MAX = 100_000;
 /** In CI two at once; each large one may need all the memory there is. */
-const AT_ONCE = process.argv.includes("--large") || process.env.HOLDFAST_MODEL_ONE ? 1 : 2;
+const AT_ONCE = process.argv.includes('--large') ? 1 : 2;
 
 const collector = { FLOORS_MAX: 1 };
 const ofProtocol = {
