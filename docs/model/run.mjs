@@ -215,8 +215,15 @@ async function check(name, { model = 'protocol.pml', defines, run, cycles, bitst
     throw new Error(`${name}: spin or gcc failed:\n${generated.output}\n${compiled.output}`);
   const started = Date.now();
   const bitstate = bitstateMinutes ? ['-w33', '-k3', `-Q${bitstateMinutes}`] : [];
-  const { output } = await execute(cwd, './pan', `-m${DEPTH_MAX}`, ...(cycles && !without ? ['-l'] : []), ...bitstate);
-  const trace = isTraced && /errors: [1-9]/.test(output) ? (await execute(cwd, 'spin', '-t', 'm.pml')).output : '';
+  const { output } = await execute(
+    cwd,
+    './pan',
+    `-m${DEPTH_MAX}`,
+    ...(cycles && !without ? ['-l'] : []),
+    ...bitstate,
+  );
+  const trace =
+    isTraced && /errors: [1-9]/.test(output) ? (await execute(cwd, 'spin', '-t', 'm.pml')).output : '';
   rmSync(cwd, { recursive: true, force: true });
   const number = (pattern) => Number(pattern.exec(output)?.[1] ?? Number.NaN);
   return {
