@@ -344,7 +344,7 @@ inline announce() {
   say("  %d: intent %d (writer %d, k %d, base %d) announces transaction %d\n", p, i, w, ik[i], base, t);
   sent = sent | bit(i)
 }
-inline isDead() {
+inline neverCounts() {
   say("  %d: intent %d never counts\n", p, i);
   assert(verdict[i] != COMMITTED || DEAD_INTENT_COUNTS);
   dead = dead | bit(i);
@@ -373,7 +373,7 @@ inline learn(v) {
      :: itxn[i] == t -> didNotHappen(t); t++
      :: else
      fi;
-     before = i; isDead()
+     before = i; neverCounts()
   fi;
 #ifdef STAGED
   stage()
@@ -405,7 +405,7 @@ inline look() {
      :: last[w] && ik[last[w]] == ik[i] -> learn(verdict[last[w]])
 #else
      :: last[w] && ik[last[w]] == ik[i] && last[w] == i -> learn(verdict[i])
-     :: last[w] && ik[last[w]] == ik[i] && last[w] != i -> isDead(); leaveId()  /* a clone's */
+     :: last[w] && ik[last[w]] == ik[i] && last[w] != i -> neverCounts(); leaveId()  /* a clone's */
 #endif
 #ifdef VOID_BELOW_FLOOR
      :: last[w] == 0 && ik[i] == 1 && !isAboveFloor(i)
@@ -423,7 +423,7 @@ inline look() {
 #endif
 #ifdef LATER_IS_DEAD
         if
-        :: last[w] && ik[last[w]] > ik[i] -> isDead(); leaveId()
+        :: last[w] && ik[last[w]] > ik[i] -> neverCounts(); leaveId()
         :: else
         fi;
 #endif
@@ -435,11 +435,9 @@ inline look() {
            learn(v);
            v = 0;
            leaveId()
-        :: i && verdict[i] == NONE -> isDead(); leaveId()
-#ifndef ALL_IS_RETAINED
-        :: i ->  /* OUTCOME_UNKNOWN, and the request id */
+        :: i && verdict[i] == NONE -> neverCounts(); leaveId()
+        :: i ->  /* one of them is gone: OUTCOME_UNKNOWN, and the request id */
            answered(itxn[i]); i = 0; base = top; leaveId()
-#endif
         fi
      fi
   fi
@@ -447,9 +445,11 @@ inline look() {
 
 /* A record of one's own for the next slot: one's own intent, one's own transaction, and any of the others'. */
 inline send(direct, voids) {
-  say("  %d: sends record %d: transaction %d, carries %d, commits %d, voids %d\n", p, top + 1, direct, carried, committed, voids);
+  say("  %d: sends record %d: transaction %d, carries (bits) %d, commits (bits) %d, voids %d\n", p, top + 1, direct,
+    carried, committed, voids);
   slot = top + 1; mine = direct;
-  rslot[p] = slot; rdirect[p] = direct; rbase[p] = (direct -> base : 0); rcarried[p] = carried; rcommitted[p] = committed; rvoid[p] = voids;
+  rslot[p] = slot; rdirect[p] = direct; rbase[p] = (direct -> base : 0);
+  rcarried[p] = carried; rcommitted[p] = committed; rvoid[p] = voids;
 #ifdef NO_PARENT_CHECK
   oldCarried = carried; oldCommitted = committed;
 #endif
@@ -462,7 +462,11 @@ inline send(direct, voids) {
  */
 proctype Process(byte p; byte w; byte t; byte end; bool copied) {
   byte i;              /* the outstanding intent */
-  byte base = 1, seen = 1, slot, mine, direct, directBase, x, v, before;
+  byte before;         /* its writer's last one that was decided */
+  byte base = 1;       /* the version that the body ran on */
+  byte seen = 1;       /* the version whose table it has looked at */
+  byte slot, mine;     /* the slot of its record under way, and the transaction of its own in that */
+  byte direct, directBase, x, v;
   byte carried, committed, usedWriters, usedRequests;
   bool usedHot;
 #ifdef NO_PARENT_CHECK
