@@ -7,8 +7,8 @@
  *
  * Properties are assertions. Each names itself: a false constant with the property's name is in its expression.
  */
-bool ACKED_COMMIT_IS_LOST, TRANSACTION_IS_DOUBLED, REQUEST_IS_DOUBLED, CLOSED_REQUEST_COMMITS, ANSWER_IS_NOT_IN_THE_STATE,
-  VERDICT_IS_NOT_IN_THE_CHAIN, DID_NOT_HAPPEN_BUT_DID, VOID_INTENT_COUNTS, DEAD_INTENT_COUNTS, CONFLICT_IS_COMMITTED,
+bool ACKED_COMMIT_IS_LOST, TRANSACTION_IS_DOUBLED, REQUEST_IS_DOUBLED, CLOSED_REQUEST_COMMITS,
+  ANSWER_IS_NOT_IN_THE_STATE, VERDICT_IS_NOT_IN_THE_CHAIN, DID_NOT_HAPPEN_BUT_DID, VOID_INTENT_COUNTS, DEAD_INTENT_COUNTS, CONFLICT_IS_COMMITTED,
   EARLIER_COMMITS_AFTER_LATER, RECORD_NAMES_A_DELETED_SEGMENT;
 
 #ifndef V
@@ -241,7 +241,8 @@ inline land(author, direct, dbase, carried, committed, voided, q) {
   :: q < P ->
 #ifndef VERDICT_FROM_AN_ORPHAN
      if
-     :: rslot[q] && rslot[q] <= top -> rslot[q] = 0; rdirect[q] = 0; rbase[q] = 0; rcarried[q] = 0; rcommitted[q] = 0; rvoid[q] = 0
+     :: rslot[q] && rslot[q] <= top ->
+        rslot[q] = 0; rdirect[q] = 0; rbase[q] = 0; rcarried[q] = 0; rcommitted[q] = 0; rvoid[q] = 0
      :: else
      fi;
 #endif
@@ -574,7 +575,9 @@ proctype Process(byte p; byte w; byte t; byte end; bool copied) {
   :: atomic { i && itxn[i] == t && !(acked & bit(t)) -> acked = acked | bit(t) }
 #endif
 #ifdef VERDICT_FROM_AN_ORPHAN
-  :: atomic { i && slot == 0 && (rcarried[1 - p] & rcommitted[1 - p] & bit(i)) && rslot[1 - p] > ibase[i] -> learn(COMMITTED) }
+  :: atomic {
+       i && slot == 0 && (rcarried[1 - p] & rcommitted[1 - p] & bit(i)) && rslot[1 - p] > ibase[i] -> learn(COMMITTED)
+     }
 #endif
 #ifdef CLONE_TAKES_NEW_ID
   /* "occupied", with other bytes */
