@@ -60,7 +60,7 @@ export const large = {
     about: 'three writers, others, two writers dropped: bitstate',
     defines: { P: 3, V: 7, I: 5, FLOORS_MAX: 2, 'HOT(t)': '((t) != 3)', OTHERS_ARE_HOT: '' },
     run: `${two} run Process(2, 1, 3, 3, false);`,
-    bitstateMinutes: 3,
+    bitstateMinutes: 2,
   },
   clones: {
     about: 'as in CI, with one more intent: complete',

@@ -66,7 +66,8 @@ bool ACKED_COMMIT_IS_LOST, TRANSACTION_IS_DOUBLED, REQUEST_IS_DOUBLED, CLOSED_RE
 byte sealed;
 byte iw[I + 1];          /* its writer id */
 byte ik[I + 1];          /* its k */
-byte ibase[I + 1];       /* the version that its transaction ran on */
+byte ibase[I + 1];       /* the version that its process knew */
+byte iread[I + 1];       /* the version that its transaction ran on */
 byte itxn[I + 1];        /* its transaction */
 byte sent;               /* bits: its PUT was sent; copies may land, be shown, be hidden and be collected at any time */
 byte there;              /* bits: an honest store has it (HONEST_STORE) */
@@ -210,7 +211,7 @@ inline land(author, direct, dbase, carried, committed, voided, q) {
   do
   :: q <= sealed ->
      if
-     :: carried & committed & bit(q) -> decide(q, COMMITTED); apply(itxn[q], ibase[q])
+     :: carried & committed & bit(q) -> decide(q, COMMITTED); apply(itxn[q], iread[q])
      :: q == voided -> decide(q, VOID)
      :: else
      fi;
@@ -261,7 +262,7 @@ inline take(i) {
   carried = carried | bit(i);
   usedWriters = usedWriters | bit(iw[i]);
   if
-  :: isInState(itxn[i]) || isOutdated(itxn[i], ibase[i]) || isTooOld(i)
+  :: isInState(itxn[i]) || isOutdated(itxn[i], iread[i]) || isTooOld(i)
   :: else ->
      committed = committed | bit(i);
      usedRequests = usedRequests | bit(REQUEST(itxn[i]));
@@ -335,14 +336,10 @@ inline announce() {
 #endif
   :: else
   fi;
-  if
-  :: before == 0 && base < intentFloor && seen == top -> base = top
-  :: else
-  fi;
   sealed++;
   i = sealed;
-  iw[i] = w; ik[i] = ik[before] + 1; ibase[i] = base; itxn[i] = t;
-  say("  %d: intent %d (writer %d, k %d, base %d) announces transaction %d\n", p, i, w, ik[i], base, t);
+  iw[i] = w; ik[i] = ik[before] + 1; ibase[i] = seen; iread[i] = base; itxn[i] = t;
+  say("  %d: intent %d (writer %d, k %d, base %d) announces transaction %d\n", p, i, w, ik[i], seen, t);
   sent = sent | bit(i)
 }
 inline neverCounts() {
