@@ -62,11 +62,6 @@ export const large = {
     run: `${two} run Process(2, 1, 3, 3, false);`,
     bitstateMinutes: 2,
   },
-  clones: {
-    about: 'as in CI, with one more intent: complete',
-    defines: { P: 2, V: 5, I: 4 },
-    run: configurations.clones.run,
-  },
   'clones-honest-store': {
     about: 'as in CI, with one version more, and a writer dropped: complete',
     defines: { ...configurations['clones-honest-store'].defines, V: 6, FLOORS_MAX: 1 },
