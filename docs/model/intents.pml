@@ -1,5 +1,5 @@
 /*
- * Announce, collect, carry (DESIGN.md, section 5), for Spin. README.md says what is abstracted, and why that is
+ * Announce, collect, carry (decision 0021), for Spin. README.md says what is abstracted, and why that is
  * sound. `run.mjs` chooses a configuration (who runs) and, for the controls, a rule to leave out.
  *
  * One atomic step is one effect on the store, or one decision on what was read. Between any two of them a process

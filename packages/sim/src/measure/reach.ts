@@ -1,6 +1,5 @@
 /**
- * What many writers at once are to come to (issue 10, "Reach"), beside what was found: the worst cell that a line
- * is about.
+ * What many writers at once are to come to, beside what was found: the worst cell that a line is about.
  *
  * Invariant: a line without its cells says nothing: no cell, no verdict.
  */
