@@ -4,7 +4,7 @@
  */
 import { type Database, MISS, type OpenOptions } from '@holdfast/mvcc';
 import { MemoryStore } from '@holdfast/object-store';
-import { ManualClock } from '@holdfast/object-store/testing';
+import { GatedStore, ManualClock } from '@holdfast/object-store/testing';
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { collect, expectCode, openTestDatabase } from './support/database.js';
@@ -306,6 +306,19 @@ describe('a transaction sees a key one way', () => {
     await other.add('a', 1);
     const entry = await db.getEntry('a');
     expect([entry?.value, entry?.expiresAt]).toEqual([1, undefined]);
+  });
+
+  test('of a request is that of its body, however long it took to look the request up', async () => {
+    await db.transact((tx) => tx.set('n', 1), { requestId: 'q' });
+    await db.flush();
+    const gated = new GatedStore(store, { open: true });
+    const cold = await openTestDatabase(gated, { clock, maintenance: 'manual', cacheBytes: 0 });
+    gated.shut();
+    const told = cold.transact((tx) => tx.now.getTime(), { requestId: 'r' });
+    await gated.waitForPending(1);
+    pass(HOUR_MS / 2);
+    await gated.open();
+    expect(await told).toBe(clock.now());
   });
 
   test('runs within one group are each at the time of their own run', async () => {

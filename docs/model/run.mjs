@@ -1,14 +1,17 @@
-// Checks the model of the commit protocol (protocol.pml) with Spin. README.md has the figures and what they mean.
+// Checks the models of the commit protocol (protocol.pml) and of intents (intents.pml) with Spin. README.md has the
+// figures and what they mean.
 //
-// Usage: node docs/model/run.mjs [--large] [name...]
+// Usage: node docs/model/run.mjs [--large] [--trace] [name...]
 // Every configuration must be visited completely without a violation, and every control (a configuration with one
 // rule left out) must end in one that it names. `--large` runs what is too large for CI instead.
+// `--trace` prints the way to a violation, where the model says what it does (intents.pml).
 // Installs Debian's spin and gcc where they are missing. The last line is "N passed, N failed".
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aptInstall } from '../../tools/servers/apt.mjs';
+import * as intents from './intents.mjs';
 
 const MEMORY_MIB_MAX = process.argv.includes('--large') ? 12_000 : 3500;
 const DEPTH_MAX = 100_000;
@@ -16,7 +19,7 @@ const DEPTH_MAX = 100_000;
 const AT_ONCE = process.argv.includes('--large') ? 1 : 2;
 
 const collector = { FLOORS_MAX: 1 };
-const configurations = {
+const ofProtocol = {
   'two-writers': {
     about: 'a writer that dies or gives up, its request sent again, a rival',
     defines: { CALLS: 3, V: 6, 'REQUEST(c)': '(c == 2 -> 2 : 1)', 'IDEMPOTENT(c)': '(c != 2)' },
@@ -81,9 +84,9 @@ function larger({ defines, run }) {
   };
 }
 
-const large = {
-  'collector-two-writers': larger(configurations['collector-two-writers']),
-  reader: larger(configurations.reader),
+const largeOfProtocol = {
+  'collector-two-writers': larger(ofProtocol['collector-two-writers']),
+  reader: larger(ofProtocol.reader),
   'three-writers': {
     about: 'three writers, the collector twice, all their late copies: bitstate',
     defines: { CALLS: 3, V: 6, OTHERS_MAX: 1, FLOORS_MAX: 2 },
@@ -93,7 +96,7 @@ const large = {
 };
 
 /** Control: the configuration it breaks, and the properties one of which must be found violated. */
-const controls = {
+const controlsOfProtocol = {
   NO_CONFIRM: ['collector', 'tip read again after the create of a stale writer', 'ACKED_COMMIT_IS_LOST'],
   NO_FENCE: ['two-writers', 'fence before "did not happen"', 'DID_NOT_HAPPEN_BUT_DID'],
   NO_CREATE_ONLY: ['two-writers', 'create only if absent', 'ACKED_COMMIT_IS_LOST'],
@@ -157,7 +160,13 @@ const controls = {
   PAST_IS_NOT_TIMED: ['reader', 'an older version read by a stale process', 'EXPIRED_VERSION_IS_ANSWERED'],
 };
 
-const source = readFileSync(new URL('protocol.pml', import.meta.url), 'utf8');
+const ofIntents = (all) =>
+  Object.fromEntries(Object.entries(all).map(([name, one]) => [name, { ...one, model: 'intents.pml' }]));
+const configurations = { ...ofProtocol, ...ofIntents(intents.configurations) };
+const large = { ...largeOfProtocol, ...ofIntents(intents.large) };
+const controls = { ...controlsOfProtocol, ...intents.controls };
+
+const source = (model) => readFileSync(new URL(model, import.meta.url), 'utf8');
 const children = new Set();
 const work = mkdtempSync(join(tmpdir(), 'holdfast-model-'));
 process.on('exit', () => {
@@ -184,15 +193,20 @@ function execute(cwd, command, ...args) {
   });
 }
 
-async function check(name, { defines, run, cycles, bitstateMinutes }, without) {
+async function check(name, { model = 'protocol.pml', defines, run, cycles, bitstateMinutes }, without) {
   const cwd = mkdtempSync(join(work, 'pan-'));
-  const lines = Object.entries({ ...defines, RUN: run, ...(without ? { [without]: '' } : {}) });
+  const lines = Object.entries({
+    ...defines,
+    RUN: run,
+    ...(without ? { [without]: '' } : {}),
+    ...(isTraced ? { TRACE: '' } : {}),
+  });
   writeFileSync(
     join(cwd, 'm.pml'),
-    lines.map(([key, value]) => `#define ${key} ${value}\n`).join('') + source,
+    lines.map(([key, value]) => `#define ${key} ${value}\n`).join('') + source(model),
   );
   const generated = await execute(cwd, 'spin', '-a', 'm.pml');
-  const mode = cycles ? ['-DNP'] : ['-DSAFETY'];
+  const mode = cycles && !without ? ['-DNP'] : ['-DSAFETY'];
   // Breadth first finds the shortest counterexample.
   if (without) mode.push('-DBFS');
   mode.push(...(bitstateMinutes ? ['-DBITSTATE'] : ['-DCOLLAPSE']), `-DMEMLIM=${MEMORY_MIB_MAX}`);
@@ -201,7 +215,15 @@ async function check(name, { defines, run, cycles, bitstateMinutes }, without) {
     throw new Error(`${name}: spin or gcc failed:\n${generated.output}\n${compiled.output}`);
   const started = Date.now();
   const bitstate = bitstateMinutes ? ['-w33', '-k3', `-Q${bitstateMinutes}`] : [];
-  const { output } = await execute(cwd, './pan', `-m${DEPTH_MAX}`, ...(cycles ? ['-l'] : []), ...bitstate);
+  const { output } = await execute(
+    cwd,
+    './pan',
+    `-m${DEPTH_MAX}`,
+    ...(cycles && !without ? ['-l'] : []),
+    ...bitstate,
+  );
+  const trace =
+    isTraced && /errors: [1-9]/.test(output) ? (await execute(cwd, 'spin', '-t', 'm.pml')).output : '';
   rmSync(cwd, { recursive: true, force: true });
   const number = (pattern) => Number(pattern.exec(output)?.[1] ?? Number.NaN);
   return {
@@ -211,7 +233,10 @@ async function check(name, { defines, run, cycles, bitstateMinutes }, without) {
     depth: number(/depth reached (\d+)/),
     errors: number(/errors: (\d+)/),
     memoryMib: number(/^\s*([\d.]+)\s+total actual memory usage/m),
-    violated: /assertion violated.*?\b([A-Z][A-Z_]{8,})\b/.exec(output)?.[1],
+    violated:
+      /assertion violated.*?\b([A-Z][A-Z_]{8,})\b/.exec(output)?.[1] ??
+      (/invalid end state \(/.test(output) ? 'HELD_UP_FOR_EVER' : undefined),
+    trace: trace.split('\n').filter((line) => /^ *#* *\S+.*(record|intent|transaction) /.test(line)),
     complete: !/search not completed|too small|out of memory|memory limit/i.test(output),
     seconds: (Date.now() - started) / 1000,
   };
@@ -228,6 +253,7 @@ async function all(tasks, onResult) {
 
 const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isChosen = (name) => chosen.length === 0 || chosen.includes(name);
+const isTraced = process.argv.includes('--trace');
 const isLarge = process.argv.includes('--large');
 let passed = 0;
 let failed = 0;
@@ -282,6 +308,7 @@ async function main() {
       `without: ${about.padEnd(62)} ${r.violated ?? 'NO VIOLATION'} after ${r.depth} steps (${rule}, ${name}, ${r.states.toLocaleString('en')} states, ${r.seconds.toFixed(1)} s)`,
       r.output.split('\n').slice(0, 12).join('\n'),
     );
+    for (const line of r.trace) console.log(line.replace(/^ +/, '      '));
   });
 }
 

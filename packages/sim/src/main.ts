@@ -1,5 +1,6 @@
 /** `npm run sim`: worlds without number, each from one seed. */
 import { Command, InvalidArgumentError } from 'commander';
+import { asksForMeasure, runMeasure } from './measure/command.js';
 import { runMany } from './run-many.js';
 import { runSeed, type SeedReport } from './run-seed.js';
 import { failureOf, shrink } from './shrink.js';
@@ -34,6 +35,10 @@ const program = new Command('sim')
   )
   .option('--only <roles>', 'worlds whose clients do nothing but this, separated by commas', roles)
   .option('--trace', 'print every event of that world')
+  .option(
+    '--measure <name>',
+    'no seeds: measure `contention` in virtual time; has options of its own (--help)',
+  )
   .option('--keep-going', 'run all seeds, whatever fails')
   .option('--no-shrink', 'tell a failure as it is, without looking for a smaller schedule')
   .addHelpText('after', '\nExit code: 0 when nothing failed, 1 when something did, 130 when interrupted.')
@@ -59,10 +64,12 @@ function listed(text = ''): string[] {
   return text.split(',').filter(Boolean);
 }
 
-program.parse();
-const options = program.opts<Options>();
-if (options.seed !== undefined) await tellOne(options.seed, options);
-else await runAll(options);
+if (asksForMeasure(process.argv)) await runMeasure(process.argv);
+else {
+  const options = program.parse().opts<Options>();
+  if (options.seed !== undefined) await tellOne(options.seed, options);
+  else await runAll(options);
+}
 
 async function runAll({
   seeds,

@@ -242,7 +242,7 @@ function attemptOn(
 ): TransactionAttempt {
   return new TransactionAttempt({
     view,
-    nowMs: nowMs(),
+    nowMs,
     calls: { signal, meter },
     checkOpen: () => context.lifetime.checkBegun(),
   });
@@ -285,6 +285,7 @@ async function runBody<T>(
     }
   }
   let result: T;
+  tx.begin();
   try {
     result = await body(tx);
     await tx.complete();

@@ -92,8 +92,8 @@ export interface Transaction {
 
 interface AttemptParts {
   readonly view: View;
-  /** Milliseconds since 1970. */
-  readonly nowMs: number;
+  /** The clock, milliseconds since 1970; asked once. */
+  readonly nowMs: () => number;
   readonly calls: CallOptions;
   /** @throws HoldfastError once the database has ended. */
   readonly checkOpen: () => void;
@@ -102,8 +102,8 @@ interface AttemptParts {
 export class TransactionAttempt implements Transaction {
   readonly #view: View;
   readonly #calls: CallOptions;
-  /** Milliseconds since 1970. */
-  readonly nowMs: number;
+  readonly #clockMs: () => number;
+  #nowMs = 0;
   readonly #checkOpen: () => void;
   readonly #pending = new PendingReads();
   readonly #ranges: RangeReads;
@@ -118,7 +118,7 @@ export class TransactionAttempt implements Transaction {
   constructor({ view, nowMs, calls, checkOpen }: AttemptParts) {
     this.#view = view;
     this.#calls = calls;
-    this.nowMs = nowMs;
+    this.#clockMs = nowMs;
     this.#checkOpen = checkOpen;
     this.#ranges = new RangeReads({
       takes: LIST_OPTIONS,
@@ -127,13 +127,23 @@ export class TransactionAttempt implements Transaction {
       scan: ({ bounds, reverse }, options, keysOnly) => {
         const signal = options.signal ?? calls.signal;
         const scan = { ...calls, signal, reverse, keysOnly };
-        return { cursor: new TrackedCursor(view, this, bounds, scan), nowMs, signal };
+        return { cursor: new TrackedCursor(view, this, bounds, scan), nowMs: this.#nowMs, signal };
       },
     });
   }
 
   get readVersion(): number {
     return this.#view.version;
+  }
+
+  /** The body begins, and with it the time that all of it goes by. What was looked up before may have taken long. */
+  begin(): void {
+    this.#nowMs = this.#clockMs();
+  }
+
+  /** Milliseconds since 1970. */
+  get nowMs(): number {
+    return this.#nowMs;
   }
 
   get now(): Date {
