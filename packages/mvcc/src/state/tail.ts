@@ -60,9 +60,9 @@ interface TailParts {
   readonly freshRanges: RangeTombstones;
   /** The version after which `fresh` begins. */
   readonly freshFrom: number;
-  /** What the entries weigh. */
-  readonly bytes: number;
-  readonly freshBytes: number;
+  /** What the entries weigh in a record, without the ranges. */
+  readonly entryBytes: number;
+  readonly freshEntryBytes: number;
 }
 
 export class Tail {
@@ -71,9 +71,8 @@ export class Tail {
   readonly ranges: RangeTombstones;
   readonly freshRanges: RangeTombstones;
   readonly freshFrom: number;
-  /** What all of it weighs in a record. */
-  readonly bytes: number;
-  readonly freshBytes: number;
+  readonly entryBytes: number;
+  readonly freshEntryBytes: number;
 
   constructor(parts: TailParts) {
     this.all = parts.all;
@@ -81,8 +80,17 @@ export class Tail {
     this.ranges = parts.ranges;
     this.freshRanges = parts.freshRanges;
     this.freshFrom = parts.freshFrom;
-    this.bytes = parts.bytes + parts.ranges.bytes;
-    this.freshBytes = parts.freshBytes + parts.freshRanges.bytes;
+    this.entryBytes = parts.entryBytes;
+    this.freshEntryBytes = parts.freshEntryBytes;
+  }
+
+  /** What all of it weighs in a record. */
+  get bytes(): number {
+    return this.entryBytes + this.ranges.bytes;
+  }
+
+  get freshBytes(): number {
+    return this.freshEntryBytes + this.freshRanges.bytes;
   }
 
   get isEmpty(): boolean {
@@ -140,8 +148,8 @@ export class TailBuilder {
   #ranges = RangeTombstones.none;
   #freshRanges = RangeTombstones.none;
   readonly #freshFrom: number;
-  #bytes = 0;
-  #freshBytes = 0;
+  #entryBytes = 0;
+  #freshEntryBytes = 0;
 
   /**
    * @param flushedThrough writes up to here are in segments and stay out.
@@ -154,22 +162,22 @@ export class TailBuilder {
     if (base === undefined) return;
     if (flushedThrough === baseFlushedThrough) {
       this.#all = base.all.clone();
-      this.#bytes = base.bytes - base.ranges.bytes;
+      this.#entryBytes = base.entryBytes;
     } else {
       base.all.forEachPair((key, entry) => {
-        if (entry.version > flushedThrough) this.#bytes += replace(this.#all, key, entry);
+        if (entry.version > flushedThrough) this.#entryBytes += replace(this.#all, key, entry);
       });
     }
     // As they are where they can be: each record, and each view of what is pending, begins so.
     this.#ranges = flushedThrough === baseFlushedThrough ? base.ranges : base.ranges.after(flushedThrough);
     if (freshFrom === base.freshFrom) {
       this.#fresh = base.fresh.clone();
-      this.#freshBytes = base.freshBytes - base.freshRanges.bytes;
+      this.#freshEntryBytes = base.freshEntryBytes;
       this.#freshRanges = base.freshRanges;
     } else {
       const source = freshFrom > base.freshFrom ? base.fresh : base.all;
       source.forEachPair((key, entry) => {
-        if (entry.version > freshFrom) this.#freshBytes += replace(this.#fresh, key, entry);
+        if (entry.version > freshFrom) this.#freshEntryBytes += replace(this.#fresh, key, entry);
       });
       this.#freshRanges = this.#ranges.after(freshFrom);
     }
@@ -195,8 +203,8 @@ export class TailBuilder {
       const [key, entry] = pair;
       pair = this.#all.nextHigherPair(key);
       if (compareStamps(entry, range) >= 0) continue;
-      this.#bytes -= remove(this.#all, key);
-      this.#freshBytes -= remove(this.#fresh, key);
+      this.#entryBytes -= remove(this.#all, key);
+      this.#freshEntryBytes -= remove(this.#fresh, key);
     }
   }
 
@@ -205,8 +213,8 @@ export class TailBuilder {
     const known = this.#all.get(key) ?? this.#ranges.over(key);
     if (known !== undefined && compareStamps(known, entry) > 0) return;
     const own = owned(entry);
-    this.#bytes += replace(this.#all, key, own);
-    if (entry.version > this.#freshFrom) this.#freshBytes += replace(this.#fresh, key, own);
+    this.#entryBytes += replace(this.#all, key, own);
+    if (entry.version > this.#freshFrom) this.#freshEntryBytes += replace(this.#fresh, key, own);
   }
 
   finish(): Tail {
@@ -216,8 +224,8 @@ export class TailBuilder {
       ranges: this.#ranges,
       freshRanges: this.#freshRanges,
       freshFrom: this.#freshFrom,
-      bytes: this.#bytes,
-      freshBytes: this.#freshBytes,
+      entryBytes: this.#entryBytes,
+      freshEntryBytes: this.#freshEntryBytes,
     });
   }
 }
