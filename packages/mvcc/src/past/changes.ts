@@ -7,19 +7,12 @@
  * - A deleted range is told as the keys that were there and that its transaction did not write anew. They are found by a
  *   walk, however many there are.
  */
-import {
-  compareBytes,
-  decodeKey,
-  type KeyTuple,
-  type RangeDelete,
-  type RecordDraft,
-  type Write,
-} from '@holdfast/core';
+import { decodeKey, type KeyTuple, type RangeDelete, type RecordDraft, type Write } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Step } from '../log/tip.js';
 import { userValueOf } from '../reading/entry-reader.js';
 import { alive, type Held, isAlive } from '../state/alive.js';
-import { type Bounds, type StoredKey, toStoredKey } from '../state/space.js';
+import { type Bounds, greatest, least, type StoredKey, toStoredKey } from '../state/space.js';
 import { formatVersionstamp, type Versionstamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
 
@@ -119,7 +112,5 @@ async function isInRun(view: View, run: number, key: Uint8Array, options: CallOp
 }
 
 function clip(range: RangeDelete, bounds: Bounds): Bounds {
-  const begin = compareBytes(range.begin, bounds.begin) > 0 ? range.begin : bounds.begin;
-  const end = bounds.end && compareBytes(bounds.end, range.end) < 0 ? bounds.end : range.end;
-  return { begin, end };
+  return { begin: greatest(range.begin, bounds.begin), end: least(bounds.end, range.end) };
 }

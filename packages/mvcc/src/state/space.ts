@@ -4,7 +4,7 @@
  * In memory they are binary strings, one character for each byte: JavaScript's string order is then byte
  * order, and strings make fast Map keys.
  */
-import { corrupt, MAX_KEY_BYTES } from '@holdfast/core';
+import { compareBytes, corrupt, MAX_KEY_BYTES } from '@holdfast/core';
 
 /** The engine's own entries: requests, checkpoints. */
 export const SYSTEM_SPACE = 0;
@@ -43,6 +43,15 @@ export function inSpace(space: number, tuple: Uint8Array): Uint8Array {
 export interface Bounds {
   readonly begin: Uint8Array;
   readonly end: Uint8Array | undefined;
+}
+
+export function greatest(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return compareBytes(a, b) > 0 ? a : b;
+}
+
+/** @param a undefined: no bound. */
+export function least(a: Uint8Array | undefined, b: Uint8Array): Uint8Array {
+  return a && compareBytes(a, b) < 0 ? a : b;
 }
 
 /** Bounds of tuples as bounds in a space. */

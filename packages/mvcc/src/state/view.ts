@@ -31,7 +31,7 @@ import { MergeCursor, type MergeSource } from './merge-cursor.js';
 import { RangeCovers } from './range-covers.js';
 import { RangeTombstones, toFragment } from './range-tombstones.js';
 import type { SortedMap } from './sorted-map.js';
-import { type Bounds, type StoredKey, toStoredKey } from './space.js';
+import { type Bounds, greatest, least, type StoredKey, toStoredKey } from './space.js';
 import { type LaidTransaction, type Tail, TailBuilder, type TailEntry } from './tail.js';
 import { compareStamps } from './versionstamp.js';
 
@@ -280,8 +280,8 @@ export class View extends Parts {
     // Only what reaches into the bounds is laid: whoever validates many small walks asks for each.
     const found = lists.flatMap((list) => listed(list, bounds)).map((range) => toFragment(range, range));
     const tail = beyondMemory ? [] : this.tail.ranges.within(begin, end);
-    const all = RangeTombstones.none.with([...tail, ...found]);
-    return RangeTombstones.none.with(all.within(begin, end)).after(version);
+    const later = [...tail, ...found].filter((range) => range.version > version);
+    return RangeTombstones.none.with(RangeTombstones.none.with(later).within(begin, end));
   }
 
   reader(segment: SegmentEntry): SegmentReader {
@@ -313,13 +313,4 @@ function listed(list: readonly RangeTombstone[], { begin, end }: Bounds): readon
 /** No key that the segment says anything of lies above it. */
 function lastReached({ lastKey, rangeEnd }: SegmentEntry): Uint8Array {
   return greatest(lastKey, rangeEnd);
-}
-
-function greatest(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return compareBytes(a, b) > 0 ? a : b;
-}
-
-/** @param a undefined: no bound. */
-function least(a: Uint8Array | undefined, b: Uint8Array): Uint8Array {
-  return a && compareBytes(a, b) < 0 ? a : b;
 }
