@@ -59,12 +59,15 @@ export {
   type HoldfastErrorOptions,
 } from './object/errors.js';
 export {
+  INTENT_PREFIX,
+  intentName,
   LOG_PREFIX,
   MAX_VERSION,
   OBJECT_ID_BYTES,
   type ObjectId,
   objectName,
   PAGE_PREFIX,
+  parseIntentName,
   parseRecordName,
   recordName,
   SEGMENT_PREFIX,
@@ -72,6 +75,11 @@ export {
   TILE_WIDTH,
   tileName,
 } from './object/names.js';
+export type {
+  AnnouncedChange,
+  AnnouncedMutation,
+  AnnouncedTransaction,
+} from './record/announced-transaction.js';
 export {
   type Anchored,
   type Extensions,
@@ -81,7 +89,16 @@ export {
   passedOn,
   type Signer,
 } from './record/extensions.js';
+export {
+  INTENT_BYTES_MAX,
+  type IntentPlace,
+  openIntent,
+  type SealedIntent,
+  sealIntent,
+} from './record/intent.js';
+export { type AnnouncedFlush, INTENT_NONCE_BYTES, type Intent } from './record/intent-body.js';
 export { type DecidedIntent, type Intents, NO_INTENTS, type Verdict } from './record/intents.js';
+export { type KeysRead, keysReadBytes, keysReadWithin, type ReadRange } from './record/keys-read.js';
 export {
   type ClearDraft,
   decodeRecordHeader,
@@ -103,6 +120,13 @@ export {
   type RecordDraft,
   STORES_MAX,
 } from './record/record-body.js';
+export {
+  PROCESS_ID_BYTES,
+  TURN_READS_BYTES_MAX,
+  TURNS_MAX,
+  type Turn,
+  WAIT_MS_MAX,
+} from './record/turns.js';
 export { encodeEntry, type Write } from './record/write.js';
 export { BlockCache } from './segment/block-cache.js';
 export { type Entry, VALUE_PIECE_BYTES } from './segment/entry.js';

@@ -43,7 +43,7 @@ function counting(length: number, first: number): string {
 }
 
 const PARENTS: Partial<Record<ObjectKind, string>> = { 1: counting(32, 0x80) };
-const NAMES: Record<ObjectKind, string> = { 1: 'record', 2: 'segment', 3: 'page' };
+const NAMES: Record<ObjectKind, string> = { 1: 'record', 2: 'segment', 3: 'page', 4: 'intent' };
 
 function inputs(suite: SuiteId, kind: ObjectKind): Inputs {
   const parent = PARENTS[kind];
@@ -93,7 +93,7 @@ async function compute(provider: CryptoProvider, vector: Inputs): Promise<Output
 if (process.env.HOLDFAST_UPDATE_VECTORS) {
   const vectors: Vector[] = [];
   for (const suite of [0, 1] as const) {
-    for (const kind of [1, 2, 3] as const) {
+    for (const kind of [1, 2, 3, 4] as const) {
       const vector = inputs(suite, kind);
       vectors.push({ inputs: vector, outputs: await compute(nobleProvider, vector) });
     }
@@ -103,9 +103,9 @@ if (process.env.HOLDFAST_UPDATE_VECTORS) {
 
 const vectors = JSON.parse(readFileSync(FILE, 'utf8')) as Vector[];
 
-test('the vectors cover both suites and the three kinds', () => {
-  expect(vectors.map((vector) => vector.inputs.name)).toHaveLength(6);
-  expect(new Set(vectors.map((vector) => `${vector.inputs.suite} ${vector.inputs.kind}`)).size).toBe(6);
+test('the vectors cover both suites and the four kinds', () => {
+  expect(vectors.map((vector) => vector.inputs.name)).toHaveLength(8);
+  expect(new Set(vectors.map((vector) => `${vector.inputs.suite} ${vector.inputs.kind}`)).size).toBe(8);
 });
 
 describe.each([nobleProvider, webCryptoProvider, nodeProvider])('the $name provider', (provider) => {

@@ -51,7 +51,7 @@ const exactly = (length: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: length, maxLength: length });
 const contexts: fc.Arbitrary<ObjectContext> = fc
   .record({
-    kind: fc.constantFrom<ObjectKind>(1, 2, 3),
+    kind: fc.constantFrom<ObjectKind>(1, 2, 3, 4),
     databaseId: exactly(16),
     objectId: exactly(24),
     parent: exactly(32),
@@ -179,7 +179,7 @@ describe.each(SUITES)('a chunk of suite %i', (suite) => {
       [{ ...RECORD, parent: new Uint8Array(31) }, /^parent: expected 32 bytes, found 31$/],
       [orphan, /^parent: a record needs/],
       [{ ...RECORD, kind: OBJECT_KIND.page }, /^parent: only a record has one/],
-      [{ ...SEGMENT, kind: 4 as ObjectKind }, /^object kind: expected 1 to 3, found 4$/],
+      [{ ...SEGMENT, kind: 5 as ObjectKind }, /^object kind: expected 1 to 4, found 5$/],
     ];
     for (const [context, message] of wrong) {
       const error = await openCipher(suite, context).catch((caught: unknown) => caught);

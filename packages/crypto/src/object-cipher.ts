@@ -20,19 +20,20 @@ import type { AesGcm, CryptoProvider } from './provider.js';
 export type SuiteId = 0 | 1;
 
 /** What an object is; part of the context its key is derived from, so kinds can't stand in for each other. */
-export type ObjectKind = 1 | 2 | 3;
-export const OBJECT_KIND: { readonly record: 1; readonly segment: 2; readonly page: 3 } = {
-  record: 1,
-  segment: 2,
-  page: 3,
-};
+export type ObjectKind = 1 | 2 | 3 | 4;
+export const OBJECT_KIND: {
+  readonly record: 1;
+  readonly segment: 2;
+  readonly page: 3;
+  readonly intent: 4;
+} = { record: 1, segment: 2, page: 3, intent: 4 };
 
 /** Where an object belongs. Two objects with different contexts never share a key. */
 export interface ObjectContext {
   readonly kind: ObjectKind;
   /** 16 bytes. */
   readonly databaseId: Uint8Array;
-  /** 24 bytes: version (records) or base version, 8 bytes big-endian, then 16 random bytes. */
+  /** 24 bytes: version (records) or base version, 8 bytes big-endian, then 16 random bytes; FORMAT.md has intents'. */
   readonly objectId: Uint8Array;
   /** Records only: the parent's hash, 32 bytes. */
   readonly parent?: Uint8Array | undefined;
@@ -96,8 +97,8 @@ export async function createObjectCipher(
 function encodeContext(suite: SuiteId, context: ObjectContext): Uint8Array {
   const { kind, databaseId, objectId, parent } = context;
   if (suite !== 0 && suite !== 1) throw new TypeError(`suite: expected 0 or 1, found ${suite}`);
-  if (kind !== 1 && kind !== 2 && kind !== 3)
-    throw new TypeError(`object kind: expected 1 to 3, found ${kind}`);
+  if (kind !== 1 && kind !== 2 && kind !== 3 && kind !== 4)
+    throw new TypeError(`object kind: expected 1 to 4, found ${kind}`);
   checkBytes('database id', databaseId, 16);
   checkBytes('object id', objectId, 24);
   if (kind === OBJECT_KIND.record) {

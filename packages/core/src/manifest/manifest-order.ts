@@ -8,8 +8,15 @@
  * - The parts of streams are the exception: many parts have the same key, that of the stream, and stand side by side.
  * - What is refused here at a read is what a writer refuses to make, by the same rule.
  */
-import { compareBytes, equalBytes } from '../object/bytes.js';
-import { endsBefore, type SegmentEntry, STREAM_LEVEL, segmentBegin } from '../segment/segment-entry.js';
+import { compareBytes } from '../object/bytes.js';
+import {
+  descriptorFault,
+  endsBefore,
+  partFault,
+  type SegmentEntry,
+  STREAM_LEVEL,
+  segmentBegin,
+} from '../segment/segment-entry.js';
 
 /** The highest level that there is: a page names it in one byte. */
 export const LEVEL_MAX: number = STREAM_LEVEL;
@@ -21,33 +28,17 @@ export function compareEntries(a: SegmentEntry, b: SegmentEntry): number {
 
 /** What is wrong with an entry in itself, in words. Undefined: nothing is. */
 export function entryFault(entry: SegmentEntry): string | undefined {
-  const { entries, tombstones, ranges, firstKey, lastKey, rangeBegin, rangeEnd } = entry;
   const { minVersion, maxVersion, stampVersion, stampOrder } = entry;
   if (entry.run === 0) return 'expected a run from 1, found 0';
-  if (entries === 0 && ranges === 0) return 'expected entries or range tombstones, found neither';
-  if (tombstones > entries) return `expected at most ${entries} tombstones, found ${tombstones}`;
-  if (entries === 0 && (firstKey.length > 0 || lastKey.length > 0 || entry.earliestExpiryMs !== 0))
-    return 'expected neither keys nor an expiry of a segment without entries';
-  if (compareBytes(firstKey, lastKey) > 0)
-    return 'expected a first key up to the last key, found one above it';
-  if (ranges === 0 && (rangeBegin.length > 0 || rangeEnd.length > 0))
-    return 'expected no bounds of range tombstones where there are none';
-  if (ranges > 0 && compareBytes(rangeBegin, rangeEnd) >= 0)
-    return 'expected range tombstones that begin below their end, found others';
-  if (minVersion > maxVersion)
-    return `expected a lowest version up to the highest, found ${minVersion} and ${maxVersion}`;
+  const fault = descriptorFault(entry);
+  if (fault !== undefined) return fault;
   if (
     stampVersion === 0
       ? minVersion === 0 || stampOrder !== 0
       : stampVersion < minVersion || stampVersion > maxVersion
   )
     return `expected a stamp within versions ${minVersion} to ${maxVersion}, or none, found ${stampVersion}.${stampOrder}`;
-  if (
-    entry.level === STREAM_LEVEL &&
-    (entries !== 1 || tombstones !== 0 || ranges !== 0 || !equalBytes(firstKey, lastKey))
-  )
-    return `expected one value in a part of a stream, found ${entries} entries, ${tombstones} tombstones and ${ranges} range tombstones`;
-  return undefined;
+  return entry.level === STREAM_LEVEL ? partFault(entry) : undefined;
 }
 
 /** Which rule an entry breaks where it stands, right behind `before`, in words. Undefined: none. */

@@ -25,7 +25,7 @@ import {
 import { corrupt, HoldfastError } from '../object/errors.js';
 import { OBJECT_ID_BYTES, type ObjectId } from '../object/names.js';
 import type { ClearSegmentEntry, SegmentEntry } from '../segment/segment-entry.js';
-import { FOOTER_BYTES, META_BYTES_MAX } from '../segment/segment-table.js';
+import { metaBytesFault } from '../segment/segment-table.js';
 import { entryFault, orderFault } from './manifest-order.js';
 
 /** Segments that one page lists, at most. */
@@ -195,11 +195,8 @@ function readClear(
       root: reader.copy(HASH_BYTES),
       epoch: reader.varint(),
     };
-    const metaBytesMax = Math.min(entry.bytes, META_BYTES_MAX);
-    if (entry.metaBytes < FOOTER_BYTES || entry.metaBytes > metaBytesMax)
-      throw reader.corrupt(
-        `expected meta bytes from ${FOOTER_BYTES} to ${metaBytesMax}, found ${entry.metaBytes}`,
-      );
+    const fault = metaBytesFault(entry);
+    if (fault !== undefined) throw reader.corrupt(fault);
     entries.push(entry);
   }
   const aad = bytes.subarray(0, reader.offset);

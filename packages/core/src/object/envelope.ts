@@ -4,7 +4,7 @@
  * | offset | bytes | field |
  * | ---: | ---: | --- |
  * | 0 | 4 | magic `HFST` |
- * | 4 | 1 | kind: 1 record, 2 segment, 3 manifest page |
+ * | 4 | 1 | kind: 1 record, 2 segment, 3 manifest page, 4 intent |
  * | 5 | 1 | format version: 2 |
  * | 6 | 1 | suite |
  * | 7 | 1 | zero |

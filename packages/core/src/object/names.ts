@@ -8,6 +8,7 @@ export const LOG_PREFIX = 'log/';
 export const SEGMENT_PREFIX = 'seg/';
 export const PAGE_PREFIX = 'man/';
 export const TILE_PREFIX = 'tile/';
+export const INTENT_PREFIX = 'int/';
 
 /** 24 bytes: base version (8, big-endian), random (16). */
 export type ObjectId = Uint8Array;
@@ -31,6 +32,20 @@ export function parseRecordName(name: string): number | undefined {
 export function objectName(prefix: typeof SEGMENT_PREFIX | typeof PAGE_PREFIX, id: ObjectId): string {
   const hex = toHex(id);
   return `${prefix}${hex.slice(2, 16)}-${hex.slice(16)}`;
+}
+
+/** `int/<writer id in hex>/<k>`: the intents of one writer under one prefix. */
+export function intentName(writerId: Uint8Array, k: number): string {
+  return `${INTENT_PREFIX}${toHex(writerId)}/${k}`;
+}
+
+/** The intent that a name stands for; undefined where the name is none of ours. */
+export function parseIntentName(name: string): { writerId: Uint8Array; k: number } | undefined {
+  const parts = /^int\/([0-9a-f]{32})\/([1-9][0-9]{0,15})$/.exec(name);
+  if (!parts) return undefined;
+  const k = Number(parts[2]);
+  if (!Number.isSafeInteger(k)) return undefined;
+  return { writerId: Uint8Array.from(parts[1]!.match(/../g)!, (byte) => Number.parseInt(byte, 16)), k };
 }
 
 /** Hashes in a complete tile of the history tree. */

@@ -10,6 +10,7 @@ import { ByteReader, ByteWriter } from '../object/bytes.js';
 import type { Entry } from '../segment/entry.js';
 import { type RangeDelete, type RangeTombstone, readRange, writeRange } from '../segment/range-tombstone.js';
 import { type Intents, NO_INTENTS, readIntents, WRITER_ID_BYTES, writeIntents } from './intents.js';
+import { readTurns, type Turn, writeTurns } from './turns.js';
 import { encodeEntry, readWrite, type Write, writeWrite } from './write.js';
 
 /**
@@ -62,7 +63,7 @@ export interface EncodedEntries {
 }
 
 export interface RecordBody {
-  /** 16 random bytes, chosen when its writer opened the database. */
+  /** 16 random bytes, drawn when its writer opened the database: the id of its process. Intents have ids of their own. */
   readonly writerId: Uint8Array;
   /** Milliseconds since 1970, never before the parent's. */
   readonly timeMs: number;
@@ -70,8 +71,10 @@ export interface RecordBody {
   readonly behindMs: number;
   /** Several writers were at the log: whoever comes next should announce and collect intents. */
   readonly contended: boolean;
-  /** The writer that should collect next. */
+  /** The id of the process that should collect next. */
   readonly successor: Uint8Array | undefined;
+  /** In the order in which they were given. At most `TURNS_MAX`. */
+  readonly turns: readonly Turn[];
   /** Fingerprints (8 bytes) of the stores whose probe was passed. */
   readonly stores: readonly Uint8Array[];
   readonly transactions: readonly LoggedTransaction[];
@@ -84,7 +87,7 @@ type Defaulted<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
 /** What a body is made from: carried entries may be encoded already, and what is left out is nothing. */
 export interface RecordDraft
   extends Omit<
-    Defaulted<RecordBody, 'behindMs' | 'contended' | 'successor' | 'intents'>,
+    Defaulted<RecordBody, 'behindMs' | 'contended' | 'successor' | 'turns' | 'intents'>,
     'carry' | 'transactions'
   > {
   readonly transactions: readonly Defaulted<LoggedTransaction, 'rangeDeletes'>[];
@@ -113,6 +116,7 @@ export function encodeBody(body: RecordDraft, flushedThrough: number): Uint8Arra
     .varint(body.behindMs ?? 0);
   writer.u8((contended ? FLAG_CONTENDED : 0) + (successor ? FLAG_SUCCESSOR : 0));
   if (successor) writer.raw(successor);
+  writeTurns(writer, body.turns ?? []);
   writer.varint(body.stores.length);
   for (const store of body.stores) writer.raw(store);
   writer.varint(body.transactions.length);
@@ -157,6 +161,7 @@ export function decodeBody(
   if (flags > (FLAG_CONTENDED | FLAG_SUCCESSOR))
     throw reader.corrupt(`expected flags 0 to 3, found ${flags}`);
   const successor = flags & FLAG_SUCCESSOR ? reader.copy(WRITER_ID_BYTES) : undefined;
+  const turns = readTurns(reader);
   const stores: Uint8Array[] = [];
   for (let left = reader.count(STORE_BYTES); left > 0; left--) stores.push(reader.copy(STORE_BYTES));
   if (stores.length > STORES_MAX)
@@ -167,7 +172,8 @@ export function decodeBody(
   const carry = readCarry(reader, record);
   reader.end();
   const contended = (flags & FLAG_CONTENDED) !== 0;
-  return { writerId, timeMs, behindMs, contended, successor, stores, transactions, intents, carry };
+  const hints = { contended, successor, turns };
+  return { writerId, timeMs, behindMs, ...hints, stores, transactions, intents, carry };
 }
 
 function readTransaction(reader: ByteReader, version: number): LoggedTransaction {

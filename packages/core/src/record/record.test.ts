@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { nobleProvider, OBJECT_KIND } from '@holdfast/crypto';
 import { nodeProvider } from '@holdfast/crypto/node';
-import { seededRandom } from '@holdfast/object-store/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeKey } from '../key/key.js';
@@ -10,23 +9,12 @@ import { CompactRange, leafHash } from '../merkle/merkle.js';
 import { toHex } from '../object/bytes.js';
 import type { Sealing } from '../object/envelope.js';
 import { HoldfastError } from '../object/errors.js';
+import { anyBytes, anyRanges, anyTurn, anyWrite, exactly, testSealing } from '../test/record-fixture.js';
 import { encodeValue } from '../value/value.js';
 import { decodeRecordHeader, encodeRecord, type LogRecord, openRecord, type RecordClear } from './record.js';
 import { RECORD_BYTES_MAX, type RecordBody } from './record-body.js';
 
 const { sha256 } = nobleProvider;
-
-function sealing(suite: 0 | 1, seed = 1): Sealing {
-  const epochKey = new Uint8Array(32).fill(suite === 0 ? 0 : 5);
-  return {
-    provider: nobleProvider,
-    suite,
-    databaseId: new Uint8Array(16).fill(0xdb),
-    currentEpoch: suite,
-    epochKey: async () => epochKey,
-    random: seededRandom(seed),
-  };
-}
 
 const hashOf = (n: number): Uint8Array => sha256(Uint8Array.of(n >> 8, n & 255));
 
@@ -62,6 +50,7 @@ const emptyBody: RecordBody = {
   behindMs: 0,
   contended: false,
   successor: undefined,
+  turns: [],
   stores: [],
   transactions: [],
   intents: { floor: 0, decided: [] },
@@ -72,28 +61,6 @@ async function read(s: Sealing, bytes: Uint8Array, version: number): Promise<Log
   return openRecord(s, decodeRecordHeader(sha256, bytes, version));
 }
 
-const bytes = (max: number) => fc.uint8Array({ maxLength: max });
-const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
-/** What is deleted neither expires nor is a stream. */
-const write = fc.oneof(
-  fc.record({ key: bytes(20), value: fc.constant(undefined) }),
-  fc
-    .tuple(bytes(20), bytes(40), fc.option(fc.integer({ min: 1 })), fc.boolean())
-    .map(([key, value, expiresMs, stream]) => ({
-      key,
-      value,
-      ...(expiresMs === null ? {} : { expiresMs }),
-      ...(stream ? { stream: true as const } : {}),
-    })),
-);
-/** Ascending, with gaps. */
-const ranges = fc.uniqueArray(fc.nat(255), { maxLength: 8 }).map((edges) => {
-  const sorted = edges.sort((a, b) => a - b);
-  return Array.from({ length: Math.floor(sorted.length / 2) }, (_, i) => ({
-    begin: Uint8Array.of(sorted[2 * i]!),
-    end: Uint8Array.of(sorted[2 * i + 1]!),
-  }));
-});
 const extensions = fc.record(
   {
     policy: fc.record({
@@ -132,34 +99,35 @@ const record = fc.integer({ min: 1, max: 70 }).chain((version) =>
     version: fc.constant(version),
     flushedThrough: fc.integer({ min: 0, max: Math.floor((version - 1) / 2) }),
     floor: fc.integer({ min: 1, max: version }),
-    keyring: bytes(60),
+    keyring: anyBytes(60),
     timeMs: fc.maxSafeNat(),
     behindMs: fc.nat(9),
     contended: fc.boolean(),
     successor: fc.option(fc.constant(new Uint8Array(16).fill(8)), { nil: undefined }),
+    turns: fc.array(anyTurn, { maxLength: 3 }),
     graceMs: fc.maxSafeNat(),
     extensions,
     decided,
-    ranges,
+    ranges: anyRanges,
     stores: fc.array(fc.uint8Array({ minLength: 8, maxLength: 8 }), { maxLength: 3 }),
     transactions: fc.array(
       fc.record({
         readVersion: fc.integer({ min: 0, max: version - 1 }),
         bulkRun: fc.nat(),
-        rangeDeletes: ranges,
-        writes: fc.array(write, { maxLength: 5 }),
+        rangeDeletes: anyRanges,
+        writes: fc.array(anyWrite, { maxLength: 5 }),
       }),
       { maxLength: 4 },
     ),
     holders: fc.uniqueArray(fc.integer({ min: 1, max: 200 }), { maxLength: 3 }),
-    holder: fc.record({ hash, bytes: fc.nat(RECORD_BYTES_MAX) }),
-    carried: fc.array(fc.tuple(write, fc.integer({ min: 1, max: 70 }), fc.nat(5000)), { maxLength: 5 }),
+    holder: fc.record({ hash: exactly(32), bytes: fc.nat(RECORD_BYTES_MAX) }),
+    carried: fc.array(fc.tuple(anyWrite, fc.integer({ min: 1, max: 70 }), fc.nat(5000)), { maxLength: 5 }),
   }),
 );
 
 describe('a record', () => {
   test('is at most RECORD_BYTES_MAX long: no longer one is made, or read', async () => {
-    const s = { ...sealing(0), provider: nodeProvider };
+    const s = { ...testSealing(0), provider: nodeProvider };
     const withValue = (length: number): RecordBody => ({
       ...emptyBody,
       transactions: [
@@ -183,7 +151,7 @@ describe('a record', () => {
   });
 
   test('is not kept in memory by what a state keeps of it', async () => {
-    const s = sealing(1);
+    const s = testSealing(1);
     const body: RecordBody = {
       ...emptyBody,
       stores: [new Uint8Array(8).fill(3)],
@@ -201,7 +169,7 @@ describe('a record', () => {
   });
 
   test('names no holder that is longer than records are', async () => {
-    const s = sealing(0);
+    const s = testSealing(0);
     const holder = { version: 1, hash: hashOf(1), bytes: RECORD_BYTES_MAX + 1 };
     const body = { ...emptyBody, carry: { refs: [holder], ranges: [], entries: [] } };
     const { bytes } = await encodeRecord(s, clearOf(2), body, COMMIT_ID);
@@ -223,6 +191,7 @@ describe('a record', () => {
           behindMs: Math.min(r.behindMs, r.timeMs),
           contended: r.contended,
           successor: r.successor,
+          turns: r.turns,
           stores: r.stores,
           transactions: r.transactions,
           intents: { floor: 0, decided: r.decided },
@@ -243,7 +212,7 @@ describe('a record', () => {
           graceMs,
           extensions: extensions as RecordClear['extensions'],
         });
-        const s = sealing(suite);
+        const s = testSealing(suite);
         const encoded = await encodeRecord(s, clear, body, COMMIT_ID);
         const found = await read(s, encoded.bytes, r.version);
         expect(found.hash).toEqual(encoded.hash);
@@ -255,7 +224,7 @@ describe('a record', () => {
   });
 
   test('with any byte changed, cut or added is refused by a typed error', async () => {
-    const s = sealing(1);
+    const s = testSealing(1);
     const key = encodeKey('secret');
     const body = {
       ...emptyBody,
@@ -281,7 +250,7 @@ describe('a record', () => {
   });
 
   test('whose clear part was changed and hashed anew fails authentication', async () => {
-    const s = sealing(1);
+    const s = testSealing(1);
     const { bytes: good } = await encodeRecord(s, clearOf(5), emptyBody, COMMIT_ID);
     for (const at of [116, 148 + 7, 156 + 7, 172 + 7, 190]) {
       const bad = good.slice();
@@ -294,7 +263,7 @@ describe('a record', () => {
   test('with a body that a key holder made wrongly is refused, and never crashes a reader', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.nat(), async (noise, at) => {
-        const s = sealing(0);
+        const s = testSealing(0);
         const body = {
           ...emptyBody,
           transactions: [{ readVersion: 4, bulkRun: 0, writes: [{ key: noise, value: noise }] }],
@@ -338,7 +307,7 @@ describe('a record', () => {
     const salts = new Set<string>();
     for (const clear of clears)
       for (const body of bodies) {
-        const { bytes: encoded } = await encodeRecord(sealing(1, 7), clear, body, COMMIT_ID);
+        const { bytes: encoded } = await encodeRecord(testSealing(1, 7), clear, body, COMMIT_ID);
         salts.add(toHex(encoded.subarray(52, 84)));
       }
     expect(salts.size).toBe(clears.length * bodies.length);
@@ -346,7 +315,7 @@ describe('a record', () => {
 
   test('with a critical extension that nobody knows is refused, one that is not is kept', async () => {
     const withArea = async (area: readonly number[]): Promise<LogRecord> => {
-      const s = sealing(0);
+      const s = testSealing(0);
       const { bytes: good } = await encodeRecord(s, clearOf(1), emptyBody, COMMIT_ID);
       const header = decodeRecordHeader(sha256, good, 1);
       const { createObjectCipher } = await import('@holdfast/crypto');
@@ -376,13 +345,13 @@ describe('a record', () => {
   });
 
   test('sealed under another epoch than the newest of its keyring is refused', async () => {
-    const { bytes: old } = await encodeRecord(sealing(1), clearOf(3), emptyBody, COMMIT_ID);
-    const rotated = { ...sealing(1), currentEpoch: 2 };
+    const { bytes: old } = await encodeRecord(testSealing(1), clearOf(3), emptyBody, COMMIT_ID);
+    const rotated = { ...testSealing(1), currentEpoch: 2 };
     await expect(read(rotated, old, 3)).rejects.toThrow(/newest epoch of its keyring, 2, found epoch 1/);
   });
 
   test('of an unknown format version says so', async () => {
-    const { bytes: good } = await encodeRecord(sealing(0), clearOf(1), emptyBody, COMMIT_ID);
+    const { bytes: good } = await encodeRecord(testSealing(0), clearOf(1), emptyBody, COMMIT_ID);
     const bad = good.slice();
     bad[5] = 3;
     bad.set(sha256(bad.subarray(0, -32)), bad.length - 32);
@@ -395,7 +364,7 @@ test("FORMAT.md's worked example is what the code writes", async () => {
   const key = Uint8Array.of(1, ...encodeKey('hi'));
   const clear = clearOf(2);
   const body = { ...emptyBody, transactions: [{ readVersion: 1, bulkRun: 0, writes: [{ key, value }] }] };
-  const { bytes: encoded } = await encodeRecord(sealing(0), clear, body, COMMIT_ID);
+  const { bytes: encoded } = await encodeRecord(testSealing(0), clear, body, COMMIT_ID);
   const parts: [string, number][] = [
     ['magic, kind 1, format 2, suite 0, zero', 8],
     ['database id', 16],
@@ -417,7 +386,7 @@ test("FORMAT.md's worked example is what the code writes", async () => {
     ['sealed body: its size', 4],
     ['writer id', 16],
     ['time', 6],
-    ['not behind, no flags, no stores', 3],
+    ['not behind, no flags, no turns, no stores', 4],
     ['one transaction: read version 1, no bulk run, no ranges, one write', 5],
     ['key: user space, string "hi"', 6],
     ['a value of 2 bytes: MessagePack, 42', 4],

@@ -37,7 +37,11 @@ export function writeWrite(writer: ByteWriter, { key, value, expiresMs, stream }
 
 export function readWrite(reader: ByteReader): Write {
   const key = reader.bytes();
-  const form = reader.u8();
+  return readWriteOf(reader, key, reader.u8());
+}
+
+/** What follows a write's key and form. */
+export function readWriteOf(reader: ByteReader, key: Uint8Array, form: number): Write {
   if (form === FORM_DELETED) return { key, value: undefined };
   const expires = form >= EXPIRES;
   const kind = expires ? form - EXPIRES : form;

@@ -6,7 +6,7 @@
  *   `segmentBegin` through `lastKey`, and up to `rangeEnd`.
  * - Its versions are those of its entries and of its range tombstones.
  */
-import { compareBytes } from '../object/bytes.js';
+import { compareBytes, equalBytes } from '../object/bytes.js';
 import type { ObjectId } from '../object/names.js';
 
 /** The level of the parts of streams: found by their ids, never searched by key. */
@@ -104,4 +104,36 @@ export function coverVersions(
     minVersion: minVersion === 0 ? stampVersion : Math.min(minVersion, stampVersion),
     maxVersion: Math.max(maxVersion, stampVersion),
   };
+}
+
+/** What is wrong with what is said of a segment, wherever it stands, in words. Undefined: nothing is. */
+export function descriptorFault(segment: SegmentDescriptor): string | undefined {
+  const { entries, tombstones, ranges, firstKey, lastKey, rangeBegin, rangeEnd } = segment;
+  const { minVersion, maxVersion } = segment;
+  if (entries === 0 && ranges === 0) return 'expected entries or range tombstones, found neither';
+  if (tombstones > entries) return `expected at most ${entries} tombstones, found ${tombstones}`;
+  if (entries === 0 && (firstKey.length > 0 || lastKey.length > 0 || segment.earliestExpiryMs !== 0))
+    return 'expected neither keys nor an expiry of a segment without entries';
+  if (compareBytes(firstKey, lastKey) > 0)
+    return 'expected a first key up to the last key, found one above it';
+  if (ranges === 0 && (rangeBegin.length > 0 || rangeEnd.length > 0))
+    return 'expected no bounds of range tombstones where there are none';
+  if (ranges > 0 && compareBytes(rangeBegin, rangeEnd) >= 0)
+    return 'expected range tombstones that begin below their end, found others';
+  if (minVersion > maxVersion)
+    return `expected a lowest version up to the highest, found ${minVersion} and ${maxVersion}`;
+  return undefined;
+}
+
+/** The same of a part of a stream. */
+export function partFault({
+  entries,
+  tombstones,
+  ranges,
+  firstKey,
+  lastKey,
+}: SegmentDescriptor): string | undefined {
+  return entries === 1 && tombstones === 0 && ranges === 0 && equalBytes(firstKey, lastKey)
+    ? undefined
+    : `expected one value in a part of a stream, found ${entries} entries, ${tombstones} tombstones and ${ranges} range tombstones`;
 }

@@ -26,6 +26,17 @@ export const CHUNK_BYTES_MAX: number = 1024 * 1024;
 /** The most bytes that follow a segment's chunks: 64 MiB, which is a filter of 50 million keys. */
 export const META_BYTES_MAX: number = 64 * 1024 * 1024;
 
+/** What is wrong with the sizes that are said of a segment, in words. Undefined: nothing is. */
+export function metaBytesFault({
+  bytes,
+  metaBytes,
+}: Pick<ClearSegmentEntry, 'bytes' | 'metaBytes'>): string | undefined {
+  const metaBytesMax = Math.min(bytes, META_BYTES_MAX);
+  return metaBytes >= FOOTER_BYTES && metaBytes <= metaBytesMax
+    ? undefined
+    : `expected meta bytes from ${FOOTER_BYTES} to ${metaBytesMax}, found ${metaBytes}`;
+}
+
 /** What the table says of one chunk. */
 export interface ChunkRow {
   /** Of the sealed chunk. */
