@@ -14,6 +14,7 @@ import {
   type LogRecord,
   leafHash,
   Manifest,
+  NO_INTENTS,
   objectName,
   type RecordClear,
   type RecordDraft,
@@ -29,7 +30,7 @@ import { FlushedTails, flushedRuns } from '../state/flushed-tails.js';
 import { toFragment } from '../state/range-tombstones.js';
 import { toStoredKey } from '../state/space.js';
 import { TailBuilder, tailEntry } from '../state/tail.js';
-import { View } from '../state/view.js';
+import { type Contention, NO_CONTENTION, View } from '../state/view.js';
 import { continues } from './continuity.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
@@ -182,6 +183,8 @@ function makeView(
       history: record.history.append(sha256, leafHash(sha256, record.hash)),
       keyring: record.keyring,
       stores: record.body.stores,
+      intents: record.body.intents ?? NO_INTENTS,
+      contention: contentionOf(record),
       refs: record.body.carry.refs,
       recordBytes: record.bytes,
       ownBytes,
@@ -191,6 +194,12 @@ function makeView(
     },
     context.segments,
   );
+}
+
+function contentionOf({ body }: StateRecord): Contention {
+  const { contended = false, successor, turns = [] } = body;
+  if (!contended && turns.length === 0) return NO_CONTENTION;
+  return { contended, successor, turns };
 }
 
 /** A transaction's run is there, and what is searched of it is that transaction's: its ranges stand in the record. */

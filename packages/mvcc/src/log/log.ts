@@ -23,7 +23,6 @@ import {
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
 import type { Slots } from '../context/slots.js';
-import { refuseNotYet } from './not-yet.js';
 
 /** How many versions past a known one are asked for at once, while there are any. */
 const GALLOP: readonly number[] = [1, 2, 4, 8];
@@ -72,7 +71,6 @@ export class Log {
     const keyring = await sealing.keyringOf(header, signal);
     const record = await openRecord(sealing.with(keyring), header, signal);
     sealing.adopt(keyring);
-    refuseNotYet(record);
     return record;
   }
 
@@ -104,6 +102,20 @@ export class Log {
       }
     }
     return { records, gap: true };
+  }
+
+  /** The records in the `width` slots after `version`, as far as they follow each other. */
+  async readNext(version: number, width: number, options: CallOptions = {}): Promise<LogRecord[]> {
+    const reading = Array.from({ length: width }, (_, i) => this.read(version + 1 + i, options));
+    // What lies behind what is missing, or can't be read, says nothing.
+    for (const later of reading) later.catch(() => {});
+    const records: LogRecord[] = [];
+    for (const one of reading) {
+      const record = await one;
+      if (record === undefined) break;
+      records.push(record);
+    }
+    return records;
   }
 
   /** One of `width` records that are read at once: together they take no more memory than one alone may. */

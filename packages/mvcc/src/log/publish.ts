@@ -30,6 +30,8 @@ interface PublishOptions {
   readonly deadline: Deadline;
   /** Makes an empty record for the same slot. */
   readonly makeFence: () => Promise<Uint8Array>;
+  /** Told how long the store took to answer, ms. */
+  readonly answered?: ((ms: number) => void) | undefined;
 }
 
 export async function publish(
@@ -44,7 +46,10 @@ export async function publish(
   let maybeSent = false;
   for (let attempt = 0; ; attempt++) {
     try {
-      return { slot: await slots.claim(version, bytes, deadline.next) };
+      const askedMs = context.clock.monotonic();
+      const slot = await slots.claim(version, bytes, deadline.next);
+      options.answered?.(context.clock.monotonic() - askedMs);
+      return { slot };
     } catch (error) {
       const unsent = deadline.isReason(error);
       // A failure that is none of a store's own words tells nothing.

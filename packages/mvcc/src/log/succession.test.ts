@@ -184,11 +184,3 @@ test('a clock that shows parts of milliseconds, and goes back, writes times that
   }
   expect((await db.verify()).problems).toEqual([]);
 });
-
-test('intents, which this build does not lay on a state, are refused also in a record that is only held', async () => {
-  await put({ body: { intents: { floor: 1, decided: [] } } });
-  const { version, hash, bytes } = await headerOf(db.version + 1);
-  await put({ body: { carry: { refs: [{ version, hash, bytes }], entries: [] } } });
-  for (const work of [db.get('a'), fresh()])
-    await expect(work).rejects.toThrow(/has intents, which this build does not know how to read/);
-});

@@ -4,22 +4,32 @@
  *
  * Invariant: what never goes back has not, and what is fixed for as long as the database lives is as it was.
  */
-import { corrupt, equalBytes, type LogRecord, type RecordClear, recordName } from '@holdfast/core';
+import {
+  corrupt,
+  equalBytes,
+  type Intents,
+  type LogRecord,
+  type RecordClear,
+  recordName,
+} from '@holdfast/core';
 import { keyringEpochs } from '@holdfast/crypto';
+import { checkIntentsFollow, type Deciding } from './intents-follow.js';
 
 /** What a record says, or the state after it, as far as the next one must fit it. */
 interface Ancestor
   extends Pick<RecordClear, 'version' | 'floor' | 'flushedThrough' | 'tiledThrough' | 'graceMs' | 'keyring'>,
     Pick<LogRecord, 'epoch'> {
   readonly timeMs: number;
+  readonly intents: Intents;
 }
 
-interface Descendant extends Omit<Ancestor, 'timeMs'>, Pick<RecordClear, 'extensions'> {
-  readonly body: { readonly timeMs: number };
+interface Descendant extends Omit<Ancestor, 'timeMs' | 'intents'>, Pick<RecordClear, 'extensions'> {
+  readonly body: { readonly timeMs: number } & Deciding['body'];
 }
 
 /** Checks a record against any one before it. @throws HoldfastError CORRUPT. */
-export function checkDescends(before: Ancestor, record: Descendant): void {
+export function checkDescends(before: Ancestor, record: Descendant, isParent = false): void {
+  checkIntentsFollow(before, record, isParent);
   const { version, epoch, graceMs, floor, tiledThrough, flushedThrough } = record;
   const object = recordName(version);
   const notBelow = (what: string, least: number, found: number): void => {
@@ -41,7 +51,7 @@ export function checkDescends(before: Ancestor, record: Descendant): void {
 
 /** Checks a record against its parent. @throws HoldfastError CORRUPT. */
 export function checkFollows(parent: Ancestor, record: Descendant): void {
-  checkDescends(parent, record);
+  checkDescends(parent, record, true);
   const { retiredEpochs: retired = [] } = record.extensions;
   const still = retired.find((epoch) => keyringEpochs(record.keyring).includes(epoch));
   if (still !== undefined)

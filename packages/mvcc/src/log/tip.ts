@@ -7,7 +7,7 @@
  *   record by record, or by its history tree. Else `FORK`, and the database is not used again by this process.
  * - A look for the tip that confirms nothing is an error, never "as new as before".
  * - A refresh reflects every commit acknowledged anywhere before it was asked for: its last probe was sent
- *   after that, and found the next slot empty.
+ *   after that, and found the next slot empty; or the tip was listed after that.
  * - What a slot holds, or that it is empty, says something only while the tip below it was confirmed within half
  *   the grace period (after a whole one, collected slots are empty too, and a late PUT can fill them): otherwise
  *   the tip is found anew by listing. Judged when the answer is there, against the confirmation of the very
@@ -212,11 +212,43 @@ export class Tip {
       }
       this.adopt(view, gap ? undefined : asked, steps);
       if (!gap) break;
+      // What is listed in this call is as new as it asks for. Who is slow would never see the end of what comes since.
       await this.#relocate();
-      relocated = true;
+      break;
     }
     if (this.#view.version > from) this.#context.emit({ type: 'follow', from, to: this.#view.version });
     return this.#view;
+  }
+
+  /**
+   * Reads the slots right after the known tip, for who waits for a record there.
+   * @param width how many: more than 1 for who is behind, and would stay it; 0: the newest is listed.
+   * @returns whether a newer state is known than before.
+   */
+  async step(width: number): Promise<boolean> {
+    if (this.#break) throw this.#break;
+    const from = this.#view;
+    if (this.#pinned) return false;
+    if (width === 0 || this.isStale()) {
+      await this.#relocate();
+      return this.#view !== from;
+    }
+    const asked = instant(this.#context.clock);
+    const base = this.#confirmedAt;
+    const records = await this.#log.readNext(from.version, width);
+    // Asleep meanwhile: it may be a collected slot, or somebody's late PUT into one. The next look lists.
+    if (this.isStale(base) || this.#view !== from) return this.#view !== from;
+    const steps: Step[] = [];
+    let view = from;
+    for (const record of records) {
+      view = await advance(this.#context, view, record).catch((error: unknown) => {
+        throw this.broken(error);
+      });
+      steps.push({ record, view });
+    }
+    // Behind the last slot that was asked for there may be more.
+    this.adopt(view, records.length < width ? asked : undefined, steps);
+    return this.#view !== from;
   }
 
   /** Finds the tip by listing. */

@@ -107,7 +107,10 @@ export async function verify(
       if (history && !sameRange(history, record.history))
         problems.push(`${recordName(version)} has another history tree than the records before it.`);
       try {
-        if (previous) checkFollows({ ...previous, timeMs: previous.body.timeMs }, record);
+        if (previous) {
+          const { timeMs, intents } = previous.body;
+          checkFollows({ ...previous, timeMs, intents }, record);
+        }
       } catch (error) {
         note(error);
       }

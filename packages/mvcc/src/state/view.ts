@@ -13,10 +13,12 @@ import {
   compareBytes,
   type Extensions,
   endsBefore,
+  type Intents,
   type Manifest,
   MISS,
   mayHold,
   type RangeTombstone,
+  type RecordBody,
   rangeAfter,
   type Sealing,
   type SegmentEntry,
@@ -42,6 +44,13 @@ interface SegmentAccess {
   readonly cache: BlockCache;
 }
 
+/** Hints of a record's writer for whoever comes next: when to commit, never whether it counts. */
+export interface Contention
+  extends Pick<RecordBody, 'contended' | 'turns'>,
+    Partial<Pick<RecordBody, 'successor'>> {}
+
+export const NO_CONTENTION: Contention = Object.freeze({ contended: false, turns: [] });
+
 /** What a view is made of; all of it can be read of the view. */
 interface ViewParts {
   readonly version: number;
@@ -62,6 +71,9 @@ interface ViewParts {
   readonly history: CompactRange;
   readonly keyring: Uint8Array;
   readonly stores: readonly Uint8Array[];
+  /** What became of intents up to here, and who is asked to go next. */
+  readonly intents: Intents;
+  readonly contention: Contention;
   readonly refs: readonly CarryRef[];
   /** The record's own size, and what its writes alone weigh in it. */
   readonly recordBytes: number;
