@@ -1,13 +1,15 @@
 /**
- * The transactions and edits that wait for a record, in the order they came.
+ * The transactions and edits that wait for a record, in the order they came; those that an elder is before wait for it.
  *
  * Invariants:
  * - Each is told once: how its record went, or why it will never be in one.
  * - Until its record is sent its caller can leave at any moment, and then nothing of it is sent.
+ * - Nobody is put off for longer than a bounded time, whoever is before.
  */
 import { type Clock, onAbort } from '@holdfast/object-store';
 import { ORDER_MAX, type Stamp } from '../state/versionstamp.js';
 import type { Edit } from './edit.js';
+import { type Elders, TURN_MS_MAX } from './elders.js';
 import type { Group } from './group.js';
 import type { Proposal, Waiting, WaitingEdit } from './proposal.js';
 
@@ -21,22 +23,32 @@ const GATHER_ROUNDS_MAX = 16;
 
 export class CommitQueue {
   readonly #clock: Clock;
-  readonly #queue: Waiting[] = [];
+  readonly #elders: Elders;
+  readonly #putOffMsMax: number;
+  /** Told when the bounded time of somebody who was put off is over. */
+  onOverdue: () => void = () => {};
+  /** Ends the timer until then. */
+  #alarm: AbortController | undefined;
+  #queue: Waiting[] = [];
   #bytes = 0;
   #edits: WaitingEdit[] = [];
 
-  constructor(clock: Clock) {
+  /** @param commitTimeoutMs who was put off has as much time left of it for its record. 0: any time. */
+  constructor(clock: Clock, elders: Elders, commitTimeoutMs: number) {
     this.#clock = clock;
+    this.#elders = elders;
+    this.#putOffMsMax = Math.min(TURN_MS_MAX, commitTimeoutMs / 2 || TURN_MS_MAX);
   }
 
-  get isEmpty(): boolean {
-    return this.#queue.length === 0 && this.#edits.length === 0;
+  /** Whether there is nothing in it that may go now. */
+  get isIdle(): boolean {
+    return this.#edits.length === 0 && this.#queue.every((waiting) => this.#mustWait(waiting));
   }
 
   /** Resolves when the transaction is durable. */
   join(proposal: Proposal): Promise<Stamp> {
     return new Promise((resolve, reject) => {
-      const { signal } = proposal;
+      const { signal, contender } = proposal;
       const waiting: Waiting = {
         proposal,
         sinceMs: this.#clock.monotonic(),
@@ -44,10 +56,13 @@ export class CommitQueue {
         stage: 'waiting',
         resolve: (stamp) => {
           forget();
+          // Now, not when its caller has heard of it: the next in line goes before whoever is in the queue.
+          if (contender) this.#elders.leave(contender);
           resolve(stamp);
         },
         reject: (error) => {
           forget();
+          if (contender) this.#elders.takeBack(contender);
           reject(error);
         },
       };
@@ -60,6 +75,8 @@ export class CommitQueue {
       if (waiting.stage === 'left') return;
       this.#queue.push(waiting);
       this.#bytes += proposal.bytes;
+      if (contender) this.#elders.handOver(contender, proposal);
+      this.#watch();
     });
   }
 
@@ -81,23 +98,67 @@ export class CommitQueue {
     }
   }
 
-  /** Moves as much of the queue into `group` as one record takes, one transaction at least, and all edits. */
+  /**
+   * Moves as much of the queue into `group` as one record takes, and all edits; one transaction at least, if any may
+   * go. Who has a turn goes before the others in the group.
+   */
   fill(group: Group): void {
     const { members } = group;
     let bytes = members.reduce((sum, waiting) => sum + waiting.proposal.bytes, 0);
-    let count = 0;
-    for (const { proposal } of this.#queue) {
-      const full =
-        members.length + count >= GROUP_TRANSACTIONS_MAX || bytes + proposal.bytes > GROUP_BYTES_MAX;
-      if (full && members.length + count > 0) break;
+    const taken = new Set<Waiting>();
+    for (const waiting of this.#goers()) {
+      const { proposal } = waiting;
+      const count = members.length + taken.size;
+      const full = count >= GROUP_TRANSACTIONS_MAX || bytes + proposal.bytes > GROUP_BYTES_MAX;
+      if (full && count > 0) break;
       bytes += proposal.bytes;
-      count++;
+      this.#bytes -= proposal.bytes;
+      taken.add(waiting);
     }
-    const taken = this.#queue.splice(0, count);
-    this.#bytes -= taken.reduce((sum, waiting) => sum + waiting.proposal.bytes, 0);
-    group.members = [...members, ...taken];
+    this.#queue = this.#queue.filter((waiting) => !taken.has(waiting));
+    group.members = turnsFirst([...members, ...taken]);
     group.edits = [...group.edits, ...this.#edits];
     this.#edits = [];
+    this.#watch();
+  }
+
+  /** Those who may go now, in their order. */
+  #goers(): readonly Waiting[] {
+    if (this.#elders.isEmpty) return this.#queue;
+    for (const waiting of this.#queue) {
+      const { contender } = waiting.proposal;
+      // It is about to lose, and needs a turn itself.
+      if (contender?.isSlow && this.#mustWait(waiting)) this.#elders.stand(contender);
+    }
+    return turnsFirst(this.#queue.filter((waiting) => !this.#mustWait(waiting)));
+  }
+
+  #mustWait({ proposal, sinceMs }: Waiting): boolean {
+    if (this.#elders.isEmpty || this.#clock.monotonic() - sinceMs >= this.#putOffMsMax) return false;
+    return this.#elders.mustWait(proposal);
+  }
+
+  /** Sees to it that nobody is forgotten, if somebody may be put off. */
+  #watch(): void {
+    const oldest = this.#queue[0];
+    if (!oldest || this.#elders.isEmpty) {
+      this.#alarm?.abort('over');
+      this.#alarm = undefined;
+      return;
+    }
+    const leftMs = oldest.sinceMs + this.#putOffMsMax - this.#clock.monotonic();
+    // Overdue, it goes into the next group. And whoever came later is overdue later.
+    if (leftMs <= 0 || this.#alarm) return;
+    const alarm = new AbortController();
+    this.#alarm = alarm;
+    this.#clock.sleep(leftMs, alarm.signal).then(
+      () => {
+        this.#alarm = undefined;
+        this.onOverdue();
+        this.#watch();
+      },
+      () => {},
+    );
   }
 
   #remove(waiting: Waiting): void {
@@ -105,5 +166,12 @@ export class CommitQueue {
     if (at < 0) return;
     this.#queue.splice(at, 1);
     this.#bytes -= waiting.proposal.bytes;
+    this.#watch();
   }
+}
+
+function turnsFirst(all: readonly Waiting[]): readonly Waiting[] {
+  const hasTurn = ({ proposal }: Waiting): boolean => proposal.contender?.stage === 'turn';
+  if (!all.some(hasTurn)) return all;
+  return [...all.filter(hasTurn), ...all.filter((waiting) => !hasTurn(waiting))];
 }

@@ -1,6 +1,8 @@
 /** What a transaction has read, and whether someone has written it since. */
+import { compareBytes, type KeysRead } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import pLimit, { type LimitFunction } from 'p-limit';
+import type { RangeTombstones } from '../state/range-tombstones.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
 import type { GroupWrites } from './group-writes.js';
@@ -11,6 +13,51 @@ export class ReadSet {
 
   get isEmpty(): boolean {
     return this.#points.size === 0 && this.#ranges.length === 0;
+  }
+
+  static from({ points, ranges }: KeysRead): ReadSet {
+    const reads = new ReadSet();
+    for (const key of points) reads.addPoint(toStoredKey(key));
+    for (const bounds of ranges) reads.addRange(bounds);
+    return reads;
+  }
+
+  /** Of whoever has read all there is. */
+  static get everything(): ReadSet {
+    const reads = new ReadSet();
+    reads.addRange({ begin: new Uint8Array(0), end: undefined });
+    return reads;
+  }
+
+  static union(all: readonly ReadSet[]): ReadSet {
+    const union = new ReadSet();
+    for (const reads of all) {
+      for (const key of reads.#points) union.addPoint(key);
+      for (const bounds of reads.#ranges) union.addRange(bounds);
+    }
+    return union;
+  }
+
+  /** One stretch that holds all of it. */
+  get hull(): ReadSet {
+    const begins = [...this.#points, ...this.#ranges.map(({ begin }) => toStoredKey(begin))].sort();
+    const isOpen = this.#ranges.some(({ end }) => end === undefined);
+    const ends = [
+      ...Array.from(this.#points, (key) => `${key}\0`),
+      ...this.#ranges.flatMap(({ end }) => (end ? [toStoredKey(end)] : [])),
+    ];
+    const hull = new ReadSet();
+    hull.addRange({
+      begin: fromStoredKey(begins[0] ?? ''),
+      end: isOpen ? undefined : fromStoredKey(ends.sort().at(-1) ?? ''),
+    });
+    return hull;
+  }
+
+  /** As an intent says it. */
+  toKeysRead(): KeysRead {
+    const points = [...this.#points].sort();
+    return { points: points.map(fromStoredKey), ranges: this.#ranges };
   }
 
   addPoint(key: StoredKey): void {
@@ -33,6 +80,26 @@ export class ReadSet {
       for (const key of keys.keys()) if (key >= begin && (end === undefined || key < end)) return true;
     }
     return false;
+  }
+
+  /** Whether it has a key, or a stretch, in common with what another has read. */
+  meets(other: ReadSet): boolean {
+    for (const key of this.#points) if (other.#points.has(key) || other.#reaches(key)) return true;
+    for (const key of other.#points) if (this.#reaches(key)) return true;
+    return this.#ranges.some((mine) => other.#ranges.some((theirs) => isOverlap(mine, theirs)));
+  }
+
+  /** Whether what a transaction does to keys hits what was read. */
+  isHitBy(changes: ReadonlyMap<StoredKey, unknown>, deleted: RangeTombstones): boolean {
+    return this.overlaps({ keys: changes, ranges: deleted });
+  }
+
+  #reaches(key: StoredKey): boolean {
+    if (this.#ranges.length === 0) return false;
+    const bytes = fromStoredKey(key);
+    return this.#ranges.some(
+      ({ begin, end }) => compareBytes(begin, bytes) <= 0 && (!end || compareBytes(bytes, end) < 0),
+    );
   }
 
   /** Whether anything that was read was written after `version`, as of `view`. */
@@ -80,6 +147,10 @@ export class ReadSet {
     ]);
     return found;
   }
+}
+
+function isOverlap(a: Bounds, b: Bounds): boolean {
+  return (!b.end || compareBytes(a.begin, b.end) < 0) && (!a.end || compareBytes(b.begin, a.end) < 0);
 }
 
 /** How many keys and ranges are asked for at once. */

@@ -74,7 +74,7 @@ async function layAgain(
 }
 
 /** What comes within a bounded number of microtasks; undefined: nothing yet. */
-async function soon<T>(work: Promise<T>): Promise<{ readonly value: T } | undefined> {
+export async function soon<T>(work: Promise<T>): Promise<{ readonly value: T } | undefined> {
   let outcome: { readonly value: T } | undefined;
   work.then((value) => {
     outcome = { value };

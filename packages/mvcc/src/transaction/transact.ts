@@ -7,11 +7,13 @@
  * - What a body concluded from a state that has since changed is no conclusion: not a result, not an error.
  */
 import { encodeValue, HoldfastError, isUint8Array } from '@holdfast/core';
-import { type Backoff, type CallOptions, jitteredMs } from '@holdfast/object-store';
+import type { CallOptions } from '@holdfast/object-store';
 import type { Committer } from '../commit/committer.js';
+import type { Contender, Touched } from '../commit/contender.js';
 import { isBulkWrite } from '../commit/mutation.js';
-import type { StreamRun } from '../commit/proposal.js';
+import type { Proposal, StreamRun } from '../commit/proposal.js';
 import { ReadSet } from '../commit/read-set.js';
+import { soon } from '../commit/rerun.js';
 import { uploadRun } from '../commit/segment-upload.js';
 import { type Budget, BudgetMeter } from '../context/budget.js';
 import { CALL_OPTIONS, kindOf, takeOptions } from '../context/call-options.js';
@@ -96,7 +98,6 @@ type Body<T> = (tx: TransactionAttempt) => Promise<T> | T;
 const RETRIES_MAX = 1000;
 /** Writes of this size go to segments at once. */
 const BULK_BYTES = 512 * 1024;
-const BACKOFF: Backoff = { firstMs: 1, maxMs: 100 };
 
 /**
  * Checks a call, and takes what it says.
@@ -147,27 +148,47 @@ export async function runTransaction<T>(
   if (typeof body !== 'function')
     throw new TypeError(`transact: expected a function that takes a transaction, found ${kindOf(body)}.`);
   if (request) parts.checkWritable();
-  for (let attempt = 0; ; attempt++) {
-    signal?.throwIfAborted();
-    context.lifetime.checkBegun();
-    const run = await runOnce(parts, body, call);
-    if ('committed' in run) return run.committed;
-    if (attempt >= maxRetries) throw run.lost;
-    // The first repetition is at once: the newer state is at hand. Then jitter keeps rivals apart.
-    if (attempt > 0) await context.clock.sleep(jitteredMs(context.random, attempt, BACKOFF), signal);
-    meter?.retry('write');
+  const { elders } = parts.committer;
+  const contender = elders.begin(signal);
+  try {
+    for (let attempt = 0; ; attempt++) {
+      if (attempt > 0) await elders.turn(contender);
+      signal?.throwIfAborted();
+      context.lifetime.checkBegun();
+      const run = await runOnce(parts, body, call, contender, attempt);
+      if ('committed' in run) return run.committed;
+      if (attempt >= maxRetries) throw run.lost;
+      // No pause: who has lost has waited for a record, or others have; and turns keep rivals apart.
+      elders.lose(contender, run.touched);
+      meter?.retry('write');
+    }
+  } finally {
+    elders.leave(contender);
   }
 }
 
 /** Losing is a value: whatever is thrown comes from the body, or ends the transaction. */
-type Run<T> = { readonly committed: Committed<T> } | { readonly lost: HoldfastError };
+type Run<T> =
+  | { readonly committed: Committed<T> }
+  | { readonly lost: HoldfastError; readonly touched: Touched };
 
-async function runOnce<T>(parts: TransactParts, body: Body<T>, call: TransactCall): Promise<Run<T>> {
+async function runOnce<T>(
+  parts: TransactParts,
+  body: Body<T>,
+  call: TransactCall,
+  contender: Contender,
+  losses: number,
+): Promise<Run<T>> {
   const { tip, committer, context } = parts;
   const { signal, meter, isolation, streamRun } = call;
   const view = tip.view;
+  const startedMs = context.clock.monotonic();
   const tx = attemptOn(parts, view, call);
-  const ended = await runBody(tx, body, call.request);
+  committer.elders.run(contender);
+  const running = runBody(tx, body, call.request);
+  const endedSoon = await soon(running);
+  contender.isSlow = endedSoon === undefined;
+  const ended = endedSoon?.value ?? (await running);
   if ('error' in ended) {
     const { error, whose } = ended;
     const lost =
@@ -175,13 +196,15 @@ async function runOnce<T>(parts: TransactParts, body: Body<T>, call: TransactCal
         ? undefined
         : // Whether a session has room is read beside the body, whatever the body's isolation.
           await staleReads(parts, tx, whose === 'session' ? { ...call, isolation: 'serializable' } : call);
-    if (lost) return { lost };
+    if (lost) return { lost, touched: touchedBy(tx, tx.reads) };
     throw error;
   }
   if (ended.replayed) return { committed: { result: ended.result, stamp: ended.replayed } };
   if (tx.writesNothing) {
     const lost = await staleReads(parts, tx, call);
-    return lost ? { lost } : { committed: { result: ended.result, stamp: undefined } };
+    return lost
+      ? { lost, touched: touchedBy(tx, tx.reads) }
+      : { committed: { result: ended.result, stamp: undefined } };
   }
   parts.checkWritable();
   // A session's entry may be large. A record has one run for each transaction.
@@ -193,7 +216,7 @@ async function runOnce<T>(parts: TransactParts, body: Body<T>, call: TransactCal
   const bytes = isBulk ? tx.inlineBytes : tx.bytes;
   meter?.request('write', bytes);
   let { result } = ended;
-  const committing = committer.commit({
+  const proposal: Proposal = {
     readVersion: view.version,
     reads: isolation === 'snapshot' ? writtenKeys(tx) : tx.reads,
     changes: new Map(tx.changes.entries()),
@@ -202,27 +225,34 @@ async function runOnce<T>(parts: TransactParts, body: Body<T>, call: TransactCal
     bulk: bulk && bulk.length > 0 ? bulk : undefined,
     streamRun,
     bytes,
+    losses,
+    bodyMs: context.clock.monotonic() - startedMs,
     signal,
     meter,
-    rerun: async (on) => {
-      const again = attemptOn(parts, on, call);
-      const { replayed, result: value } = resultOf(await runBody(again, body, call.request));
-      if (replayed || again.writesNothing || again.bytes - again.inlineBytes > BULK_BYTES) return undefined;
-      result = value;
-      return {
-        changes: new Map(again.changes.entries()),
-        deleted: again.deleted,
-        bytes: again.bytes,
-        nowMs: again.nowMs,
-      };
-    },
-  });
+    contender,
+    // A slow body would end too late there.
+    rerun: contender.isSlow
+      ? undefined
+      : async (on) => {
+          const again = attemptOn(parts, on, call);
+          const { replayed, result: value } = resultOf(await runBody(again, body, call.request));
+          if (replayed || again.writesNothing || again.bytes - again.inlineBytes > BULK_BYTES)
+            return undefined;
+          result = value;
+          return {
+            changes: new Map(again.changes.entries()),
+            deleted: again.deleted,
+            bytes: again.bytes,
+            nowMs: again.nowMs,
+          };
+        },
+  };
   try {
-    const stamp = await committing;
+    const stamp = await committer.commit(proposal);
     return { committed: { result, stamp } };
   } catch (error) {
     if (error instanceof HoldfastError && RUN_AGAIN.has(error.code) && !isUploadTooOld(error, call))
-      return { lost: error };
+      return { lost: error, touched: proposal };
     throw error;
   }
 }
@@ -324,6 +354,11 @@ async function staleReads(
     'CONFLICT',
     `What this transaction read at version ${tx.readVersion} has changed. Run it again.`,
   );
+}
+
+/** @param reads all that it can lose by. */
+function touchedBy({ changes, deleted }: TransactionAttempt, reads: ReadSet): Touched {
+  return { reads, changes: new Map(changes.entries()), deleted };
 }
 
 /** Under snapshot isolation two transactions conflict when they write the same key (Berenson et al. 1995, P4). */
