@@ -39,6 +39,7 @@ export async function closeDown({
     await flusher.idle();
     await tiler.idle();
     await committer.idle();
+    await committer.tidy();
   };
   if (!(await inTime(clock, settled(), patienceMs))) {
     const closed = lifetime.cut();

@@ -12,6 +12,7 @@ import {
   encodeRecord,
   GRACE_MS_DEFAULT,
   HoldfastError,
+  INTENT_PREFIX,
   LOG_PREFIX,
   Manifest,
   PAGE_PREFIX,
@@ -131,7 +132,7 @@ function isLitter({ key, size }: ListedObject): boolean {
 }
 
 function refusal(key: string): HoldfastError {
-  if ([SEGMENT_PREFIX, PAGE_PREFIX, TILE_PREFIX].some((prefix) => key.startsWith(prefix)))
+  if ([SEGMENT_PREFIX, PAGE_PREFIX, TILE_PREFIX, INTENT_PREFIX].some((prefix) => key.startsWith(prefix)))
     return corrupt(
       LOG_PREFIX,
       `the prefix has a Holdfast object (${key}) and no record: expected the log beside it, and it was deleted or is hidden`,

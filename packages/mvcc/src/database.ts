@@ -314,7 +314,8 @@ export class Database implements AsyncDisposable {
       nowMs: () => this.#nowMs(),
     });
     if (committed.stamp && this.#maintenance === 'auto') {
-      this.#flusher.consider();
+      // Of many writers one is enough: who has made the newest record.
+      if (this.#committer.madeTip) this.#flusher.consider();
       this.#tiler.consider(committed.stamp.version);
     }
     return committed;

@@ -30,7 +30,6 @@ import { openRecordKeyring } from './context/record-keyring.js';
 import { type Creation, create } from './create.js';
 import { jump } from './log/advance.js';
 import { Log, missingRecord, readSlot } from './log/log.js';
-import { refuseNotYet } from './log/not-yet.js';
 import { StoreSlots } from './log/store-slots.js';
 import { instant, Tip } from './log/tip.js';
 import type { View } from './state/view.js';
@@ -91,7 +90,6 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
     };
     const log = new Log(context);
     const record = await openRecord(sealing, header, signal);
-    refuseNotYet(record);
     const { graceMs } = record;
     if (options.graceMs !== undefined && options.graceMs !== graceMs)
       throw anotherGrace(options.graceMs, graceMs);

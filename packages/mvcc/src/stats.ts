@@ -12,6 +12,9 @@ export interface Stats {
   readonly rebases: number;
   /** Transactions that lost to one of their own group and were run again in time for the same record. */
   readonly reruns: number;
+  /** Groups of transactions that this process has announced for others to carry, and others' that it has carried. */
+  readonly announced: number;
+  readonly carried: number;
   readonly flushes: number;
   readonly flushedThrough: number;
   readonly floor: number;

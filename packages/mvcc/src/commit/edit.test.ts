@@ -7,9 +7,9 @@ import { openDatabase } from '../database.js';
 import type { Tip } from '../log/tip.js';
 import { openParts } from '../open.js';
 import { fromStoredKey } from '../state/space.js';
-import { FlushEdit } from '../upkeep/flush-edit.js';
 import { Committer } from './committer.js';
 import type { Edit } from './edit.js';
+import { FlushEdit } from './flush-edit.js';
 import { RecordBuilder } from './record-builder.js';
 import { uploadRun } from './segment-upload.js';
 

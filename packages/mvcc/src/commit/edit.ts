@@ -1,14 +1,16 @@
 /**
  * What a record publishes besides writes: edits of the state (LevelDB's "version edits"). A flush is one
- * (upkeep/flush-edit.ts).
+ * (flush-edit.ts).
  *
  * Invariants:
  * - All that an edit names is durable before it is handed over (I3).
  * - It is laid on the state that its record follows, as the edits before it in that record leave it. Planned on another
  *   one it says so, and nothing of it is published.
  */
-import type { SegmentDescriptor } from '@holdfast/core';
+import { equalBytes, type Intent, type SegmentDescriptor } from '@holdfast/core';
 import type { View } from '../state/view.js';
+
+export type AnnouncedFlush = NonNullable<Intent['flush']>;
 
 /** What edits may change of what a record says. What else they are to change one day joins it here. */
 export interface EditedState extends Pick<View, 'flushedThrough' | 'floor'> {
@@ -17,6 +19,8 @@ export interface EditedState extends Pick<View, 'flushedThrough' | 'floor'> {
 }
 
 export interface Edit {
+  /** How an intent says it, if it can: others then publish it. */
+  readonly flush?: AnnouncedFlush | undefined;
   /** Pure, and asked again after each lost race. `stale`: it no longer fits, and the record does without it. */
   applyTo(state: EditedState): EditedState | 'stale';
 }
@@ -34,4 +38,10 @@ export function applyEdits(
     return true;
   });
   return { state, applied };
+}
+
+/** Whether what an edit has to publish is in a state, by another's record. */
+export function isPublished({ manifest }: View, { flush }: Edit): boolean {
+  const first = flush?.runs.find((run) => run.length > 0)?.[0];
+  return first !== undefined && manifest.entries.some(({ id }) => equalBytes(id, first.id));
 }

@@ -2,6 +2,7 @@
 import { HoldfastError } from '@holdfast/core';
 import type { Clock } from '@holdfast/object-store';
 import type { Edit } from './edit.js';
+import { GroupWrites } from './group-writes.js';
 import type { Loser, Waiting, WaitingEdit } from './proposal.js';
 import { conflict } from './validate.js';
 
@@ -17,6 +18,23 @@ export class Group {
 
   constructor(startedMs: number) {
     this.startedMs = startedMs;
+  }
+
+  get isEmpty(): boolean {
+    return this.members.length === 0 && this.edits.length === 0;
+  }
+
+  /** They go another way. */
+  leave(members: readonly Waiting[], edit: WaitingEdit | undefined): void {
+    const gone = new Set(members);
+    this.members = this.members.filter((waiting) => !gone.has(waiting));
+    this.edits = this.edits.filter((waiting) => waiting !== edit);
+  }
+
+  /** All of them were told. */
+  clear(): void {
+    this.members = [];
+    this.edits = [];
   }
 
   /** Whether a caller has left since it was in the group. */
@@ -52,7 +70,7 @@ export class Group {
    * state and lose again. A body that is still running must not run twice at once.
    */
   tellLosers(): void {
-    for (const { waiting, ended } of this.losers) {
+    for (const { waiting, ended } of this.losers.splice(0)) {
       const tell = (): void => waiting.reject(conflict(waiting.proposal.readVersion));
       if (ended) ended.then(tell);
       else tell();
@@ -67,3 +85,23 @@ export class Group {
     for (const { reject } of [...this.members, ...this.edits]) reject(error);
   }
 }
+
+/**
+ * Those that can go into one intent: as they are, without running again on each other's writes. A large one goes alone:
+ * nothing can be laid on it by whoever carries it.
+ */
+export function together(members: readonly Waiting[]): readonly Waiting[] {
+  const [first] = members;
+  if (first?.proposal.bulk) return [first];
+  const written = new GroupWrites();
+  return members.filter(({ proposal }) => {
+    if (proposal.bulk || proposal.reads.overlaps(written)) return false;
+    written.add(
+      proposal.deleted,
+      Array.from(proposal.changes.keys(), (key) => [key, NOTHING] as const),
+    );
+    return true;
+  });
+}
+
+const NOTHING = { value: undefined };

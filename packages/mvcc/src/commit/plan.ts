@@ -6,14 +6,18 @@
  */
 import {
   carryFrom,
+  type DecidedIntent,
+  type Intents,
   type RecordDraft,
   type SegmentDescriptor,
   type SegmentEntry,
   STREAM_LEVEL,
+  type Verdict,
 } from '@holdfast/core';
-import type { View } from '../state/view.js';
+import { type Contention, NO_CONTENTION, type View } from '../state/view.js';
 import { applyEdits, type Edit, type EditedState } from './edit.js';
-import type { Accepted } from './proposal.js';
+import { type IntentPlace, tableAfter } from './intents-table.js';
+import type { Accepted, Waiting } from './proposal.js';
 import type { Chained } from './rerun.js';
 
 /** The inline carry's bound: this, or a multiple of what the record itself writes, so that it stays a fair price. */
@@ -25,6 +29,15 @@ const CARRY_TIMES_OWN = 4;
 interface NewRun extends Partial<Pick<SegmentEntry, 'stampVersion' | 'stampOrder'>> {
   readonly level: number;
   readonly segments: readonly SegmentDescriptor[];
+}
+
+/** An intent that the record decides. */
+export interface Carried extends IntentPlace {
+  readonly hash: Uint8Array;
+  /** Its transactions in order, each a candidate for the record; empty where it is voided. */
+  readonly members: readonly Waiting[];
+  /** Its own writer takes it back: so many transactions. */
+  readonly voided?: number;
 }
 
 export interface Plan extends Chained {
@@ -41,12 +54,21 @@ export interface Plan extends Chained {
   readonly runs: readonly NewRun[];
   readonly transactions: RecordDraft['transactions'];
   readonly carry: RecordDraft['carry'];
+  readonly intents: Intents;
+  /** Those of `intents` that it decides itself. */
+  readonly decided: readonly DecidedIntent[];
+  readonly contention: Contention;
 }
 
 const NOBODY: Chained = { accepted: [], rerun: [], losers: [] };
 
 /** The record after `parent`. With nobody and no edits it says nothing new: a fence. */
-export function plan(parent: View, chained: Chained = NOBODY, waitingEdits: readonly Edit[] = []): Plan {
+export function plan(
+  parent: View,
+  chained: Chained = NOBODY,
+  waitingEdits: readonly Edit[] = [],
+  carried: readonly Carried[] = [],
+): Plan {
   const version = parent.version + 1;
   const members = [...chained.accepted, ...chained.rerun];
   const { state, applied: edits } = applyEdits(parent, waitingEdits);
@@ -62,7 +84,32 @@ export function plan(parent: View, chained: Chained = NOBODY, waitingEdits: read
     return { readVersion, bulkRun, rangeDeletes, writes };
   });
   const carry = planCarry(parent, edited.flushedThrough);
-  return { ...chained, parent, version, members, edits, edited, runs, transactions, carry };
+  const decided = decide(carried, members, version);
+  const intents = tableAfter(parent.intents, decided, version);
+  const contention = NO_CONTENTION;
+  return {
+    ...chained,
+    ...{ parent, version, members, edits, edited, runs, transactions, carry },
+    ...{ intents, decided, contention },
+  };
+}
+
+/** Who of an intent is in the record is committed; who isn't can be in none with that number any more. */
+function decide(
+  carried: readonly Carried[],
+  members: readonly Accepted[],
+  version: number,
+): readonly DecidedIntent[] {
+  if (carried.length === 0) return [];
+  const orders = new Map(members.map(({ waiting }, order) => [waiting, order]));
+  return carried.map(({ writerId, k, hash, members: own, voided }) => {
+    const verdicts = own.map((waiting): Verdict => {
+      const order = orders.get(waiting);
+      return order === undefined ? { kind: 'conflict' } : { kind: 'committed', order };
+    });
+    const voids = Array.from({ length: voided ?? 0 }, (): Verdict => ({ kind: 'void' }));
+    return { writerId, k, hash, version, verdicts: [...verdicts, ...voids] };
+  });
 }
 
 /** What the record after `view` carries of the older tail. */

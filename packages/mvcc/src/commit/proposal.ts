@@ -1,13 +1,10 @@
 /** What goes into a record: transactions and edits, and who waits for them. */
 import type { RangeDelete, SegmentDescriptor, Write } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
-import type { RangeTombstones } from '../state/range-tombstones.js';
-import type { StoredKey } from '../state/space.js';
 import type { Stamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
+import type { Contender, Touched } from './contender.js';
 import type { Edit } from './edit.js';
-import type { Change } from './mutation.js';
-import type { ReadSet } from './read-set.js';
 
 /** A stream's parts, durable already. */
 export interface StreamRun {
@@ -17,18 +14,18 @@ export interface StreamRun {
 }
 
 /** What a transaction hands over to be committed. */
-export interface Proposal extends CallOptions {
+export interface Proposal extends CallOptions, Touched {
   readonly readVersion: number;
-  readonly reads: ReadSet;
-  readonly changes: ReadonlyMap<StoredKey, Change>;
-  /** The ranges that it deletes before that, whatever is in them. */
-  readonly deleted: RangeTombstones;
   /** The time of the run that it comes from, milliseconds since 1970: its mutations are resolved at it. */
   readonly nowMs: number;
   /** Segments that hold its plain writes, durable already; `changes` names their keys too. */
   readonly bulk?: readonly SegmentDescriptor[] | undefined;
   /** The parts of the stream that it writes. Never with `bulk`: a stream is a transaction of its own. */
   readonly streamRun?: StreamRun | undefined;
+  /** How often it has lost before, to others' writes. */
+  readonly losses: number;
+  /** How long its body took, ms. */
+  readonly bodyMs: number;
   /** What it weighs in the record, bytes: plain writes unless they are in segments, mutations always. */
   readonly bytes: number;
   /**
@@ -36,6 +33,8 @@ export interface Proposal extends CallOptions {
    * caller then hears of the conflict as usual.
    */
   readonly rerun?: ((view: View) => Promise<Rerun | undefined>) | undefined;
+  /** Whose it is: what its turn goes by. */
+  readonly contender?: Contender | undefined;
 }
 
 /** What another run of a body came to. */
@@ -73,4 +72,9 @@ export interface WaitingEdit {
   readonly edit: Edit;
   readonly resolve: (published: boolean) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Its writes are in segments, not at hand. */
+export function isLarge({ proposal }: Waiting): boolean {
+  return proposal.bulk !== undefined;
 }

@@ -28,15 +28,16 @@ export interface BuiltRecord {
 
 export class RecordBuilder {
   readonly #context: Context;
-  readonly #writerId: Uint8Array;
+  /** Of this process: 16 random bytes, drawn when it opened the database. */
+  readonly processId: Uint8Array;
   readonly #storeFingerprint: Uint8Array | undefined;
   /** How far this process has tiled the history, durably. */
   tiledThrough = 0;
 
   /** @param storeFingerprint of the store in use, once it has passed its probe. */
-  constructor(context: Context, writerId: Uint8Array, storeFingerprint: Uint8Array | undefined) {
+  constructor(context: Context, processId: Uint8Array, storeFingerprint: Uint8Array | undefined) {
     this.#context = context;
-    this.#writerId = writerId;
+    this.processId = processId;
     this.#storeFingerprint = storeFingerprint;
   }
 
@@ -46,7 +47,7 @@ export class RecordBuilder {
    */
   async build(plan: Plan, calls: CallOptions = {}): Promise<BuiltRecord> {
     const { sealing, clock } = this.#context;
-    const { parent: view, version, edited, transactions, carry } = plan;
+    const { parent: view, version, edited, transactions, carry, intents, contention } = plan;
     checkPolicy(view);
     const uploads: PageUpload[] = [];
     let { manifest } = view;
@@ -78,11 +79,13 @@ export class RecordBuilder {
     const nowMs = wallMs(clock);
     const timeMs = Math.max(nowMs, view.timeMs);
     const body: RecordDraft = {
-      writerId: this.#writerId,
+      writerId: this.processId,
       timeMs,
       behindMs: timeMs - nowMs,
       stores: withStore(view.stores, this.#storeFingerprint),
       transactions,
+      intents,
+      ...contention,
       carry,
     };
     const { bytes, hash } = await encodeRecord(sealing, clear, body, this.#context.random(16));

@@ -16,7 +16,7 @@ import { outcomeUnknown, type PublishOutcome, publish } from '../log/publish.js'
 import { type Instant, instant, type Tip } from '../log/tip.js';
 import { Witness } from '../log/witness.js';
 import type { View } from '../state/view.js';
-import { plan } from './plan.js';
+import { type Plan, plan } from './plan.js';
 import type { BuiltRecord, RecordBuilder } from './record-builder.js';
 
 /** A record that is under way, or was. */
@@ -28,6 +28,13 @@ interface Sent {
   readonly confirmedAt: Instant;
   /** Before its first PUT. */
   readonly sentAt: Instant;
+}
+
+interface SendOptions {
+  /** The record that takes its slot where it is given up. Default: one that says nothing. */
+  readonly fence?: () => Plan;
+  /** Told how long the store took to answer, ms. */
+  readonly answered?: (ms: number) => void;
 }
 
 /** `fenced`: it is not committed, and never will be. `lost`: another has its version; try the next. */
@@ -58,13 +65,18 @@ export class Settler {
     built: BuiltRecord,
     confirmedAt: Instant,
     deadline: Deadline,
+    { fence = () => plan(parent), answered }: SendOptions = {},
   ): Promise<'committed' | 'lost'> {
     const { version } = built.record;
     const sentAt = instant(this.#context.clock);
     const makeFence = async (): Promise<Uint8Array> =>
-      (await this.#builder.build(plan(parent), deadline.settling)).bytes;
+      (await this.#builder.build(fence(), deadline.settling)).bytes;
     const look = this.#witness.consider(parent, confirmedAt, deadline.settling);
-    const publishing = publish(this.#context, this.#log, version, built.bytes, { deadline, makeFence });
+    const publishing = publish(this.#context, this.#log, version, built.bytes, {
+      deadline,
+      makeFence,
+      answered,
+    });
     publishing.catch(() => {});
     const unknown = (error: unknown): never => {
       throw outcomeUnknown(version, error);

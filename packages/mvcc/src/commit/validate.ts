@@ -13,6 +13,7 @@ import type { Held } from '../state/alive.js';
 import { fromStoredKey, type StoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
+import { oldestBase } from './announced.js';
 import { GroupWrites } from './group-writes.js';
 import { applyMutations, type Change, isBulkWrite, TRANSACTION_INLINE_BYTES_MAX } from './mutation.js';
 import type { Accepted, Loser, Proposal, Waiting } from './proposal.js';
@@ -20,7 +21,7 @@ import { LOOKS_AT_ONCE } from './read-set.js';
 
 export interface Verdict {
   readonly accepted: Accepted[];
-  /** Lost to an accepted one. */
+  /** Lost to an accepted one: what they read is about to be written, if it was not written before. */
   readonly outrun: Loser[];
   /** Can't be laid on this state: conflicts, aborts, mutations of a wrong type, budgets. */
   readonly refused: { readonly waiting: Waiting; readonly error: unknown }[];
@@ -37,19 +38,10 @@ export async function validate(
   signal?: AbortSignal,
 ): Promise<Verdict> {
   const verdict: Verdict = { accepted: [], outrun: [], refused: [] };
-  const refusals = new Map<Waiting, unknown>();
   const limit = pLimit(LOOKS_AT_ONCE);
-  const looks: Promise<void>[] = [];
-  for (const waiting of group) {
-    const error = refusalInMemory(view, waiting);
-    if (error !== undefined) refusals.set(waiting, error);
-    else if (waiting.proposal.reads.needsSegments(view, since(waiting)))
-      looks.push(lookIntoSegments(view, waiting, refusals, limit, signal));
-    else waiting.provenThrough = view.version;
-  }
   const bases = new Bases(view, limit, signal);
-  for (const waiting of group) if (!refusals.has(waiting)) bases.fetch(waiting.proposal);
-  await Promise.all(looks);
+  const proving = prove(view, group, signal, limit, ({ proposal }) => bases.fetch(proposal));
+  const refusals = await proving;
   const written = new GroupWrites();
   for (const waiting of group) {
     const { proposal } = waiting;
@@ -64,7 +56,58 @@ export async function validate(
       verdict.refused.push({ waiting, error });
     }
   }
-  return verdict;
+  return withDoomed(verdict, written);
+}
+
+/**
+ * Told at once, who was refused for what it read would run again on this state, and lose again: to those that are
+ * about to be written.
+ */
+function withDoomed({ accepted, outrun, refused }: Verdict, written: GroupWrites): Verdict {
+  const isDoomed = ({ waiting, error }: Verdict['refused'][number]): boolean =>
+    error instanceof HoldfastError && error.code === 'CONFLICT' && waiting.proposal.reads.overlaps(written);
+  const doomed = refused.filter(isDoomed);
+  if (doomed.length === 0) return { accepted, outrun, refused };
+  return {
+    accepted,
+    outrun: [...doomed.map(({ waiting }) => ({ waiting })), ...outrun],
+    refused: refused.filter((one) => !doomed.includes(one)),
+  };
+}
+
+/**
+ * Whether what each of them has read is as it was, in the state.
+ * @param onHopeful told at once of those against whom memory knows nothing.
+ * @returns why not, of those that can't be laid on it.
+ */
+export async function prove(
+  view: View,
+  group: readonly Waiting[],
+  signal?: AbortSignal,
+  limit: LimitFunction = pLimit(LOOKS_AT_ONCE),
+  onHopeful?: (waiting: Waiting) => void,
+): Promise<ReadonlyMap<Waiting, unknown>> {
+  const refusals = new Map<Waiting, unknown>();
+  const looks: Promise<void>[] = [];
+  for (const waiting of group) {
+    const error = refusalInMemory(view, waiting);
+    if (error !== undefined) refusals.set(waiting, error);
+    else if (waiting.proposal.reads.needsSegments(view, since(waiting)))
+      looks.push(lookIntoSegments(view, waiting, refusals, limit, signal));
+    else waiting.provenThrough = view.version;
+  }
+  if (onHopeful) for (const waiting of group) if (!refusals.has(waiting)) onHopeful(waiting);
+  await Promise.all(looks);
+  return refusals;
+}
+
+/** Whether it can be laid on the state without waiting for a segment. */
+export function isInMemory(view: View, waiting: Waiting): boolean {
+  const { reads, changes } = waiting.proposal;
+  if (reads.needsSegments(view, since(waiting))) return false;
+  for (const [stored, change] of changes)
+    if (!('value' in change) && view.isBeyondMemory(stored, fromStoredKey(stored))) return false;
+  return true;
 }
 
 /** From where on it has to be looked whether its reads still hold: an earlier look has proven the rest. */
@@ -77,6 +120,7 @@ function refusalInMemory(view: View, waiting: Waiting): unknown {
   const { signal, bulk, streamRun, reads, readVersion } = waiting.proposal;
   if (signal?.aborted) return signal.reason;
   // Segments uploaded below the floor may be collected at any time: no record may begin to name them.
+  if (bulk && oldestBase(bulk) < view.floor) return bulkTooOld(oldestBase(bulk), view.floor);
   if (streamRun && streamRun.baseVersion < view.floor) return uploadTooOld(streamRun.baseVersion, view.floor);
   if (readVersion < (bulk ? view.floor : view.floor - 1))
     return new HoldfastError(
@@ -84,6 +128,13 @@ function refusalInMemory(view: View, waiting: Waiting): unknown {
       `The transaction read version ${readVersion}; the oldest still retained is ${view.floor}. Start it again.`,
     );
   return reads.isOverwrittenInMemory(view, since(waiting)) ? conflict(readVersion) : undefined;
+}
+
+function bulkTooOld(baseVersion: number, floor: number): HoldfastError {
+  return new HoldfastError(
+    'TRANSACTION_TOO_OLD',
+    `The upload of this transaction began at version ${baseVersion}; the oldest still retained is ${floor}. Start it again.`,
+  );
 }
 
 /** The same rule, of a stream's parts: however new the state is that its transaction has read. */
@@ -189,6 +240,10 @@ export function conflict(readVersion: number): HoldfastError {
     'CONFLICT',
     `Another transaction wrote what this one had read at version ${readVersion}. Nothing was changed; run it again.`,
   );
+}
+
+export function isConflict(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'CONFLICT';
 }
 
 async function resolve(

@@ -11,6 +11,8 @@ export type DatabaseEvent =
   | { type: 'conflict'; version: number }
   | { type: 'rebase'; from: number; to: number }
   | { type: 'unknown-outcome'; version: number }
+  /** Transactions of this process are in another's record. */
+  | { type: 'carried'; version: number; transactions: number; ms: number }
   | { type: 'follow'; from: number; to: number }
   | { type: 'flush'; through: number; segments: number; bytes: number }
   | { type: 'flush-failed'; error: unknown }

@@ -4,13 +4,13 @@
  */
 import type { Entry } from '@holdfast/core';
 import type { Committer } from '../commit/committer.js';
+import { FlushEdit } from '../commit/flush-edit.js';
 import { uploadRanges, uploadRun } from '../commit/segment-upload.js';
 import type { Context } from '../context/context.js';
 import type { Tip } from '../log/tip.js';
 import { toRangeTombstone } from '../state/range-tombstones.js';
 import { fromStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
-import { FlushEdit } from './flush-edit.js';
 
 /** What a reader may have to fetch besides the newest record, in objects and in bytes, before a flush is due. */
 const HOLDERS_MAX = 16;

@@ -1,6 +1,15 @@
 /** Publishes a flush: its runs join the manifest, and the tail begins after it. */
-import type { SegmentDescriptor } from '@holdfast/core';
-import type { Edit, EditedState } from '../commit/edit.js';
+import type { Intent, SegmentDescriptor } from '@holdfast/core';
+import type { AnnouncedFlush, Edit, EditedState } from './edit.js';
+
+/** What intents that are carried have to publish. */
+export function announcedFlushes(
+  carried: readonly { readonly intent: Pick<Intent, 'flush'> }[],
+): readonly FlushEdit[] {
+  return carried.flatMap(({ intent: { flush } }) =>
+    flush ? [new FlushEdit(flush.after, flush.through, flush.runs)] : [],
+  );
+}
 
 export class FlushEdit implements Edit {
   /** The flush before it, which must still be the last one. */
@@ -12,6 +21,10 @@ export class FlushEdit implements Edit {
     this.after = after;
     this.through = through;
     this.runs = runs;
+  }
+
+  get flush(): AnnouncedFlush {
+    return this;
   }
 
   applyTo(state: EditedState): EditedState | 'stale' {

@@ -1,0 +1,52 @@
+/** Who is laid on the state for the next record, and in which order. */
+import { toHex } from '@holdfast/core';
+import { type Outstanding, voided } from './announcer.js';
+import type { Collected } from './collector.js';
+import type { Carried } from './plan.js';
+import { isLarge, type Waiting } from './proposal.js';
+import type { Turns } from './turns.js';
+
+export interface Candidates {
+  /** In their order. */
+  readonly all: readonly Waiting[];
+  /** Those of the group that are among them. */
+  readonly own: ReadonlySet<Waiting>;
+  /** Those of the group that are not: somebody's turn comes first. */
+  readonly putOff: readonly Waiting[];
+  /** Others' intents that the record decides, and all that it decides. */
+  readonly carried: readonly Collected[];
+  readonly decides: readonly Carried[];
+}
+
+/**
+ * Others' transactions that have lost before come first, then this process's own, then the rest.
+ * @param givesUp what is out is taken back.
+ */
+export function candidatesOf(
+  members: readonly Waiting[],
+  carried: readonly Collected[],
+  { turns, out, givesUp }: { turns: Turns; out: Outstanding | undefined; givesUp: boolean },
+): Candidates {
+  const putOff = members.filter(({ proposal }) => turns.putsOff(proposal));
+  const own = members.filter((waiting) => !putOff.includes(waiting));
+  const announced = out && !givesUp ? out.members : [];
+  const foreign = carried.flatMap((intent) => intent.members);
+  const elders = new Set(carried.flatMap((intent) => eldersOf(intent, turns)));
+  const small = (all: readonly Waiting[]): readonly Waiting[] => all.filter((one) => !isLarge(one));
+  const all = [
+    ...small(foreign).filter((one) => elders.has(one)),
+    ...small(announced),
+    ...own,
+    ...small(foreign).filter((one) => !elders.has(one)),
+    // Nothing may be laid on what is not at hand.
+    ...[...announced, ...foreign].filter(isLarge).slice(0, 1),
+  ];
+  const decides = [...carried, ...(out ? [givesUp ? voided(out) : out] : [])];
+  return { all, own: new Set(own), putOff, carried, decides };
+}
+
+/** Who has lost before, unless it is in the way of somebody whose turn it is: it is only to hear of that. */
+function eldersOf({ intent, members }: Collected, turns: Turns): readonly Waiting[] {
+  const processId = toHex(intent.processId);
+  return members.filter(({ proposal }) => proposal.losses > 0 && !turns.putsOff(proposal, processId));
+}

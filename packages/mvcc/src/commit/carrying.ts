@@ -1,0 +1,87 @@
+/** What this process does for others: looks for what they have announced, and says what of it goes into its next record. */
+import { toHex } from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import type { Context } from '../context/context.js';
+import type { View } from '../state/view.js';
+import type { Announcer } from './announcer.js';
+import { type Collected, Collector } from './collector.js';
+import { GROUP_TRANSACTIONS_MAX } from './commit-queue.js';
+import type { Lead } from './lead.js';
+import type { Plan } from './plan.js';
+import { isLarge } from './proposal.js';
+import type { Turns } from './turns.js';
+
+/** What one record takes of others' intents, bytes. */
+const CARRIED_BYTES_MAX = 4 * 1024 * 1024;
+
+export class Carrying {
+  readonly #collector: Collector;
+  readonly #announcer: Announcer;
+  readonly #turns: Turns;
+  readonly #lead: Lead;
+  /** Told when others' intents were found. */
+  onFound: () => void = () => {};
+  /** On this state nothing of others could be carried to any effect. */
+  #vainVersion = 0;
+
+  constructor(context: Context, parts: { announcer: Announcer; turns: Turns; lead: Lead }) {
+    this.#collector = new Collector(context);
+    this.#announcer = parts.announcer;
+    this.#turns = parts.turns;
+    this.#lead = parts.lead;
+  }
+
+  /** Whether others wait for a record on `view`, as far as is known. */
+  isWaitedFor(view: View): boolean {
+    if (this.#vainVersion === view.version) return false;
+    return this.#collector.carriable(view).some((found) => !this.#isPutOff(found));
+  }
+
+  /** Nothing of it was worth a record on `view`. */
+  isInVain(view: View): void {
+    this.#vainVersion = view.version;
+  }
+
+  /** What of others' intents goes into the record on `view`: one at least, if any may. */
+  carriable(view: View): Collected[] {
+    const taken: Collected[] = [];
+    let [bytes, transactions] = [0, 0];
+    // A record lays one large transaction on the state, behind all others: this process's own first.
+    let hasLarge = this.#announcer.out?.members.some(isLarge) ?? false;
+    for (const found of this.#collector.carriable(view)) {
+      if (this.#isPutOff(found)) continue;
+      const large = found.members.some(isLarge);
+      if (large && hasLarge) continue;
+      hasLarge ||= large;
+      bytes += found.bytes;
+      transactions += found.members.length;
+      if (taken.length > 0 && (bytes > CARRIED_BYTES_MAX || transactions > GROUP_TRANSACTIONS_MAX)) break;
+      taken.push(found);
+    }
+    return taken;
+  }
+
+  /** Whether an intent is left for later, because somebody's turn comes first. Who has read the same is told at once. */
+  #isPutOff({ intent, members }: Collected): boolean {
+    const processId = toHex(intent.processId);
+    return members.some(
+      ({ proposal }) => this.#turns.putsOff(proposal, processId) && !this.#turns.meets(proposal, processId),
+    );
+  }
+
+  /**
+   * Looks what others have announced. Nobody waits for it.
+   * @param decided by the record that is on its way meanwhile.
+   */
+  collect(view: View, decided: Plan['decided'], options: CallOptions & { readonly list: boolean }): void {
+    if (!options.list && !this.#lead.isContended) return;
+    const { own } = this.#announcer;
+    const before = this.#collector.heard;
+    const skip = new Set(decided.map(({ writerId }) => toHex(writerId)));
+    this.#collector.collect(view, { ...options, own, skip }).then(() => {
+      if (this.#collector.heard === before) return;
+      this.#lead.heard();
+      this.onFound();
+    });
+  }
+}

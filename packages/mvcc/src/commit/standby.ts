@@ -1,0 +1,58 @@
+/** Waiting for what others do: looks at the next slot when a record is to be expected there. */
+import { orAborted } from '@holdfast/object-store';
+import type { Context } from '../context/context.js';
+import { inTime } from '../context/in-time.js';
+import type { Tip } from '../log/tip.js';
+import type { View } from '../state/view.js';
+import { Cadence } from './cadence.js';
+
+interface Wait {
+  /** By the monotonic clock. */
+  readonly untilMs: number;
+  /** Records of others that come before anything is to be learnt. */
+  readonly ahead: number;
+  /** Whether there is something else to do; asked again whenever somebody has joined the queue. */
+  readonly isOver: () => boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+export class Standby {
+  readonly #context: Context;
+  readonly #tip: Tip;
+  readonly #cadence: Cadence = new Cadence();
+  #wake: () => void = () => {};
+
+  constructor(context: Context, tip: Tip) {
+    this.#context = context;
+    this.#tip = tip;
+  }
+
+  /** Somebody has joined the queue. */
+  joined(): void {
+    this.#wake();
+  }
+
+  /** Resolves when there is a newer state than `view`, when it is over, or at `untilMs`. */
+  async wait(view: View, { untilMs, ahead, isOver, signal }: Wait): Promise<void> {
+    const { clock } = this.#context;
+    const isDone = (): boolean => this.#tip.view !== view || isOver();
+    while (!isDone()) {
+      const { waitMs, width } = this.#cadence.next(clock.monotonic(), ahead);
+      const pauseMs = Math.min(waitMs, untilMs - clock.monotonic());
+      if (pauseMs > 0) await this.#pause(pauseMs, signal);
+      if (isDone()) return;
+      const askedMs = clock.monotonic();
+      await orAborted(this.#tip.step(width), signal);
+      const answeredMs = clock.monotonic();
+      this.#cadence.looked({ askedMs, answeredMs, from: view, to: this.#tip.view });
+      if (answeredMs >= untilMs) return;
+    }
+  }
+
+  async #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const joined = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await orAborted(inTime(this.#context.clock, joined, ms), signal);
+  }
+}
