@@ -14,6 +14,7 @@ import { open } from 'holdfast';
 import { nowMs } from '../journal.mjs';
 import { readDiary } from './diary.mjs';
 import { drawing } from './draw.mjs';
+import { fairnessOf } from './fairness.mjs';
 import { usualNetwork, usualRates } from './fates.mjs';
 import { accounts, balanceAtFirst } from './intents.mjs';
 import { judge } from './judge.mjs';
@@ -27,6 +28,7 @@ import { storeAt } from './places.mjs';
  * @property {number} transactions how many writes are to be acknowledged
  * @property {number} [workers] long-lived processes
  * @property {number} [clients] in each
+ * @property {number[]} [commitTimeoutsMs] drawn for each process
  * @property {number} [killEveryMs] mean times between two of their kind; 0: none
  * @property {number} [pauseEveryMs]
  * @property {number} [pauseMs] longer than every timeout
@@ -82,6 +84,8 @@ export async function runFaults(campaign) {
   const generations = {};
   /** @type {string[]} */
   const diaries = [];
+  /** @type {import('./fairness.mjs').Life[]} */
+  const lives = [];
   const live = new Set();
   const ended = { writes: 0, reads: 0 };
   let over = false;
@@ -103,9 +107,10 @@ export async function runFaults(campaign) {
     const diary = join(folder, `${String(incarnation).padStart(5, '0')}-${role}-${number}.jsonl`);
     diaries.push(diary);
     const { requestTimeoutMs, commitTimeoutsMs } = options;
+    const commitTimeoutMs = draw.of(commitTimeoutsMs);
     const plan = {
       ...{ place: through, key, incarnation, diary, clients, transactions, inherits, generations },
-      ...{ requestTimeoutMs, commitTimeoutMs: draw.of(commitTimeoutsMs), seed: draw.below(2 ** 31) },
+      ...{ requestTimeoutMs, commitTimeoutMs, seed: draw.below(2 ** 31) },
     };
     const child = fork(scriptOf('worker.mjs'), [JSON.stringify(plan)], {
       execArgv: [],
@@ -114,12 +119,16 @@ export async function runFaults(campaign) {
     child.on('error', () => {});
     const stderr = gather(child.stderr);
     const closed = new Promise((resolve) => child.on('close', resolve));
+    /** @type {import('./fairness.mjs').Life} */
+    const life = { diary, role, commitTimeoutMs, untilMs: Number.POSITIVE_INFINITY, absences: [] };
+    lives.push(life);
     const it = {
       role,
       number,
       child,
       closed,
       paused: false,
+      life,
       told: { writes: 0, reads: 0 },
       stats: undefined,
     };
@@ -132,6 +141,7 @@ export async function runFaults(campaign) {
     });
     child.on('close', (code, signal) => {
       live.delete(it);
+      life.untilMs = nowMs();
       for (const kind of ['writes', 'reads']) ended[kind] += it.told[kind];
       for (const name of Object.keys(totals)) totals[name] += it.stats?.[name] ?? 0;
       const refused = code === 3 ? readDiary(diary).findLast((line) => line.refused)?.refused : undefined;
@@ -163,7 +173,7 @@ export async function runFaults(campaign) {
     }
   };
   const longOnes = () => [...live].filter(({ role, paused }) => role === 'long' && !paused);
-  /** Half of the blows come at any moment, half while a record is on its way. */
+  /** Half of the blows come at any moment, half while a record or an intent is on its way. */
   const strike = async (victim, signal) => {
     if (draw.fraction() < 0.5 && victim.child.connected) {
       tell(victim.child, { do: 'arm', signal, untilMs: nowMs() + 1_200 });
@@ -192,6 +202,9 @@ export async function runFaults(campaign) {
   const stopAWhile = async (victim, replaced) => {
     victim.paused = true;
     counts.pauses++;
+    /** @type {[number, number]} */
+    const absence = [nowMs(), Number.POSITIVE_INFINITY];
+    victim.life.absences.push(absence);
     await strike(victim, 'SIGSTOP');
     const untilMs = nowMs() + options.pauseMs;
     await sleep(500);
@@ -200,6 +213,7 @@ export async function runFaults(campaign) {
     while (nowMs() < untilMs) await sleep(100);
     victim.paused = false;
     victim.child.kill('SIGCONT');
+    absence[1] = nowMs();
   };
   const runOnce = async () => {
     counts.shortLived++;
@@ -261,7 +275,7 @@ export async function runFaults(campaign) {
   const verdict = looked ? undefined : judge(diaries, JSON.parse(readFileSync(found, 'utf8')), restarts);
   const report = {
     ...{ server: place.kind, seed, seconds: workedMs / 1000, wholeSeconds: (nowMs() - startedMs) / 1000 },
-    ...{ counts, totals, proxy: proxied, ...verdict },
+    ...{ counts, totals, proxy: proxied, ...verdict, fairness: fairnessOf(lives, restarts) },
     problems: [...problems, ...(verdict?.problems ?? [])],
   };
   writeFileSync(join(folder, 'report.json'), JSON.stringify(report, null, 1));

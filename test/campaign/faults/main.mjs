@@ -16,6 +16,8 @@ const help = `Usage: npm run campaign:faults -- [options]
   --together             on all of them at once, not one after the other
   --workers <n>          long-lived processes (${usual.workers})
   --clients <n>          in each (${usual.clients})
+  --commit-timeouts-ms <n,…>  drawn for each process; shorter than a request's: its first lost PUT ends in a fence
+                         (${usual.commitTimeoutsMs.join(',')})
   --kill-every-s <n>     mean time between two SIGKILLs (${usual.killEveryMs / 1000})
   --pause-every-s <n>    between two pauses (${usual.pauseEveryMs / 1000})
   --once-every-s <n>     between two short-lived processes (${usual.onceEveryMs / 1000})
@@ -30,6 +32,7 @@ const { values } = parseArgs({
     servers: { type: 'string', default: 'minio,ceph' },
     workers: { type: 'string', default: String(usual.workers) },
     clients: { type: 'string', default: String(usual.clients) },
+    'commit-timeouts-ms': { type: 'string', default: usual.commitTimeoutsMs.join(',') },
     'kill-every-s': { type: 'string', default: String(usual.killEveryMs / 1000) },
     'pause-every-s': { type: 'string', default: String(usual.pauseEveryMs / 1000) },
     'once-every-s': { type: 'string', default: String(usual.onceEveryMs / 1000) },
@@ -58,6 +61,7 @@ const run = async (name, i) => {
     transactions: transactions.length > 1 ? transactions[i] : Math.ceil(transactions[0] / names.length),
     workers: Number(values.workers),
     clients: Number(values.clients),
+    commitTimeoutsMs: values['commit-timeouts-ms'].split(',').map(Number),
     killEveryMs: Number(values['kill-every-s']) * 1000,
     pauseEveryMs: Number(values['pause-every-s']) * 1000,
     onceEveryMs: Number(values['once-every-s']) * 1000,

@@ -56,6 +56,12 @@ export function tableOf(reports) {
       ...reports.map((r) => list(r.recoveries?.map((it) => it.killToCommitMs))),
     ],
     ['longest time without a commit, ms', ...reports.map(({ longest }) => longest ?? 0)],
+    ['least of a process / most, in 20 s', ...reports.map(({ fairness: f }) => share(f.ratio))],
+    ['  in the worst tenth of them', ...reports.map(({ fairness: f }) => share(f.tenth))],
+    ['  writes in the worst', ...reports.map(({ fairness: f }) => ends(f.worst))],
+    ['  processes compared, times', ...reports.map(({ fairness: f }) => times(f))],
+    ['wait for an end, p50, p99, max, ms', ...reports.map(({ fairness: f }) => waits(f.waitMs))],
+    ['  max while the store was up, ms', ...reports.map(({ fairness: f }) => f.waitMs.maxUndisturbed ?? '-')],
     ['transactions checked as one history', ...reports.map(({ checked }) => checked?.history ?? 0)],
     ['seconds of work', ...reports.map(({ seconds }) => Math.round(seconds))],
     ['seconds with settling and judging', ...reports.map(({ wholeSeconds }) => Math.round(wholeSeconds))],
@@ -74,4 +80,24 @@ export function tableOf(reports) {
 /** @param {number[] | undefined} numbers */
 function list(numbers) {
   return numbers && numbers.length > 0 ? numbers.join(', ') : '-';
+}
+
+/** @param {number | undefined} ratio */
+function share(ratio) {
+  return ratio === undefined ? '-' : ratio.toFixed(2);
+}
+
+/** @param {{ least: number, most: number } | undefined} window */
+function ends(window) {
+  return window ? `${window.least} / ${window.most}` : '-';
+}
+
+/** @param {{ processes?: number, windows: number }} fairness */
+function times({ processes, windows }) {
+  return processes === undefined ? '-' : `${processes}, ${windows}`;
+}
+
+/** @param {{ p50?: number, p99?: number, max?: number }} waitMs */
+function waits({ p50, p99, max }) {
+  return max === undefined ? '-' : `${p50}, ${p99}, ${max}`;
 }

@@ -26,7 +26,10 @@ let count = 0;
 /** The newest that was acknowledged. */
 let last = -1;
 
-/** The signal that strikes this process while its next record is on its way, if that is sent in time. */
+/** How often the log was listed. */
+let logListings = 0;
+
+/** The signal that strikes this process while its next record or intent is on its way, if that is sent in time. */
 let armed = { signal: /** @type {NodeJS.Signals} */ ('SIGKILL'), untilMs: 0 };
 
 process.on('disconnect', () => process.exit(1));
@@ -42,7 +45,7 @@ const db = await openPatiently();
 const tell = () => {
   const { commits, conflicts, rebases, reruns, flushes } = db.stats();
   // Opening lists once; later it is done by who slept too long to trust an empty slot.
-  const relocations = Math.max(0, db.traffic().requests.list - 1);
+  const relocations = Math.max(0, logListings - 1);
   const stats = { commits, conflicts, rebases, reruns, flushes, relocations, ...failures };
   process.send?.({ acknowledged, generations: generations.known, stats });
 };
@@ -76,9 +79,14 @@ function refuse(error) {
 /** Between the sending of a record and its answer little time passes: a blow that comes at random misses it. */
 function strikable(store) {
   const put = store.put.bind(store);
+  const list = store.list.bind(store);
+  store.list = (prefix, options) => {
+    if (prefix.startsWith('log/')) logListings++;
+    return list(prefix, options);
+  };
   store.put = (name, bytes, options) => {
     const { signal, untilMs } = armed;
-    if (name.startsWith('log/') && nowMs() < untilMs)
+    if (/^(log|int)\//.test(name) && nowMs() < untilMs)
       setTimeout(
         () => {
           // Later the conductor has struck itself, and would not end a second stop.
