@@ -2,7 +2,7 @@
  * What may be wrong with a database that has every field (every-field.ts): for each rule of FORMAT.md a change that
  * breaks it, made by someone who has the keys.
  */
-import { userKey } from './every-field.js';
+import { userKey } from './field-writes.js';
 import type { Body, Clear, Extension, Held, Listed, Meta } from './layout.js';
 import type { SegmentTree, Spec } from './rebuild.js';
 import { hex, type World } from './world.js';
@@ -11,7 +11,7 @@ type Change = (world: World) => Spec;
 /** What is wrong, how it is done, and what the second reader says. */
 export type Fault = readonly [name: string, change: Change, says: string];
 
-const body =
+export const body =
   (version: number, change: (body: Body) => unknown): Change =>
   () => ({ bodies: new Map([[version, (of) => void change(of)]]) });
 const clear =
@@ -35,6 +35,8 @@ const segment = (which: (meta: Meta) => boolean, change: (tree: SegmentTree) => 
     return { segments: new Map([[id, tree]]), agree: true };
   };
 };
+/** Of as many bytes as a turn's whole read set may have. */
+const longKey = new Uint8Array(4096).fill(9);
 const varints = (...numbers: number[]): Uint8Array => Uint8Array.from(numbers);
 
 /** Of what every database has. */
@@ -53,6 +55,27 @@ export const FAULTS: readonly Fault[] = [
     'more stores than 16',
     body(2, (of) => of.stores.push(...Array(17).fill(new Uint8Array(8)))),
     'too many stores',
+  ],
+  ['more turns than 64', body(7, (of) => of.turns.push(...Array(63).fill(of.turns[0]!))), 'too many turns'],
+  [
+    'a turn of more than a minute',
+    body(7, (of) => (of.turns[1]!.waitMs = 60_001)),
+    'a turn that is too long',
+  ],
+  [
+    'a turn of too large a read set',
+    body(7, (of) => (of.turns[0]!.reads.points[1] = longKey)),
+    "can't be read",
+  ],
+  [
+    'a turn of a key twice',
+    body(7, (of) => (of.turns[0]!.reads.points[1] = userKey('a', 0))),
+    "can't be read",
+  ],
+  [
+    'a turn of an empty range',
+    body(7, ({ turns }) => (turns[0]!.reads.ranges[0]!.end = turns[0]!.reads.ranges[0]!.begin)),
+    "can't be read",
   ],
   ['a read of its own version', body(9, (of) => (of.transactions[0]!.readVersion = 9)), 'a read version'],
   ['an epoch that is gone', clear(9, (of) => of.extensions.splice(3, 1)), 'an epoch that is lost'],

@@ -2,8 +2,9 @@
 import { encodeStream } from '@holdfast/core';
 import { openDatabase } from '@holdfast/mvcc';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { checkCarried } from './carried-rules.js';
 import { IdleClock } from './clock.js';
-import { type EveryField, makeEveryField, userKey } from './every-field.js';
+import { type EveryField, makeEveryField } from './every-field.js';
 import {
   FAULTS,
   FAULTS_OF_INTENTS,
@@ -11,6 +12,8 @@ import {
   FAULTS_OF_STATES,
   FAULTS_OF_STREAMS,
 } from './every-field-faults.js';
+import { FAULTS_OF_ANNOUNCEMENTS, FAULTS_OF_CARRIED } from './every-intent-faults.js';
+import { userKey } from './field-writes.js';
 import { ImageStore } from './image-store.js';
 import { Model } from './model.js';
 import { PART } from './nested.js';
@@ -46,9 +49,12 @@ function linesOf(of: Model, version: number): string[] {
 
 /** What a change of the written database comes to. */
 async function faultOf(spec: Spec): Promise<string> {
-  const changed = new Model(await rebuild(world, spec), await segmentsAsTheyAre(world));
+  const rebuilt = await rebuild(world, spec);
+  for (const refused of rebuilt.refusedIntents.values()) return refused;
+  const changed = new Model(rebuilt, await segmentsAsTheyAre(world));
   try {
     changed.check(written.states.keys(), 2);
+    checkCarried(changed, rebuilt.intents);
     changed.checkContinuity();
   } catch (error) {
     return (error as Error).message;
@@ -64,6 +70,10 @@ test('each version is what was meant, wherever its writes and ranges lie', () =>
 test('it is in order, and each state is the one before with what its record did', () => {
   model.check(written.states.keys(), 2);
   model.checkContinuity();
+});
+
+test('what was announced is what was carried', () => {
+  expect(checkCarried(model, world.intents)).toBe(3);
 });
 
 test('the streams are the bytes that were written, of parts and of none', () => {
@@ -112,12 +122,17 @@ test('it has all that there is of levels, kinds, forms, flags, extensions and ve
   expect(records.at(-1)!.body.holders).toHaveLength(2);
 });
 
-test.each([...FAULTS, ...FAULTS_OF_RANGES, ...FAULTS_OF_STREAMS, ...FAULTS_OF_INTENTS, ...FAULTS_OF_STATES])(
-  'the second reader refuses %s',
-  async (_, change, says) => {
-    expect(await faultOf(change(world))).toContain(says);
-  },
-);
+test.each([
+  ...FAULTS,
+  ...FAULTS_OF_RANGES,
+  ...FAULTS_OF_STREAMS,
+  ...FAULTS_OF_INTENTS,
+  ...FAULTS_OF_STATES,
+  ...FAULTS_OF_ANNOUNCEMENTS,
+  ...FAULTS_OF_CARRIED,
+])('the second reader refuses %s', async (_, change, says) => {
+  expect(await faultOf(change(world))).toContain(says);
+});
 
 describe('the engine', () => {
   let campaign: StructureCampaign;
@@ -141,7 +156,7 @@ describe('the engine', () => {
     expect(settled).toMatchObject({ value: { ok: true, unreferenced: 0 } });
   });
 
-  const faults = [...FAULTS, ...FAULTS_OF_RANGES, ...FAULTS_OF_STREAMS];
+  const faults = [...FAULTS, ...FAULTS_OF_RANGES, ...FAULTS_OF_STREAMS, ...FAULTS_OF_INTENTS];
 
   test.each(faults)('refuses %s too', async (_, change) => {
     const [, subject] = campaign.subjects;

@@ -4,10 +4,12 @@
  * of carries, segments or ranges.
  *
  * Its records, in short: 2 and 3 write and delete ranges, 4 flushes them, 5 has a bulk run without versions of its own,
- * 6 streams, 7 and 9 intents, 8 moves runs to levels 1, 2 and 254, 9 retires the first epoch, 11 deletes nothing but
- * ranges, 12 flushes it to a segment without entries, 13 and 15 are holders, 17 is the newest.
+ * 6 streams, 7 and 9 decide intents and 7 gives turns, 8 moves runs to levels 1, 2 and 254, 9 retires the first epoch, 11 deletes nothing but
+ * ranges, 12 flushes it to a segment without entries, 13 and 15 are holders, 17 is the newest. Two intents are out.
  */
-import { encodeKey, encodeStream, encodeValue, type KeyTuple, type Write } from '@holdfast/core';
+import { encodeStream, encodeValue, type Write } from '@holdfast/core';
+import { announced, everyIntent, intentOf } from './every-intent.js';
+import { deleted, filled, LATE_MS, only, ownKey, range, START_MS, set, userKey } from './field-writes.js';
 import type { Image } from './image-store.js';
 import { Scribe, type Transaction } from './scribe.js';
 
@@ -17,45 +19,12 @@ export interface EveryField {
   readonly states: ReadonlyMap<number, readonly string[]>;
 }
 
-export interface EveryFieldOptions {
-  /** Left out where they are false; default true. */
-  readonly ranges?: boolean;
-  readonly streams?: boolean;
-  readonly intents?: boolean;
-}
-
-/** What the engine does not read yet is left out of what it is given. */
-export const ENGINE_READS = { ranges: true, streams: true, intents: false } as const;
-
-const START_MS = 1_750_000_000_000;
-/** Long after all campaigns. */
-const LATE_MS = START_MS + 1e12;
-
-export const userKey = (...tuple: KeyTuple): Uint8Array => Uint8Array.of(1, ...encodeKey(tuple));
-const ownKey = (...tuple: KeyTuple): Uint8Array => Uint8Array.of(0, ...encodeKey(tuple));
-
-const set = (key: Uint8Array, value: unknown, expiresMs?: number): Write => ({
-  key,
-  value: encodeValue(value),
-  ...(expiresMs === undefined ? {} : { expiresMs }),
-});
-const deleted = (key: Uint8Array): Write => ({ key, value: undefined });
-const range = (begin: Uint8Array, end: Uint8Array): { begin: Uint8Array; end: Uint8Array } => ({
-  begin,
-  end,
-});
-/** One key alone. */
-const only = (key: Uint8Array): { begin: Uint8Array; end: Uint8Array } =>
-  range(key, Uint8Array.of(...key, 0));
-const filled = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte);
-
-export async function makeEveryField(options: EveryFieldOptions = {}): Promise<EveryField> {
-  const { ranges = true, streams = true, intents = true } = options;
+export async function makeEveryField(): Promise<EveryField> {
   const scribe = await Scribe.make(START_MS);
   const a = (n: number): Uint8Array => userKey('a', n);
   const write = (writes: Write[], rangeDeletes: Transaction['rangeDeletes'] = []): Transaction => ({
     writes,
-    rangeDeletes: ranges ? rangeDeletes : [],
+    rangeDeletes,
   });
 
   scribe.extensions = {
@@ -103,48 +72,70 @@ export async function makeEveryField(options: EveryFieldOptions = {}): Promise<E
   );
   await scribe.commitBulk([write([set(a(13), 'in the log')]), bulk], 1);
 
-  if (streams) {
-    const parts = await scribe.parts([
-      [userKey('s', 0), filled(100_000, 8)],
-      [userKey('s', 1), filled(900, 9)],
-    ]);
-    const stream = (key: Uint8Array, length: number, ids: Uint8Array[], expiresMs?: number): Write => ({
-      key,
-      value: encodeStream({ length, parts: ids }),
-      stream: true,
-      ...(expiresMs === undefined ? {} : { expiresMs }),
-    });
-    await scribe.commit({
-      transactions: [
-        { ...write([stream(userKey('s', 0), 100_000, [parts.ids[0]!])]), bulkRun: parts.run },
-        {
-          ...write([
-            stream(userKey('s', 1), 900, [parts.ids[1]!], LATE_MS),
-            stream(userKey('s', 2), 0, []),
-            stream(userKey('s', 3), 0, [], LATE_MS),
-          ]),
-          bulkRun: parts.run,
-        },
-      ],
-    });
-  } else await scribe.commit({});
+  const nothing = announced(write([]), 4);
+  await scribe.announce(1, intentOf([nothing, nothing]));
+  const parts = await scribe.parts([
+    [userKey('s', 0), filled(100_000, 8)],
+    [userKey('s', 1), filled(900, 9)],
+  ]);
+  const stream = (key: Uint8Array, length: number, ids: Uint8Array[], expiresMs?: number): Write => ({
+    key,
+    value: encodeStream({ length, parts: ids }),
+    stream: true,
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+  });
+  await scribe.commit({
+    transactions: [
+      { ...write([stream(userKey('s', 0), 100_000, [parts.ids[0]!])]), bulkRun: parts.run },
+      {
+        ...write([
+          stream(userKey('s', 1), 900, [parts.ids[1]!], LATE_MS),
+          stream(userKey('s', 2), 0, []),
+          stream(userKey('s', 3), 0, [], LATE_MS),
+        ]),
+        bulkRun: parts.run,
+      },
+    ],
+  });
 
   // A writer whose clock is behind the parent's, while several are at the log.
   scribe.anchor(5);
-  if (intents) scribe.decide(2, [{ kind: 'committed', order: 0 }, { kind: 'conflict' }]);
+  const collected = write([set(a(1), 'collected')], [range(userKey('y'), userKey('yy'))]);
+  const count = userKey('count');
+  // The count is mutated, and what comes of it is in the record.
+  const mutations = [
+    { kind: 'add', operand: encodeValue(5) },
+    { kind: 'max', operand: encodeValue(7) },
+    { kind: 'min', operand: encodeValue(9) },
+  ] as const;
+  const reads = { points: [a(1), a(2)], ranges: [{ begin: a(9), end: a(14) }] };
+  const wins = announced(collected, 6, reads);
+  const loses = announced(write([set(a(0), 'lost')]), 3, { points: [a(0)], ranges: [] });
+  const changes = [...wins.changes, { key: count, mutations }];
+  await scribe.announce(2, intentOf([{ ...wins, changes }, loses]));
+  scribe.decide(2, [{ kind: 'committed', order: 0 }, { kind: 'conflict' }]);
   await scribe.commit({
     behindMs: 5000,
     contended: true,
     successor: filled(16, 11),
-    transactions: [write([set(a(1), 'collected')])],
+    turns: [
+      { processId: filled(16, 12), waitMs: 250, reads: { points: [a(0), a(1)], ranges: [only(a(3))] } },
+      {
+        processId: filled(16, 13),
+        waitMs: 60_000,
+        reads: { points: [], ranges: [{ begin: a(5), end: undefined }] },
+      },
+    ],
+    transactions: [{ ...collected, writes: [...collected.writes, set(count, 7)] }],
   });
 
   await scribe.compact([1, 2, 254]);
   await scribe.commit({});
 
   await scribe.retire(1);
-  if (intents) scribe.decide(1, [{ kind: 'already' }, { kind: 'void' }]);
-  if (intents) scribe.decide(2, []);
+  await scribe.announce(2, intentOf([nothing]));
+  scribe.decide(1, [{ kind: 'already' }, { kind: 'void' }]);
+  scribe.decide(2, [{ kind: 'conflict' }]);
   await scribe.commit({ transactions: [write([set(a(3), 'after the rotation')])] });
 
   await scribe.flush(9);
@@ -152,7 +143,7 @@ export async function makeEveryField(options: EveryFieldOptions = {}): Promise<E
   await scribe.commit({
     transactions: [write([], [range(a(14), a(16)), range(userKey('b'), userKey('c'))])],
   });
-  await scribe.flush(ranges ? 11 : 9);
+  await scribe.flush(11);
   await scribe.commit({});
 
   // The tail: two holders, and a carry behind the second.
@@ -163,7 +154,7 @@ export async function makeEveryField(options: EveryFieldOptions = {}): Promise<E
       write([deleted(a(18)), set(ownKey('request', 'request 1'), { digest: filled(32, 1), result: 1 })]),
     ],
   });
-  if (intents) scribe.forget(1);
+  scribe.forget(1);
   await scribe.commit({
     contended: true,
     transactions: [write([set(a(15), 'short')], [range(a(14), a(18))])],
@@ -181,5 +172,7 @@ export async function makeEveryField(options: EveryFieldOptions = {}): Promise<E
   await scribe.commit({
     transactions: [write([set(a(19), 'last')], [range(userKey('z'), userKey('zz'))])],
   });
+  await scribe.announce(2, everyIntent());
+  await scribe.announce(3, intentOf([announced(write([set(a(19), 'announced')]), 17)]));
   return { image: scribe.image(), states: scribe.states };
 }

@@ -3,6 +3,7 @@
  * It checks what can be seen in the bytes alone; what they must agree with elsewhere is the model's business.
  */
 import { NotInFormat, type Num, Put, Take } from './bytes.js';
+import { putTurn, type Turn, takeTurn } from './read-set.js';
 
 export type Lies = ReadonlyMap<object, Num>;
 
@@ -90,6 +91,7 @@ export interface Body {
   behindMs: Num;
   flags: Num;
   successor?: Uint8Array;
+  turns: Turn[];
   stores: Uint8Array[];
   transactions: { readVersion: Num; bulkRun: Num; ranges: Range[]; writes: Write[] }[];
   intentFloor: Num;
@@ -100,8 +102,11 @@ export interface Body {
 }
 
 function takeWrite(take: Take): Write {
-  const key = take.bytes();
-  const form = take.u8();
+  return takeWriteOf(take, take.bytes(), take.u8());
+}
+
+/** What follows a key and a form. */
+export function takeWriteOf(take: Take, key: Uint8Array, form: number): Write {
   if (form === 0) return { key, form, value: undefined };
   if (![1, 2, 17, 18].includes(form)) throw new NotInFormat('expected form 0, 1, 2, 17 or 18');
   if (form < 16) return { key, form, value: take.bytes() };
@@ -110,7 +115,7 @@ function takeWrite(take: Take): Write {
   return { key, form, expires, value: take.bytes() };
 }
 
-function putWrite(put: Put, { key, form, expires, value }: Write): void {
+export function putWrite(put: Put, { key, form, expires, value }: Write): void {
   // What was a value and is deleted now, or the other way round.
   const said = value === undefined ? 0 : form === 0 ? 1 : form;
   put.bytes(key).u8(said);
@@ -119,12 +124,16 @@ function putWrite(put: Put, { key, form, expires, value }: Write): void {
 }
 
 /** @param apart whether one may not begin where the one before ends. */
-function takeRange(take: Take, before: Range | undefined, apart: boolean): Range {
+export function takeRange(take: Take, before: Range | undefined, apart: boolean): Range {
   const range = { begin: take.bytes(), end: take.bytes() };
   const gap = before ? Buffer.compare(range.begin, before.end) : 1;
   if (Buffer.compare(range.begin, range.end) >= 0 || gap < 0 || (apart && gap === 0))
     throw new NotInFormat('expected ranges in order');
   return range;
+}
+
+export function putRange(put: Put, { begin, end }: Range): void {
+  put.bytes(begin).bytes(end);
 }
 
 function takeDecided(take: Take, before: Decided | undefined): Decided {
@@ -145,7 +154,7 @@ function takeDecided(take: Take, before: Decided | undefined): Decided {
 }
 
 /** A list whose items are told the one before them. */
-function inOrder<T>(take: Take, each: (before: T | undefined) => T): T[] {
+export function inOrder<T>(take: Take, each: (before: T | undefined) => T): T[] {
   let before: T | undefined;
   return take.list(() => {
     before = each(before);
@@ -160,6 +169,7 @@ export function readBody(bytes: Uint8Array): Body {
     timeMs: take.varint(),
     behindMs: take.varint(),
     ...takeFlags(take),
+    turns: take.list(() => takeTurn(take)),
     stores: take.list(() => take.raw(8)),
     transactions: take.list(() => ({
       readVersion: take.varint(),
@@ -185,10 +195,11 @@ export function writeBody(body: Body, lies: Lies): Uint8Array {
   const put = new Put(lies);
   put.raw(body.writerId).varint(body.timeMs).varint(body.behindMs).u8(body.flags);
   if (body.successor) put.raw(body.successor);
+  put.list(body.turns, (turn) => putTurn(put, turn));
   put.list(body.stores, (store) => put.raw(store));
   put.list(body.transactions, ({ readVersion, bulkRun, ranges, writes }) => {
     put.varint(readVersion).varint(bulkRun);
-    put.list(ranges, ({ begin, end }) => put.bytes(begin).bytes(end));
+    put.list(ranges, (range) => putRange(put, range));
     put.list(writes, (write) => putWrite(put, write));
   });
   put.varint(body.intentFloor);
@@ -352,7 +363,7 @@ export function readDetails(bytes: Uint8Array, clear: readonly ListedClear[]): L
   return listed;
 }
 
-function takeReach(take: Take): Pick<Listed, 'ranges' | 'rangeBegin' | 'rangeEnd'> {
+export function takeReach(take: Take): Pick<Listed, 'ranges' | 'rangeBegin' | 'rangeEnd'> {
   const ranges = take.varint();
   return ranges === 0 ? { ranges } : { ranges, rangeBegin: take.bytes(), rangeEnd: take.bytes() };
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Campaign, Tally } from './campaign.js';
 import { BYTE_KINDS, type Mutation } from './mutation.js';
-import { kindName, makeCampaign, type Plan, TARGETS, type Target } from './plan.js';
+import { isOfKeyHolder, kindName, makeCampaign, type Plan, TARGETS, type Target } from './plan.js';
 import { failuresOf, summaryOf, tableOf } from './report.js';
 import { runPlan } from './run.js';
 import type { StructureMutation } from './structure-campaign.js';
@@ -34,17 +34,22 @@ What is read must be right, or refused in words. Ends with 1 if anything is not.
   .addOption(
     new Option(
       '--target <name...>',
-      'sealed: 1.3 MB with encryption; plain: without; structure: a key holder’s bugs',
+      'sealed: 1.3 MB with encryption; plain: without; intents: that are out; structure, announcements: a key holder’s bugs',
     )
       .choices(TARGETS)
       .default(undefined, 'all'),
   )
   .addOption(new Option('--only <kind>', 'this kind of mutation').choices(BYTE_KINDS.map(kindName)))
   .option('--object <name>', 'of this object only')
-  .option('--offset <n>', 'one mutation: with --only and --object, or of the target structure', number)
+  .option('--offset <n>', 'one mutation: with --only and --object, or of a key holder’s bugs', number)
   .option('--seed <n>', 'decides the bits that are flipped, and the structures', number, 1)
   .option('--sample <n>', 'at most so many mutations of each target, spread evenly', number)
-  .option('--structures <n>', 'how many structures are changed', number, 50_000)
+  .option(
+    '--structures <n>',
+    'how many structures are changed, and a tenth as many announcements',
+    number,
+    50_000,
+  )
   .option('--jobs <n>', 'threads', number, availableParallelism());
 
 async function main(): Promise<void> {
@@ -52,7 +57,7 @@ async function main(): Promise<void> {
   const options = command.opts<Options>();
   const plan: Plan = {
     targets:
-      options.target ?? TARGETS.filter((target) => target !== 'structure' || options.only === undefined),
+      options.target ?? TARGETS.filter((target) => !isOfKeyHolder(target) || options.only === undefined),
     seed: options.seed,
     jobs: Math.max(1, options.jobs),
     sample: options.sample,
@@ -90,8 +95,8 @@ function print(tally: Tally): void {
 /** One mutation, in this thread, with all that is known of it. */
 async function runOne(plan: Plan, offset: number): Promise<void> {
   const target = plan.targets[0]!;
-  if (plan.targets.length > 1 || (target !== 'structure' && !(plan.only && plan.object)))
-    command.error('--offset needs one --target, and for sealed and plain --only and --object too');
+  if (plan.targets.length > 1 || (!isOfKeyHolder(target) && !(plan.only && plan.object)))
+    command.error('--offset needs one --target, and for sealed, plain and intents --only and --object too');
   const campaign = (await makeCampaign(target, plan)) as Campaign<Mutation | StructureMutation>;
   const kind = plan.only?.replaceAll('-', ' ');
   const mutation = { kind, object: plan.object ?? 'any', offset } as Mutation;

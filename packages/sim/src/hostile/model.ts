@@ -33,6 +33,14 @@ import { hex, historiesOf } from './world.js';
 /** What may be answered for each user key, by the key in hex: lines, and undefined for "not there". */
 export type Said = ReadonlyMap<string, readonly (string | undefined)[]>;
 
+/** One transaction of a record. */
+export interface Step {
+  readonly order: number;
+  /** What counts of each key before it, by the key in hex. */
+  readonly before: ReadonlyMap<string, readonly Written[]>;
+  readonly layer: Layer;
+}
+
 /** By the manifest entry itself: wherever a segment is changed, so is each entry that names it. */
 const holdings = new WeakMap<Listed, Holding>();
 
@@ -51,7 +59,8 @@ export class Model {
     return this.#rebuilt.records.length;
   }
 
-  #record(version: number): Readable {
+  /** @throws NotInFormat where it can't be read. */
+  record(version: number): Readable {
     const record = this.#rebuilt.records[version - 1];
     if (!record?.clear || !record.body) throw new NotInFormat(`record ${version} can't be read`);
     return record as Readable;
@@ -59,7 +68,7 @@ export class Model {
 
   /** The oldest version that is retained. */
   floor(): number {
-    return Number(this.#record(this.newest).clear.floor);
+    return Number(this.record(this.newest).clear.floor);
   }
 
   /**
@@ -89,10 +98,10 @@ export class Model {
   }
 
   #checkRecord(version: number): void {
-    const record = this.#record(version);
+    const record = this.record(version);
     checkRecord(record, this.#rebuilt.records);
     if (version > this.floor()) {
-      checkFollows(this.#record(version - 1), record);
+      checkFollows(this.record(version - 1), record);
       this.#histories ??= historiesOf(this.#rebuilt.records.map(({ hash }) => hash));
       const said = record.clear.history.map(hex).join();
       if (said !== this.#histories[version - 1]!.hashes.map(hex).join())
@@ -103,17 +112,17 @@ export class Model {
   }
 
   #placed(version: number): Placed[] {
-    return placedIn(this.#record(version));
+    return placedIn(this.record(version));
   }
 
   /** Every write and range that the state at `version` is made of. */
   *#layers(version: number): Generator<Layer> {
-    const record = this.#record(version);
+    const record = this.record(version);
     yield ownOf(record);
     yield carriedBy(record);
     const isAbove = (stamp: Stamp): boolean => stamp.version > Number(record.clear.flushedThrough);
     for (const { version: at } of record.body.holders) {
-      const holder = this.#record(Number(at));
+      const holder = this.record(Number(at));
       for (const { writes, ranges } of [ownOf(holder), carriedBy(holder)])
         yield { writes: writes.filter(isAbove), ranges: ranges.filter(isAbove) };
     }
@@ -132,7 +141,7 @@ export class Model {
 
   /** The clock of a record's writer. */
   clockOf(version: number): number {
-    const { timeMs, behindMs } = this.#record(version).body;
+    const { timeMs, behindMs } = this.record(version).body;
     return Number(timeMs) - Number(behindMs);
   }
 
@@ -201,7 +210,7 @@ export class Model {
    */
   checkContinuity(): void {
     for (let version = this.floor() + 1; version <= this.newest; version++) {
-      checkAnchored(this.#record(version), this.#rebuilt.records);
+      checkAnchored(this.record(version), this.#rebuilt.records);
       const nowMs = this.clockOf(version);
       const before = [...this.written(version - 1).values()].flat();
       const expected = laid([{ writes: before, ranges: [] }, ...this.#changeOf(version)]);
@@ -215,7 +224,7 @@ export class Model {
 
   /** What a record itself did. */
   *#changeOf(version: number): Generator<Layer> {
-    const record = this.#record(version);
+    const record = this.record(version);
     yield ownOf(record);
     const runs = new Set(record.body.transactions.map(({ bulkRun }) => bulkRun));
     for (const { level, each } of this.#placed(version))
@@ -227,11 +236,9 @@ export class Model {
    * what it wrote, each with what was there before. Undefined: two writes have one stamp, and either may have counted.
    */
   changes(version: number): string[] | undefined {
-    const { body } = this.#record(version);
     const nowMs = this.clockOf(version);
     const lines: string[] = [];
-    let before = this.written(version - 1);
-    for (const [order, transaction] of body.transactions.entries()) {
+    for (const { order, before, layer } of this.steps(version)) {
       if ([...before.values()].some(isAmbiguous)) return undefined;
       const previousOf = (key: Uint8Array): Written | undefined => {
         const found = before.get(hex(key))?.[0];
@@ -244,17 +251,25 @@ export class Model {
         const [value, previous] = [write, previousOf(write.key)].map(shownOf);
         lines.push(`${lineOf({ key, value, versionstamp })} ${digestOf(previous)}`);
       };
-      const layer = this.#layerOf(version, order, transaction);
       const own = new Set(layer.writes.map(({ key }) => hex(key)));
       const there = [...before].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, [write]]) => write!);
-      for (const range of transaction.ranges)
+      for (const range of layer.ranges)
         for (const write of there)
           if (covers(range, write.key) && previousOf(write.key) && !own.has(hex(write.key)))
             tell({ ...write, value: undefined });
       for (const write of layer.writes) tell(write);
-      before = laid([{ writes: [...before.values()].flat(), ranges: [] }, layer]);
     }
     return lines;
+  }
+
+  /** The transactions of a record: what each was laid on, and what it did. */
+  *steps(version: number): Generator<Step> {
+    let before = this.written(version - 1);
+    for (const [order, transaction] of this.record(version).body.transactions.entries()) {
+      const layer = this.#layerOf(version, order, transaction);
+      yield { order, before, layer };
+      before = laid([{ writes: [...before.values()].flat(), ranges: [] }, layer]);
+    }
   }
 
   /** What one transaction did, in its record and in its run. */

@@ -54,8 +54,11 @@ export class Mutations {
   readonly #rows: Row[] = [];
   readonly count: number;
 
-  /** @param foreign another database's objects. */
-  constructor(image: Image, foreign: Image = new Map()) {
+  /**
+   * @param foreign another database's objects.
+   * @param prefix only what is done to objects under it.
+   */
+  constructor(image: Image, foreign: Image = new Map(), prefix = '') {
     this.#image = image;
     this.#foreign = foreign;
     this.#names = [...image.keys()].sort();
@@ -65,8 +68,10 @@ export class Mutations {
       this.#rows.push({ kind, object, first, count, offset });
       first += count;
     };
-    const newest = this.#names[0]!;
-    for (const [i, object] of this.#names.entries()) {
+    const newest = this.#names.find((name) => name.startsWith('log/'))!;
+    const indexes = [...this.#names.keys()].filter((i) => this.#names[i]!.startsWith(prefix));
+    for (const i of indexes) {
+      const object = this.#names[i]!;
       const { length } = image.get(object)!;
       add('flip', object, length);
       if (object === newest) add('rehash', object, length - 32);
@@ -81,12 +86,13 @@ export class Mutations {
       else add('cut', object, SAMPLED_CUTS, (k) => sampledCut(length, k));
       add('grow', object, GROWN_BYTES.length + 1);
       add('swap', object, this.#names.length - 1, (k) => (k < i ? k : k + 1));
-      add('exchange', object, this.#names.length - 1 - i, (k) => i + 1 + k);
+      const partners = indexes.filter((k) => k > i);
+      add('exchange', object, partners.length, (k) => partners[k]!);
       // Shown another database's newest record, a reader sees that database: its id tells.
       if (object !== newest) add('foreign', object, this.#foreignOf(object).length);
       for (const kind of ['gone', 'listed only', 'not listed'] as const) add(kind, object, 1);
     }
-    add('rollback', newest, recordVersion(newest) - 1, (k) => k + 1);
+    if (prefix === '') add('rollback', newest, recordVersion(newest) - 1, (k) => k + 1);
     this.count = first;
   }
 

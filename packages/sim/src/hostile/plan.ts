@@ -1,12 +1,17 @@
 /** Which mutations a run makes, and which of them each worker. Plain data: workers are given it. */
 
 import { fnv1a } from '../world/random.js';
+import { AnnouncementCampaign } from './announcement-campaign.js';
 import { ByteCampaign } from './byte-campaign.js';
 import type { Campaign } from './campaign.js';
+import { IntentCampaign } from './intent-campaign.js';
 import { StructureCampaign } from './structure-campaign.js';
 
-export const TARGETS = ['sealed', 'plain', 'structure'] as const;
+export const TARGETS = ['sealed', 'plain', 'intents', 'structure', 'announcements'] as const;
 export type Target = (typeof TARGETS)[number];
+/** What a key holder seals: numbered, and of no kind or object. */
+export const isOfKeyHolder = (target: Target): boolean =>
+  target === 'structure' || target === 'announcements';
 
 export interface Plan {
   readonly targets: readonly Target[];
@@ -14,7 +19,7 @@ export interface Plan {
   readonly jobs: number;
   /** Mutations of each target at most; undefined: all of them. */
   readonly sample: number | undefined;
-  /** How many structures are changed. */
+  /** How many structures are changed; of announcements a tenth of that. */
   readonly structures: number;
   /** This kind only. */
   readonly only: string | undefined;
@@ -25,9 +30,16 @@ export interface Plan {
 const RUN_LENGTH = 64;
 
 export function makeCampaign(target: Target, { seed, structures }: Plan): Promise<Campaign<unknown>> {
-  return target === 'structure'
-    ? StructureCampaign.make({ seed, count: structures })
-    : ByteCampaign.make(target, { seed });
+  switch (target) {
+    case 'structure':
+      return StructureCampaign.make({ seed, count: structures });
+    case 'announcements':
+      return AnnouncementCampaign.make({ seed, count: Math.ceil(structures / 10) });
+    case 'intents':
+      return IntentCampaign.make({ seed });
+    default:
+      return ByteCampaign.make(target, { seed });
+  }
 }
 
 /** How many mutations of a campaign the plan has, before `only` and `object`. */

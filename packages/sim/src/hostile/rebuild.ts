@@ -4,6 +4,7 @@
  */
 import { type CompactRange, leafHash, merkleRoot } from '@holdfast/core';
 import { type Num, Put, Take } from './bytes.js';
+import { type Content, writeContent } from './intent-layout.js';
 import {
   type Body,
   type Clear,
@@ -32,7 +33,9 @@ import {
   hex,
   historiesOf,
   historyHashes,
+  type OpenedIntent,
   type OpenedSegment,
+  openIntent,
   sha256,
   type World,
 } from './world.js';
@@ -49,6 +52,8 @@ export interface Spec {
   readonly pages?: ReadonlyMap<string, (listed: Listed[]) => void>;
   readonly bodies?: ReadonlyMap<number, (body: Body) => void>;
   readonly clears?: ReadonlyMap<number, (clear: Clear) => void>;
+  /** By name, which stays. */
+  readonly intents?: ReadonlyMap<string, (content: Content) => void>;
   readonly lies?: Lies;
   /** Changes a part of a changed object just before it is sealed. */
   readonly edit?: (part: string, bytes: Uint8Array) => Uint8Array;
@@ -90,6 +95,10 @@ export interface Rebuilt {
   readonly records: readonly SaidRecord[];
   /** By id in hex: the changed ones. */
   readonly segments: ReadonlyMap<string, SaidSegment>;
+  /** All that are in the format, by name. */
+  readonly intents: ReadonlyMap<string, OpenedIntent>;
+  /** Why the others are not. */
+  readonly refusedIntents: ReadonlyMap<string, string>;
 }
 
 const orUndefined = <T>(read: () => T): Maybe<T> => {
@@ -220,7 +229,35 @@ export async function rebuild(world: World, spec: Spec): Promise<Rebuilt> {
     });
     histories.push(histories[version - 1]!.append(sha256, leafHash(sha256, hash)));
   }
-  return { changes, records, segments };
+  const intents = new Map(world.intents);
+  const refusedIntents = new Map<string, string>();
+  for (const [name, change] of spec.intents ?? []) {
+    const { envelope, content } = world.intents.get(name)!;
+    const changed = structuredClone(content) as Content;
+    change(changed);
+    const bytes = await sealIntent(world, envelope, edit('intent', writeContent(changed, lies)));
+    changes.set(name, bytes);
+    try {
+      intents.set(name, await openIntent(keys, name, bytes));
+    } catch (error) {
+      intents.delete(name);
+      refusedIntents.set(name, (error as Error).message);
+    }
+  }
+  return { changes, records, segments, intents, refusedIntents };
+}
+
+/** An intent of that content, wherever it stands. */
+export async function sealIntent(
+  { keys }: Pick<World, 'keys'>,
+  envelope: Envelope,
+  content: Uint8Array,
+): Promise<Uint8Array> {
+  const put = new Put();
+  const cipher = await cipherOf(keys, envelope);
+  putEnvelope(put, { ...envelope, commitment: cipher.commitment });
+  const sealed = await cipher.seal(0, true, content, put.done());
+  return put.u32(sealed.length).raw(sealed).done();
 }
 
 /** What the segments say as they are, by id in hex. */

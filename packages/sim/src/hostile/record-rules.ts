@@ -10,6 +10,8 @@ export type Readable = SaidRecord & { readonly clear: Clear; readonly body: Body
 
 const RECORD_BYTES_MAX = 32 * 1024 * 1024;
 const STORES_MAX = 16;
+const TURNS_MAX = 64;
+const WAIT_MS_MAX = 60_000;
 
 /** @param records from version 1 on. */
 export function checkRecord(record: Readable, records: readonly SaidRecord[]): void {
@@ -29,6 +31,8 @@ export function checkRecord(record: Readable, records: readonly SaidRecord[]): v
 
   must(Number(body.behindMs) <= Number(body.timeMs), 'a clock before 1970');
   must(body.stores.length <= STORES_MAX, 'too many stores');
+  must(body.turns.length <= TURNS_MAX, 'too many turns');
+  for (const { waitMs } of body.turns) must(Number(waitMs) <= WAIT_MS_MAX, 'a turn that is too long');
   for (const { readVersion } of body.transactions) must(Number(readVersion) < version, 'a read version');
   checkIntents(record);
   const from = checkHolders(record, records);

@@ -8,6 +8,9 @@ import {
   type Entry,
   type Extensions,
   encodeRecord,
+  INTENT_NONCE_BYTES,
+  type Intent,
+  intentName,
   type LoggedTransaction,
   leafHash,
   Manifest,
@@ -17,10 +20,13 @@ import {
   type RangeTombstone,
   recordName,
   SEGMENT_PREFIX,
+  type SealedIntent,
   type Sealing,
   SegmentBuilder,
   type SegmentDescriptor,
   STREAM_LEVEL,
+  sealIntent,
+  type Turn,
   type Verdict,
   type Write,
 } from '@holdfast/core';
@@ -43,6 +49,7 @@ export interface Commit {
   readonly behindMs?: number;
   readonly contended?: boolean;
   readonly successor?: Uint8Array;
+  readonly turns?: readonly Turn[];
   readonly stores?: readonly Uint8Array[];
 }
 
@@ -61,7 +68,7 @@ const GRACE_MS = 3_600_000;
 const RECORD_EVERY_MS = 1000;
 /** Small, so that a segment has several. */
 const BLOCK_BYTES = 200;
-const writerIdOf = (writer: number): Uint8Array => new Uint8Array(16).fill(20 + writer);
+const PROCESS_ID = new Uint8Array(16).fill(20);
 
 export class Scribe {
   readonly #random = new Random(4, 'scribe');
@@ -77,6 +84,7 @@ export class Scribe {
   readonly #done: Done[] = [];
   #holders: { version: number; hash: Uint8Array; bytes: number }[] = [];
   #intentFloor = 0;
+  readonly #announced = new Map<number, SealedIntent>();
   readonly #decided = new Map<number, DecidedIntent>();
   readonly #contents = new Map<string, Folded>();
   extensions: Extensions = {};
@@ -128,12 +136,20 @@ export class Scribe {
     this.extensions = { ...this.extensions, anchored: { version, hash: this.#hashes[version - 1]! } };
   }
 
-  /** The next record decides the writer's next intent. */
+  /** The writer's next intent, on the newest version. It is of the process that `processId` says. */
+  async announce(writer: number, intent: Omit<Intent, 'base'>): Promise<void> {
+    const before = this.#announced.get(writer);
+    const place = before ? { writerId: before.writerId, k: before.k + 1 } : 'first';
+    const nonce = this.#random.bytes(INTENT_NONCE_BYTES);
+    const sealed = await sealIntent(this.#sealing, { ...intent, base: this.#version }, place, nonce);
+    this.#announced.set(writer, sealed);
+    this.#objects.set(intentName(sealed.writerId, sealed.k), sealed.bytes);
+  }
+
+  /** The next record decides the intent that the writer has announced. */
   decide(writer: number, verdicts: readonly Verdict[]): void {
-    const k = (this.#decided.get(writer)?.k ?? 0) + 1;
-    const hash = new Uint8Array(32).fill(k);
-    const version = this.#version + 1;
-    this.#decided.set(writer, { writerId: writerIdOf(writer), k, hash, version, verdicts });
+    const { writerId, k, hash } = this.#announced.get(writer)!;
+    this.#decided.set(writer, { writerId, k, hash, version: this.#version + 1, verdicts });
   }
 
   /** Nobody remembers the writer's intents: what is as old counts nowhere. */
@@ -251,7 +267,7 @@ export class Scribe {
       },
       {
         ...flags,
-        writerId: writerIdOf(0),
+        writerId: PROCESS_ID,
         timeMs: this.#startMs + version * RECORD_EVERY_MS,
         stores,
         transactions: transactions.map((each) => ({ readVersion: version - 1, bulkRun: 0, ...each })),

@@ -9,7 +9,7 @@ import { Random } from '../world/random.js';
 import type { Num } from './bytes.js';
 import type { Campaign, Outcome } from './campaign.js';
 import { IdleClock } from './clock.js';
-import { ENGINE_READS, makeEveryField } from './every-field.js';
+import { makeEveryField } from './every-field.js';
 import { ImageStore } from './image-store.js';
 import type { Body, Clear, Listed } from './layout.js';
 import { miniature, summarize } from './miniature.js';
@@ -71,7 +71,7 @@ export class StructureCampaign implements Campaign<StructureMutation> {
   static async make(options: { seed?: number; count?: number } = {}): Promise<StructureCampaign> {
     const { seed = 1, count = 50_000 } = options;
     const { image } = await makeReference('small');
-    const every = await openWorld((await makeEveryField(ENGINE_READS)).image);
+    const every = await openWorld((await makeEveryField()).image);
     const subjects = [
       subjectOf(await miniature(await openWorld(image))),
       subjectOf({ world: every, segments: await segmentsAsTheyAre(every) }),

@@ -11,9 +11,12 @@ import {
 } from '@holdfast/crypto';
 import { NotInFormat, Take } from './bytes.js';
 import type { Image } from './image-store.js';
+import { type Content, readContent } from './intent-layout.js';
+import { checkContent } from './intent-rules.js';
 import {
   type Body,
   type Clear,
+  ENVELOPE,
   type Envelope,
   FOOTER,
   type Held,
@@ -61,6 +64,16 @@ export interface OpenedSegment {
   readonly chunkAt: readonly number[];
 }
 
+export interface OpenedIntent {
+  readonly name: string;
+  readonly envelope: Envelope;
+  readonly writerId: Uint8Array;
+  readonly k: number;
+  readonly content: Content;
+  /** What tables call it by. */
+  readonly hash: Uint8Array;
+}
+
 /** Of every epoch that any record's keyring has. */
 export type Keys = Pick<Keyring, 'epochKey'>;
 
@@ -73,6 +86,8 @@ export interface World {
   /** By id in hex, as are the segments. */
   readonly pages: ReadonlyMap<string, OpenedPage>;
   readonly segments: ReadonlyMap<string, OpenedSegment>;
+  /** By name. */
+  readonly intents: ReadonlyMap<string, OpenedIntent>;
 }
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -97,7 +112,7 @@ export async function cipherOf(
   parent?: Uint8Array,
 ): Promise<ObjectCipher> {
   const { databaseId, objectId, salt } = envelope;
-  const kind = envelope.kind as 1 | 2 | 3;
+  const kind = envelope.kind as 1 | 2 | 3 | 4;
   const key = keys ? await keys.epochKey(envelope.epoch) : NO_KEY;
   return createObjectCipher(provider, keys ? 1 : 0, key, { kind, databaseId, objectId, parent }, salt);
 }
@@ -123,17 +138,12 @@ export async function openWorld(image: Image): Promise<World> {
   let keys: Keys | undefined;
   for (const [name, bytes] of [...image].reverse()) {
     if (!name.startsWith('log/')) continue;
-    const version = recordVersion(name);
-    const take = new Take(bytes, 0, bytes.length - 32);
-    const envelope = takeEnvelope(take);
-    const clear = takeClear(take, historyHashes(version));
-    if (envelope.suite === 1) {
+    const { envelope: clearEnvelope, clear } = takeRecord(name, bytes);
+    if (clearEnvelope.suite === 1) {
       keys = rings;
-      await rings.add(envelope.databaseId, clear.keyring);
+      await rings.add(clearEnvelope.databaseId, clear.keyring);
     }
-    const aad = bytes.subarray(0, take.at);
-    const cipher = await cipherOf(keys, envelope, clear.parent);
-    const body = readBody(await opened(cipher, 0, true, take.raw(take.u32()), aad));
+    const record = await openRecord(keys, name, bytes);
     const pageIds: string[] = [];
     for (const { inline, id } of clear.pages) {
       const page = inline ?? image.get(nameOf('man', id))!;
@@ -141,10 +151,7 @@ export async function openWorld(image: Image): Promise<World> {
       if (!pages.has(pageId)) pages.set(pageId, await openPage(keys, page));
       pageIds.push(pageId);
     }
-    const hash = bytes.slice(-32);
-    expectNamed(envelope, 1, hex(envelope.objectId.subarray(0, 8)) === hexOf(version));
-    if (hex(sha256(bytes.subarray(0, -32))) !== hex(hash)) throw new NotInFormat(`${name} has another hash`);
-    records.push({ version, name, envelope, clear, body, pages: pageIds, hash, size: bytes.length });
+    records.push({ ...record, pages: pageIds });
   }
   for (const { listed } of pages.values())
     for (const each of listed) {
@@ -153,7 +160,36 @@ export async function openWorld(image: Image): Promise<World> {
       const name = nameOf('seg', each.id);
       segments.set(id, await openSegment(keys, name, image.get(name)!));
     }
-  return { image, keys, records, pages, segments };
+  const intents = new Map<string, OpenedIntent>();
+  for (const [name, bytes] of image)
+    if (name.startsWith('int/')) intents.set(name, await openIntent(keys, name, bytes));
+  return { image, keys, records, pages, segments, intents };
+}
+
+function takeRecord(
+  name: string,
+  bytes: Uint8Array,
+): Pick<OpenedRecord, 'envelope' | 'clear'> & { take: Take } {
+  const take = new Take(bytes, 0, bytes.length - 32);
+  const envelope = takeEnvelope(take);
+  return { envelope, clear: takeClear(take, historyHashes(recordVersion(name))), take };
+}
+
+/** @param keys of the epoch that it is sealed under. */
+export async function openRecord(
+  keys: Keys | undefined,
+  name: string,
+  bytes: Uint8Array,
+): Promise<Omit<OpenedRecord, 'pages'>> {
+  const version = recordVersion(name);
+  const { envelope, clear, take } = takeRecord(name, bytes);
+  const aad = bytes.subarray(0, take.at);
+  const cipher = await cipherOf(keys, envelope, clear.parent);
+  const body = readBody(await opened(cipher, 0, true, take.raw(take.u32()), aad));
+  const hash = bytes.slice(-32);
+  expectNamed(envelope, 1, hex(envelope.objectId.subarray(0, 8)) === hexOf(version));
+  if (hex(sha256(bytes.subarray(0, -32))) !== hex(hash)) throw new NotInFormat(`${name} has another hash`);
+  return { version, name, envelope, clear, body, hash, size: bytes.length };
 }
 
 /** The keys of all these rings. */
@@ -205,6 +241,28 @@ async function openSegment(keys: Keys | undefined, name: string, bytes: Uint8Arr
     chunkAt.push(end);
   }
   return { name, envelope, meta, chunks, chunkAt };
+}
+
+/** @throws NotInFormat where it is not what FORMAT.md has, or not of that name. */
+export async function openIntent(
+  keys: Keys | undefined,
+  name: string,
+  bytes: Uint8Array,
+): Promise<OpenedIntent> {
+  const take = new Take(bytes);
+  const envelope = takeEnvelope(take);
+  const { objectId } = envelope;
+  const [writerId, k] = [objectId.slice(0, 16), new Take(objectId, 16).u64()];
+  expectNamed(envelope, 4, name === `int/${hex(writerId)}/${k}` && k > 0);
+  const sealed = take.raw(take.u32());
+  take.end();
+  const cipher = await cipherOf(keys, envelope);
+  const plaintext = await opened(cipher, 0, true, sealed, bytes.subarray(0, ENVELOPE));
+  if (k === 1 && hex(sha256(plaintext).subarray(0, 16)) !== hex(writerId))
+    throw new NotInFormat(`${name} is not the first intent of its writer`);
+  const content = readContent(plaintext);
+  checkContent(content);
+  return { name, envelope, writerId, k, content, hash: sha256(bytes) };
 }
 
 /** The trees over the hashes of records 1 … i, for i from 0. */
