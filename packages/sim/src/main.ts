@@ -2,10 +2,10 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { asksForMeasure, runMeasure } from './measure/command.js';
 import { runMany } from './run-many.js';
-import { runSeed, type SeedReport } from './run-seed.js';
+import { type RunOptions, runSeed, type SeedReport } from './run-seed.js';
 import { failureOf, shrink } from './shrink.js';
 import { Tally } from './tally.js';
-import { ALL_ROLES, type Role } from './world/scenario.js';
+import { ALL_ROLES, type Role } from './world/shape.js';
 
 interface Options {
   readonly seeds: number;
@@ -21,6 +21,8 @@ interface Options {
 }
 
 const EVENTS_SHOWN = 60;
+/** Among the roles of `--only`. */
+const CONTENDED = 'contended';
 
 const program = new Command('sim')
   .description('Runs the engine in simulated worlds where stores, networks, clocks and machines fail.')
@@ -33,7 +35,11 @@ const program = new Command('sim')
     '--except <names>',
     'worlds without these kinds of incidents and these roles, separated by commas; also: listener, markers',
   )
-  .option('--only <roles>', 'worlds whose clients do nothing but this, separated by commas', roles)
+  .option(
+    '--only <roles>',
+    'worlds whose clients do nothing but this, separated by commas; `contended`: worlds of many writers',
+    roles,
+  )
   .option('--trace', 'print every event of that world')
   .option(
     '--measure <name>',
@@ -53,11 +59,18 @@ function whole(text: string): number {
 
 function roles(text: string): string {
   for (const role of listed(text))
-    if (!ALL_ROLES.includes(role as Role))
+    if (role !== CONTENDED && !ALL_ROLES.includes(role as Role))
       throw new InvalidArgumentError(
-        `Expected roles (${ALL_ROLES.join(', ')}), found ${JSON.stringify(role)}.`,
+        `Expected roles (${ALL_ROLES.join(', ')}) or ${CONTENDED}, found ${JSON.stringify(role)}.`,
       );
   return text;
+}
+
+/** What of a seed's world `--only` says. */
+function narrowing(text: string | undefined): Pick<RunOptions, 'only' | 'contended'> {
+  const names = listed(text);
+  const only = names.filter((name) => name !== CONTENDED) as Role[];
+  return names.includes(CONTENDED) ? { only, contended: true } : { only };
 }
 
 function listed(text = ''): string[] {
@@ -91,7 +104,7 @@ async function runAll({
     jobs,
     signal: interrupt.signal,
     except: listed(except),
-    only: listed(only) as Role[],
+    ...narrowing(only),
     onReport(report) {
       tally.add(report);
       if (terminal)
@@ -109,21 +122,21 @@ async function runAll({
   if (tally.failed.length > 0) {
     process.exitCode = 1;
     const first = tally.failed.reduce((least, each) => (each.seed < least.seed ? each : least));
-    if (shrinks) await tellShrunk(first.seed, listed(except), listed(only) as Role[]);
-    else console.log(`Again: npm run sim -- --seed ${first.seed}`);
+    if (shrinks) await tellShrunk(first.seed, listed(except), only);
+    else console.log(`Again: npm run sim -- --seed ${first.seed}${only ? ` --only ${only}` : ''}`);
   }
   if (interrupt.signal.aborted) process.exitCode = 130;
 }
 
-async function tellShrunk(seed: number, except: readonly string[], only: readonly Role[]): Promise<void> {
+async function tellShrunk(seed: number, except: readonly string[], only: string | undefined): Promise<void> {
   const { report, without, runs } = await shrink(seed, undefined, (left) =>
-    runSeed(seed, { without: left, except, only }),
+    runSeed(seed, { without: left, except, ...narrowing(only) }),
   );
   console.log(`\nSeed ${seed}, shrunk by ${runs} runs to ${report.faults.length} incidents:`);
   tell(report, EVENTS_SHOWN);
   const left = [...without].join(',');
   const lacking = except.length > 0 ? ` --except ${except.join(',')}` : '';
-  const narrow = only.length > 0 ? ` --only ${only.join(',')}` : '';
+  const narrow = only ? ` --only ${only}` : '';
   console.log(
     `Again: npm run sim -- --seed ${seed}${lacking}${narrow}${left ? ` --without ${left}` : ''} --trace`,
   );
@@ -133,7 +146,7 @@ async function tellOne(seed: number, { without, except, only, trace }: Options):
   const report = await runSeed(seed, {
     without: new Set(listed(without)),
     except: listed(except),
-    only: listed(only) as Role[],
+    ...narrowing(only),
   });
   tell(report, trace ? Number.POSITIVE_INFINITY : failureOf(report) ? EVENTS_SHOWN : 0);
   const tally = new Tally();
@@ -150,10 +163,11 @@ function tell(report: SeedReport, events: number): void {
   const skipped = Math.max(0, report.trace.length - events);
   if (events > 0 && skipped > 0) console.log(`… ${skipped} events before these`);
   if (events > 0) for (const line of report.trace.slice(skipped)) console.log(line);
-  const { lost, doubled, anomalies } = report.verdict;
+  const { lost, doubled, anomalies, late } = report.verdict;
   for (const line of lost) console.log(`LOST ${line}`);
   for (const line of doubled) console.log(`DOUBLED ${line}`);
   for (const line of anomalies) console.log(`ANOMALY ${line}`);
+  for (const line of late) console.log(`WAITED ${line}`);
   for (const line of report.unresolved) console.log(`UNKNOWN FOR EVER ${line}`);
   if (report.failure !== undefined) console.log(`FAILURE ${report.failure}`);
 }

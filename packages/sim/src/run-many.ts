@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { SeedReport } from './run-seed.js';
 import type { SeedWork } from './seed-thread.js';
-import type { Role } from './world/scenario.js';
+import type { Role } from './world/shape.js';
 
 export interface ManyOptions {
   readonly from: number;
@@ -14,6 +14,8 @@ export interface ManyOptions {
   readonly except?: readonly string[] | undefined;
   /** What clients do in all of them; default: what each seed says. */
   readonly only?: readonly Role[] | undefined;
+  /** Whether all of them have many writers; default: what each seed says. */
+  readonly contended?: boolean | undefined;
   /** Called for each seed, in no order. True ends the run. */
   readonly onReport: (report: SeedReport) => boolean | undefined;
 }
@@ -25,6 +27,7 @@ export async function runMany({
   signal,
   except = [],
   only = [],
+  contended,
   onReport,
 }: ManyOptions): Promise<void> {
   let next = from;
@@ -35,7 +38,7 @@ export async function runMany({
       const thread = new Worker(new URL('./seed-thread.js', import.meta.url));
       try {
         while (next < from + seeds && !stopped && !signal?.aborted) {
-          const report = await ask(thread, { seed: next++, except, only }, signal);
+          const report = await ask(thread, { seed: next++, except, only, contended }, signal);
           if (report === undefined) return;
           if (onReport(report)) stopped = true;
         }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { runSeed } from './run-seed.js';
 import { failureOf, shrink } from './shrink.js';
 import { CALLER_FAULTS, Incidents, LATER_WORLD_FAULTS } from './world/incidents.js';
-import { LATER } from './world/scenario.js';
+import { LATER } from './world/shape.js';
 
 /** Writes whatever the condition. */
 class Careless extends MemoryStore {
@@ -34,6 +34,19 @@ test('25 worlds, and nothing is lost, doubled or for ever unknown', { timeout: 1
   expect(injected).toBeGreaterThan(300);
   expect([...faults]).toEqual(expect.arrayContaining([...LATER_WORLD_FAULTS, ...CALLER_FAULTS]));
   expect(committed).toBeGreaterThan(300);
+});
+
+test('worlds of many writers: the same events twice, nothing lost, doubled or for ever unknown, nobody forgotten', {
+  timeout: 120_000,
+}, async () => {
+  let waits = 0;
+  for (let seed = 2_000_000; seed < 2_000_012; seed++) {
+    const report = await runSeed(seed, { contended: true });
+    expect(failureOf(report), `npm run sim -- --seed ${seed} --only contended`).toBeUndefined();
+    waits += (report.waits?.judged ?? 0) + (report.waits?.excused ?? 0);
+    if (seed < 2_000_002) expect((await runSeed(seed, { contended: true })).digest).toBe(report.digest);
+  }
+  expect(waits).toBeGreaterThan(300);
 });
 
 test.each([

@@ -1,8 +1,10 @@
 /** One world from its beginning to its verdict. */
-import { HoldfastError, LOG_PREFIX, parseRecordName } from '@holdfast/core';
+import { HoldfastError, parseRecordName } from '@holdfast/core';
 import type { RequestId } from '@holdfast/mvcc';
 import { MemoryStore } from '@holdfast/object-store';
+import { RequestLimit } from './measure/request-limit.js';
 import { Client } from './workload/client.js';
+import { crowdOf, SHORT_PAUSE_MS } from './workload/crowd.js';
 import { readAll } from './workload/final-state.js';
 import { judge } from './workload/judge.js';
 import { Ledger, type RequestName, resultOf } from './workload/ledger.js';
@@ -10,20 +12,18 @@ import { lookAtAll } from './workload/looks.js';
 import { AREAS, type Area, widthOf } from './workload/ranges.js';
 import { readAllStreams } from './workload/streams.js';
 import type { Verdict } from './workload/verdict.js';
+import { judgeWaits, type WaitsReport } from './workload/waits.js';
+import { isContended } from './world/contention.js';
 import { type Answer, Fleet, type Worker } from './world/fleet.js';
-import { litter, MARKERS } from './world/foreign.js';
-import {
-  type Incident,
-  Incidents,
-  LATER_WORLD_FAULTS,
-  WORLD_FAULTS,
-  type WorldFault,
-} from './world/incidents.js';
+import { MARKERS } from './world/foreign.js';
+import { type Incident, Incidents } from './world/incidents.js';
+import { Intents } from './world/intents.js';
 import { Listeners } from './world/listeners.js';
-import { Random } from './world/random.js';
-import { narrowed, type Role, reduced, type Scenario, scenarioOf } from './world/scenario.js';
+import { narrowed, reduced, scenarioOf } from './world/scenario.js';
+import type { Role, Scenario } from './world/shape.js';
 import type { Store } from './world/sim-store.js';
 import { Stray } from './world/stray.js';
+import { beginTrouble } from './world/timetable.js';
 import { World } from './world/world.js';
 
 export interface SeedReport {
@@ -46,6 +46,10 @@ export interface SeedReport {
   readonly records: number;
   readonly machines: number;
   readonly virtualMs: number;
+  /** Where there are many writers. */
+  readonly waits: WaitsReport | undefined;
+  /** Intents. */
+  readonly announced: number;
   readonly faults: readonly Incident[];
   readonly errors: ReadonlyMap<string, number>;
   readonly verdict: Verdict;
@@ -62,6 +66,8 @@ export interface RunOptions {
   readonly except?: readonly string[];
   /** What clients do, and nothing else; default: what the seed says. */
   readonly only?: readonly Role[];
+  /** Whether there are many writers; default: what the seed says. */
+  readonly contended?: boolean | undefined;
   /** What is at the other end of the network; tests put one there that breaks its promises. */
   readonly server?: MemoryStore;
 }
@@ -72,20 +78,22 @@ const LIMIT_MS = 7_200_000;
 const ZOMBIES_MS = 1_800_000;
 const DEADLINE_MS = 600_000;
 const TRIES_MAX = 10;
-/** So many objects of others are enough. */
-const CROWD = 4_000;
 
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
-  const scenario = narrowed(reduced(scenarioOf(seed), options.except ?? []), options.only ?? []);
+  const { except = [], only = [], contended = isContended(seed) && !except.includes('contended') } = options;
+  const scenario = narrowed(reduced(scenarioOf(seed, contended), except), only);
   const world = new World();
   const incidents = new Incidents(seed, scenario.callFaults, options.without);
   const server = options.server ?? new MemoryStore('sim');
   const ledger = new Ledger();
+  const intents = new Intents(server);
   const store: Store = {
     world,
     server,
     incidents,
     latency: scenario.latency,
+    limits: limitsOf(scenario),
+    hiddenUntilMs: intents.hiddenUntilMs,
     stalledUntilMs: 0,
     outUntilMs: 0,
     onViolation: (violation) => ledger.violations.push(violation),
@@ -96,16 +104,16 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
   const foreign = new Set<string>(scenario.markers ? MARKERS : []);
   const stray = new Stray();
   let failure: string | undefined;
-  let verdict: Verdict = { anomalies: [], lost: [], doubled: [] };
+  let verdict: Verdict = { anomalies: [], lost: [], doubled: [], late: [] };
+  let waits: WaitsReport | undefined;
+  let announced = 0;
   let resolved = 0;
   const unresolved: string[] = [];
   try {
     for (const name of foreign) await server.put(name, new Uint8Array(0));
-    for (const kind of [...WORLD_FAULTS, ...LATER_WORLD_FAULTS])
-      trouble(kind, world, store, incidents, fleet, scenario, foreign);
-    const clients = Array.from(
-      { length: scenario.clients },
-      (_, i) => new Client(`c${i + 1}`, world, fleet, scenario, ledger, incidents),
+    beginTrouble({ world, store, incidents, fleet, scenario, foreign, intents });
+    const clients = crowdOf(scenario).map(
+      (part) => new Client(part, world, fleet, scenario, ledger, incidents),
     );
     await world.until(Promise.all(clients.map((client) => client.run())), LIMIT_MS);
     world.log('world', 'everything works from now on');
@@ -133,6 +141,9 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     ledger.violations.push(...stray.found);
     const ours = new Map([...server.objects()].filter(([name]) => !foreign.has(name)));
     verdict = judge(scenario, ledger, state, ours);
+    waits = waitsOf(scenario, ledger, world);
+    verdict.late.push(...(waits?.problems ?? []));
+    announced = await intents.count();
     if (!report.ok) verdict.anomalies.push(`verify found: ${JSON.stringify(report)}`);
   } catch (error) {
     failure = told(error);
@@ -162,12 +173,39 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     records: [...server.objects().keys()].filter((key) => parseRecordName(key) !== undefined).length,
     machines: fleet.born,
     virtualMs: world.nowMs,
+    waits,
+    announced,
     faults: incidents.happened,
     errors: ledger.errors,
     verdict,
     failure,
     digest: world.trace.digest(),
     trace: world.trace.lines,
+  };
+}
+
+/** Where the store lies about the log, nothing is said of waits. */
+function waitsOf(
+  { contention, clients, roles, lies }: Scenario,
+  { waits }: Ledger,
+  { troubles }: World,
+): WaitsReport | undefined {
+  if (!contention || lies) return undefined;
+  const slowestMs = Math.max(...contention.roundTripsMs);
+  return judgeWaits(waits, {
+    clients,
+    roles,
+    slowestMs,
+    bodyMs: SHORT_PAUSE_MS,
+    troubles: troubles.all,
+  });
+}
+
+function limitsOf({ contention }: Scenario): Store['limits'] {
+  if (contention?.perSecond === undefined) return undefined;
+  return {
+    reads: new RequestLimit(contention.perSecond),
+    writes: new RequestLimit(contention.perSecond),
   };
 }
 
@@ -242,53 +280,4 @@ function told(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { stack = error.message, cause } = error;
   return cause === undefined ? stack : `${stack}\nbecause: ${told(cause)}`;
-}
-
-async function hasRecords(server: MemoryStore): Promise<boolean> {
-  for await (const { key } of server.list(LOG_PREFIX)) if (parseRecordName(key) !== undefined) return true;
-  return false;
-}
-
-const OF_THE_STORE: ReadonlySet<WorldFault> = new Set(['stall', 'outage', 'foreign']);
-
-/** One kind of trouble, again and again for as long as the clients run. */
-async function trouble(
-  kind: WorldFault,
-  world: World,
-  store: Store,
-  incidents: Incidents,
-  fleet: Fleet,
-  scenario: Scenario,
-  foreign: Set<string>,
-): Promise<void> {
-  const everyMs = scenario.worldFaults[kind];
-  if (everyMs === undefined) return;
-  const random = new Random(scenario.seed, `trouble ${kind}`);
-  for (let n = 1; !incidents.over; n++) {
-    /** Numbers for this one alone. */
-    const own = (): Random => new Random(scenario.seed, `${kind} ${n}`);
-    await world.sleep(random.between(0, 2 * everyMs));
-    const size = random.fraction();
-    const chosen = random.fraction();
-    const member = fleet.members[Math.floor(chosen * fleet.members.length)];
-    const aimless = member === undefined && !OF_THE_STORE.has(kind);
-    // Before there is a database, what lies there is somebody's, and the place is left to them.
-    if (kind === 'foreign' && !(await hasRecords(store.server))) continue;
-    if (incidents.over || aimless || !incidents.ofWorld(kind)) continue;
-    if (kind === 'crash') member?.machine.crash(kind);
-    else if (kind === 'pause') member?.machine.pause(100 + size * size * 120_000);
-    else if (kind === 'clock-step') member?.machine.stepClock(Math.floor((size - 0.5) * 600_000));
-    else if (kind === 'close') member?.close(size < 0.5, own());
-    else if (kind === 'foreign') {
-      const names = await litter(store.server, own(), foreign.size > CROWD);
-      for (const name of names) foreign.add(name);
-      world.log('store', `has ${names.length} objects of others more`);
-    } else if (kind === 'stall') {
-      store.stalledUntilMs = world.nowMs + size * size * 60_000;
-      world.log('store', `stalls until ${store.stalledUntilMs.toFixed(3)}`);
-    } else {
-      store.outUntilMs = world.nowMs + size * size * 60_000;
-      world.log('store', `is out until ${store.outUntilMs.toFixed(3)}`);
-    }
-  }
 }

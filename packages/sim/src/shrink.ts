@@ -17,7 +17,8 @@ export function failureOf(report: SeedReport): string | undefined {
   if (verdict.lost.length > 0) return 'lost';
   if (verdict.doubled.length > 0) return 'doubled';
   if (verdict.anomalies.length > 0) return `anomaly ${verdict.anomalies[0]!.split(' ')[0]}`;
-  return unresolved.length > 0 ? 'unresolved' : undefined;
+  if (unresolved.length > 0) return 'unresolved';
+  return verdict.late.length > 0 ? 'waited too long' : undefined;
 }
 
 /**

@@ -9,6 +9,8 @@ export class Tally {
   readonly #sums: Map<string, number> = new Map();
   readonly #faults: Map<string, number> = new Map();
   readonly #errors: Map<string, number> = new Map();
+  /** Wait without conflict or trouble, round trips. */
+  #longest = 0;
   readonly #digests: Map<number, string> = new Map();
 
   add(report: SeedReport): void {
@@ -28,12 +30,20 @@ export class Tally {
       'records written': report.records,
       machines: report.machines,
       'virtual hours': report.virtualMs / 3_600_000,
+      'worlds of many writers': report.scenario.contention ? 1 : 0,
+      '  databases in them': report.scenario.contention?.roundTripsMs.length ?? 0,
+      '  intents announced': report.announced,
+      '  waits within the bound': report.waits?.judged ?? 0,
+      '  waits explained by what went wrong': report.waits?.excused ?? 0,
+      '  waits not judged (failed, or died)': report.waits?.left ?? 0,
       anomalies: verdict.anomalies.length,
       'lost acknowledged commits': verdict.lost.length,
       'doubled requests': verdict.doubled.length,
       'outcomes for ever unknown': report.unresolved.length,
+      'waits too long': verdict.late.length,
       'hangs and exceptions': report.failure === undefined ? 0 : 1,
     };
+    this.#longest = Math.max(this.#longest, report.waits?.longest ?? 0);
     for (const [name, count] of Object.entries(sums)) add(this.#sums, name, count);
     for (const { kind: fault } of report.faults) add(this.#faults, fault, 1);
     for (const [code, count] of report.errors) add(this.#errors, code, count);
@@ -53,6 +63,7 @@ export class Tally {
     const rows: [string, number][] = [
       ['seeds', this.seeds],
       ...this.#sums,
+      ['longest wait without conflict or trouble, round trips', this.#longest],
       ['faults injected', injected],
       ...faults.map(([kind, count]): [string, number] => [`  ${kind}`, count]),
       ['errors that clients heard', [...this.#errors.values()].reduce((sum, count) => sum + count, 0)],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { allCases, describeCase, runCase } from './crash-points.js';
+import { crowdCases, describeCrowdCase, runCrowdCase } from './crowd.js';
 
 /** The others take half a minute: `npm run crash-points`. */
 const NAMES = [
@@ -22,4 +23,17 @@ test('a commit struck at every call by every fault, beside a rival, is done once
     struck += result.struck;
   }
   expect(struck).toBeGreaterThan(100);
+});
+
+test('of three that commit at once one dies at any of its calls, and the others go on', {
+  timeout: 120_000,
+}, async () => {
+  let died = 0;
+  for await (const each of crowdCases('blind writes')) {
+    if (!each.blow?.dies) continue;
+    const { calls, fell, problems } = await runCrowdCase(each);
+    expect(problems, describeCrowdCase(each, calls)).toEqual([]);
+    if (fell) died++;
+  }
+  expect(died).toBeGreaterThan(60);
 });

@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - The same cell gives the same figures: they depend on the seed and the engine's code, and on no clock but the world's.
- * - What is counted lies between two moments of virtual time: opening and preparing come before, and are not in it.
+ * - What is counted lies between two moments of virtual time: opening, preparing, and the time in which all writers begin
+ *   at once come before. Of that one only the longest wait for a first commit is told.
  * - What was acknowledged is in the state that a newcomer reads, or there are no figures.
  */
 import { defaultProvider } from '@holdfast/crypto';
@@ -40,6 +41,8 @@ export interface Figures {
   readonly fairness: Fairness;
   /** From the call to its acknowledgement, in round trips. */
   readonly waits: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** The longest that a writer waited for its very first commit, when all began at once, in round trips. */
+  readonly firstWaitMax: number;
   /** Of all writers together, for one commit; undefined without commits. */
   readonly requestsPerCommit: Requests | undefined;
   /** Requests at Amazon S3's list prices, without traffic that leaves the region; undefined without commits. */
@@ -63,6 +66,8 @@ export interface Requests {
 }
 
 const SETUP_MS = 3_600_000;
+/** Before figures are taken. */
+const WARM_UP_ROUND_TRIPS = 20;
 const CLASSES = ['read', 'write', 'list', 'delete'] as const;
 const COUNTED = ['commits', 'rebases', 'conflicts', 'flushes'] as const;
 
@@ -84,9 +89,6 @@ export async function measureCell(cell: Cell): Promise<Figures> {
   };
   await world.until(setUp(), SETUP_MS);
 
-  const traffic = databases.map((db) => db.traffic().snapshot());
-  const stats = databases.map((db) => db.stats());
-  const throttledBefore = store.throttled;
   const roundTripMs = roundTripOf(profile);
   const start = new Random(seed, 'start');
   const writers = Array.from({ length: count }, (_, i) => {
@@ -97,6 +99,13 @@ export async function measureCell(cell: Cell): Promise<Figures> {
     world.after(start.between(0, roundTripMs), () => void writer.run(roundTripMs));
     return writer;
   });
+  // Opening all at once is a time of its own: what it took each of them to commit for the first time is told apart.
+  const warmUpMs = WARM_UP_ROUND_TRIPS * roundTripMs;
+  await world.until(world.sleep(warmUpMs), warmUpMs + 1);
+  for (const writer of writers) writer.begin();
+  const traffic = databases.map((db) => db.traffic().snapshot());
+  const stats = databases.map((db) => db.stats());
+  const throttledBefore = store.throttled;
   await world.until(world.sleep(seconds * 1_000), seconds * 1_000 + 1);
 
   const waiting = writers.map((writer) => writer.end()).filter((ms) => ms !== undefined);
@@ -114,7 +123,8 @@ export async function measureCell(cell: Cell): Promise<Figures> {
     ]),
   ) as Record<(typeof COUNTED)[number], number>;
   const throttled = store.throttled - throttledBefore;
-  await checkShown(cell, store, commits);
+  const acknowledged = writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
+  await checkShown(cell, store, acknowledged);
 
   const inRoundTrips = (ms: number): number => rounded(ms / roundTripMs);
   const perCommit = (requests: number): number => rounded(requests / commits);
@@ -134,6 +144,7 @@ export async function measureCell(cell: Cell): Promise<Figures> {
       p99: inRoundTrips(rank(waitsMs, 0.99)),
       max: inRoundTrips(rank(waitsMs, 1)),
     },
+    firstWaitMax: inRoundTrips(Math.max(...writers.map((writer) => writer.firstWaitMs ?? 0))),
     requestsPerCommit:
       commits === 0
         ? undefined

@@ -21,6 +21,7 @@ const columns: readonly Column[] = [
   { head: 'wait p50', cell: ({ waits }) => few(waits.p50) },
   { head: 'p99', cell: ({ waits }) => few(waits.p99) },
   { head: 'max', cell: ({ waits }) => few(waits.max) },
+  { head: 'first max', cell: ({ firstWaitMax }) => few(firstWaitMax) },
   { head: 'requests', cell: ({ requestsPerCommit }) => orNone(requestsPerCommit?.all) },
   { head: 'GET', cell: ({ requestsPerCommit }) => orNone(requestsPerCommit?.read) },
   { head: 'PUT', cell: ({ requestsPerCommit }) => orNone(requestsPerCommit?.write) },

@@ -9,11 +9,15 @@ import type { World } from '../world/world.js';
 import type { Turn, Workload } from './workload.js';
 
 export class Writer {
-  /** Acknowledged. */
+  /** Acknowledged since `begin()`. */
   commits = 0;
-  /** Of acknowledged commits, virtual milliseconds each. */
+  /** All of them. */
+  acknowledged = 0;
+  /** Of acknowledged commits since `begin()`, virtual milliseconds each. */
   readonly waitsMs: number[] = [];
-  /** Calls that failed, by code. */
+  /** How long its very first one took. */
+  firstWaitMs: number | undefined;
+  /** Calls that failed since `begin()`, by code. */
   readonly failures: Map<string, number> = new Map();
   readonly #world: World;
   readonly #workload: Workload;
@@ -36,7 +40,9 @@ export class Writer {
         await this.#workload.commit({ ...this.#around, turn });
         if (this.#ended) return;
         this.commits++;
+        this.acknowledged++;
         this.waitsMs.push(this.#world.nowMs - this.#sinceMs);
+        this.firstWaitMs ??= this.waitsMs.at(-1);
       } catch (error) {
         if (this.#ended) return;
         if (!(error instanceof HoldfastError)) {
@@ -49,6 +55,13 @@ export class Writer {
     }
   }
 
+  /** From here on it counts. */
+  begin(): void {
+    this.commits = 0;
+    this.waitsMs.length = 0;
+    this.failures.clear();
+  }
+
   /**
    * The time is over.
    * @returns how long it has been waiting, if it is.
@@ -57,6 +70,9 @@ export class Writer {
   end(): number | undefined {
     this.#ended = true;
     if (this.#broken !== undefined) throw this.#broken;
-    return this.#sinceMs === undefined ? undefined : this.#world.nowMs - this.#sinceMs;
+    if (this.#sinceMs === undefined) return undefined;
+    const waitedMs = this.#world.nowMs - this.#sinceMs;
+    this.firstWaitMs ??= waitedMs;
+    return waitedMs;
   }
 }

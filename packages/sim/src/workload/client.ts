@@ -9,14 +9,16 @@ import type { Operation } from '../check/history.js';
 import type { Answer, Fleet, Worker } from '../world/fleet.js';
 import type { CallerFates } from '../world/incidents.js';
 import { Random } from '../world/random.js';
-import type { Role, Scenario } from '../world/scenario.js';
+import type { Role, Scenario } from '../world/shape.js';
 import type { World } from '../world/world.js';
+import type { Part } from './crowd.js';
 import { type Deed, type Ledger, type RequestName, resultOf } from './ledger.js';
 import { compare, follow, lookAt } from './looks.js';
 import type { Result } from './program.js';
 import { ACCOUNTS, makeProgram, type WritingRole } from './programs.js';
 import { AREAS, type Area, widthOf } from './ranges.js';
 import { breakStream, readStream, replaceStream } from './streams.js';
+import { WaitMeter } from './wait-meter.js';
 
 /** What a call is for. */
 type Call = Role | 'outcome' | 'looks';
@@ -56,6 +58,7 @@ const STALENESS_SLACK = 1.05;
 
 export class Client {
   readonly name: string;
+  readonly #part: Part;
   readonly #world: World;
   readonly #fleet: Fleet;
   readonly #scenario: Scenario;
@@ -69,26 +72,27 @@ export class Client {
   #number = 0;
 
   constructor(
-    name: string,
+    part: Part,
     world: World,
     fleet: Fleet,
     scenario: Scenario,
     ledger: Ledger,
     fates: CallerFates,
   ) {
-    this.name = name;
+    this.name = part.name;
+    this.#part = part;
     this.#world = world;
     this.#fleet = fleet;
     this.#scenario = scenario;
     this.#ledger = ledger;
     this.#fates = fates;
-    this.#random = new Random(scenario.seed, `client ${name}`);
+    this.#random = new Random(scenario.seed, `client ${part.name}`);
   }
 
   async run(): Promise<void> {
-    for (let i = 0; i < this.#scenario.transactions; i++) {
-      await this.#world.sleep(this.#random.between(0, this.#scenario.thinkMs));
-      await this.#act(this.#random.pick(this.#scenario.roles));
+    for (let i = 0; i < this.#part.transactions; i++) {
+      await this.#world.sleep(this.#random.between(0, this.#part.thinkMs));
+      await this.#act(this.#random.pick(this.#part.roles));
     }
   }
 
@@ -111,6 +115,8 @@ export class Client {
         return this.#inArea('lease');
       case 'streams':
         return this.#stream();
+      case 'visits':
+        return this.#visit();
       case 'large':
         // They weigh as much as a hundred others.
         return this.#write(this.#random.chance(0.2) ? 'large' : 'lists');
@@ -123,7 +129,7 @@ export class Client {
     const program = makeProgram(role, this.#ledger.nextId(), this.#random, this.#scenario);
     const request = program.nameless ? undefined : this.#nameRequest(program.id);
     const deed = this.#ledger.begin(program, this.name, request, this.#world.stamp());
-    const pauseMs = this.#random.chance(0.2) ? this.#random.between(1, 3_000) : 0;
+    const pauseMs = this.#random.chance(0.2) ? this.#random.between(1, this.#part.pauseMs) : 0;
     const sends = request === undefined ? 1 : SENDS_MAX;
     while (deed.sends < sends) {
       await this.#send(deed, pauseMs);
@@ -137,7 +143,7 @@ export class Client {
   }
 
   #nameRequest(id: number): RequestName | undefined {
-    switch (this.#scenario.requests) {
+    switch (this.#part.requests) {
       case 'none':
         return undefined;
       case 'ids':
@@ -159,13 +165,15 @@ export class Client {
     const { program, request } = deed;
     const { isolation, maxRetries } = this.#scenario;
     deed.sends++;
+    const meter = new WaitMeter(this.#world);
     const answer = await this.#ask(
       program.role,
       async (db, worker, signal): Promise<Result> => {
         const requestId = request === undefined ? {} : { requestId: this.#requestId(request) };
         const { clock } = worker.machine;
+        meter.begin(worker);
         const around = {
-          pause: () => (pauseMs ? clock.sleep(pauseMs, signal) : Promise.resolve()),
+          pause: () => (pauseMs ? meter.pause(clock.sleep(pauseMs, signal)) : Promise.resolve()),
           other: () => worker.other(),
           ...(request === undefined ? { nowMs: () => clock.now() } : {}),
         };
@@ -184,6 +192,8 @@ export class Client {
       },
       program.refused,
     );
+    const wait = meter.end(program, answer, this.#scenario.contention);
+    if (wait) this.#ledger.waits.push(wait);
     if ((program.runs ?? 0) > 1)
       this.#ledger.violations.push(
         `The body of ${program.role} ${program.id} ran ${program.runs} times, for another database's conflict.`,
@@ -299,6 +309,14 @@ export class Client {
     return area === 'field' && draw < 0.95 ? this.#follow() : this.#compare(area);
   }
 
+  /** Comes by after a while, and looks at what is there, at what was, or follows from the beginning. */
+  #visit(): Promise<void> {
+    const area = this.#random.pick(Object.keys(AREAS) as Area[]);
+    const draw = this.#random.fraction();
+    if (draw < 0.6) return this.#look(area);
+    return draw < 0.8 ? this.#compare(area) : this.#follow();
+  }
+
   async #compare(area: Area): Promise<void> {
     const random = new Random(this.#random.uint32(), 'compare');
     const width = widthOf(this.#scenario);
@@ -393,7 +411,7 @@ export class Client {
     doing: (db: Database, worker: Worker, signal: AbortSignal | undefined) => Promise<T>,
     also?: string,
   ): Promise<Answer<T>> {
-    const worker = await this.#fleet.someone(this.#random);
+    const worker = await this.#fleet.someone(this.#random, this.#part.home);
     const stop = this.#stopper();
     let ended = false;
     const abort = stop && this.#fates.ofCaller(`${this.name} ${role}`, 'abort', this.#scenario.aborts);
@@ -437,6 +455,9 @@ export class Client {
     if (error instanceof GivenUp || code === also) return;
     const readsOn = READS_ON.has(role) && this.#scenario.worldFaults.close;
     if (code === 'CLOSED' && (readsOn || cut)) return;
+    // Clones draw the same name for another segment, which is told, and nothing is changed.
+    if (this.#scenario.contention?.clones && code === 'CORRUPT' && String(error).includes('random source'))
+      return;
     if (!(this.#scenario.lies ? EXPECTED_OF_LIARS : EXPECTED).has(code))
       this.#ledger.violations.push(
         `${this.name} heard ${code}: ${error instanceof Error ? error.stack : String(error)}`,

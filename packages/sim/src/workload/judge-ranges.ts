@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RangeHistory, RangeReader, RangeWriter } from '../check/range-history.js';
 import { SerialOrder } from '../check/serial-order.js';
-import type { Scenario } from '../world/scenario.js';
+import type { Scenario } from '../world/shape.js';
 import type { FinalState } from './final-state.js';
 import type { Ledger } from './ledger.js';
 import type { AreaDiff, FieldChange, Moment } from './looks.js';

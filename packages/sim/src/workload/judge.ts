@@ -8,11 +8,13 @@ import { checkBank } from '../check/bank.js';
 import { checkChain } from '../check/chain.js';
 import { checkHistory } from '../check/check-history.js';
 import { checkExactlyOnce, type RequestAccount } from '../check/exactly-once.js';
-import type { Scenario } from '../world/scenario.js';
+import type { Scenario } from '../world/shape.js';
 import type { FinalState } from './final-state.js';
+import { judgeJobs } from './jobs.js';
 import { judgeRanges } from './judge-ranges.js';
 import type { Deed, Ledger } from './ledger.js';
 import { ACCOUNTS, BALANCE, carelessMark, largeValue, SLOTS_PER_GROUP } from './programs.js';
+import { judgeBlind, judgeStamps } from './stamps.js';
 import type { Verdict } from './verdict.js';
 
 export function judge(
@@ -21,7 +23,7 @@ export function judge(
   state: FinalState,
   objects: ReadonlyMap<string, Uint8Array>,
 ): Verdict {
-  const verdict: Verdict = { anomalies: [...ledger.violations], lost: [], doubled: [] };
+  const verdict: Verdict = { anomalies: [...ledger.violations], lost: [], doubled: [], late: [] };
   judgeHistory(scenario, ledger, state, verdict);
   judgeMarks(ledger, state, verdict);
   judgeBank(ledger, state, verdict);
@@ -31,6 +33,9 @@ export function judge(
   judgeLarge(state, verdict);
   judgeCareless(state, verdict);
   judgeRanges(scenario, ledger, state, verdict);
+  judgeJobs(state, verdict);
+  judgeBlind(state, verdict);
+  judgeStamps(ledger, state, verdict);
   judgeRequests(ledger, state, verdict);
   for (const { kind, message } of checkChain(objects).problems)
     verdict.anomalies.push(`chain, ${kind}: ${message}`);

@@ -5,6 +5,7 @@ import type { AreaDiff, FieldChange, Look } from './looks.js';
 import type { Program, Result } from './program.js';
 import type { Area } from './ranges.js';
 import { idOf, lengthOf } from './streams.js';
+import type { Wait } from './waits.js';
 
 export type RequestName = string | { readonly session: string; readonly number: number };
 
@@ -46,6 +47,8 @@ export class Ledger {
   streamsRead = 0;
   /** Changes that watchers were told of. */
   watched = 0;
+  /** Of writers, where there are many. */
+  readonly waits: Wait[] = [];
   /** What no client may ever hear. */
   readonly violations: string[] = [];
   /** Errors that clients heard, by code. */

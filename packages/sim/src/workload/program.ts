@@ -2,7 +2,7 @@
 import type { Database, Transaction as EngineTransaction, RequestId } from '@holdfast/mvcc';
 import type { Operation } from '../check/history.js';
 import type { RangeOperation } from '../check/range-history.js';
-import type { Role, Scenario } from '../world/scenario.js';
+import type { Role, Scenario } from '../world/shape.js';
 
 /** What a body returns: a value that can be stored, since a repeated request gets it again. */
 export interface Result {

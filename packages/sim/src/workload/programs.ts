@@ -6,8 +6,10 @@ import type { Key } from '@holdfast/core';
 import type { Database, Transaction as EngineTransaction } from '@holdfast/mvcc';
 import type { Operation } from '../check/history.js';
 import type { Random } from '../world/random.js';
+import { jobProgram } from './jobs.js';
 import type { Around, AskOptions, Program, ProgramSettings, Result } from './program.js';
 import { rangeProgram, sweepAccounts } from './ranges.js';
+import { blindProgram } from './stamps.js';
 import { streamProgram } from './streams.js';
 
 export const BALANCE = 100;
@@ -30,7 +32,9 @@ export type WritingRole =
   | 'sweeps'
   | 'ranges'
   | 'expiry'
-  | 'streams';
+  | 'streams'
+  | 'blind'
+  | 'jobs';
 
 export function makeProgram(
   role: WritingRole,
@@ -85,6 +89,10 @@ export function makeProgram(
       return rangeProgram(id, 'lease', random, settings);
     case 'streams':
       return streamProgram(id);
+    case 'blind':
+      return blindProgram(id);
+    case 'jobs':
+      return jobProgram(id);
   }
 }
 

@@ -6,4 +6,6 @@ export interface Verdict {
   readonly lost: string[];
   /** Transactions that took effect more than once, or against their client's knowledge. */
   readonly doubled: string[];
+  /** Commits that waited too long while the store answered. */
+  readonly late: string[];
 }

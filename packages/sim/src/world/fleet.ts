@@ -6,8 +6,9 @@ import { MemoryStore } from '@holdfast/object-store';
 import { checkClosed } from './closing.js';
 import type { Listeners } from './listeners.js';
 import { type ClockFaults, Machine, soundClock } from './machine.js';
+import { type Network, networkTo } from './network.js';
 import { Random } from './random.js';
-import type { Scenario } from './scenario.js';
+import type { Scenario } from './shape.js';
 import { SimConnection, type Store } from './sim-store.js';
 import type { World } from './world.js';
 
@@ -26,6 +27,8 @@ export type Answer<T> =
 
 const ROOT_KEY = new Uint8Array(32).fill(9);
 const RESTART_MS = 300;
+/** How often a client of many asks the database that is its own. */
+const HOME_SHARE = 0.85;
 const HOP_MS = 1;
 /** Longer than every deadline of the engine, and than every pause. */
 const CLOSE_MS_MAX = 1_800_000;
@@ -40,6 +43,8 @@ export class Fleet {
   /** Another database, which nothing ever goes wrong with. */
   readonly #other: Store;
   #members: Worker[] = [];
+  /** Machines that there have been at each place. */
+  readonly #lives: Map<number, number> = new Map();
   #born = 0;
   #closing = false;
 
@@ -57,7 +62,7 @@ export class Fleet {
       stalledUntilMs: 0,
       outUntilMs: 0,
     };
-    if (!scenario.shortLived) for (let i = 0; i < scenario.machines; i++) this.#replenish(i * 10);
+    if (!scenario.shortLived) for (let i = 0; i < scenario.machines; i++) this.#replenish(i * 10, i);
   }
 
   get members(): readonly Worker[] {
@@ -68,8 +73,11 @@ export class Fleet {
     return this.#born;
   }
 
-  /** A machine of its own, with clocks that are right if `sound`. */
-  spawn(sound = false): Worker {
+  /**
+   * A machine of its own, with clocks that are right if `sound`.
+   * @param place where there are many: which of the databases it is.
+   */
+  spawn(sound = false, place?: number): Worker {
     const clocks: ClockFaults =
       this.#scenario.badClocks && !sound
         ? {
@@ -81,6 +89,7 @@ export class Fleet {
     const machine = new Machine(this.#world, `m${++this.#born}`, clocks);
     const { seed } = this.#scenario;
     return new Worker(this.#world, this.#store, machine, this.#scenario, this.#crypto, {
+      ...(place === undefined ? {} : this.#standingAt(place)),
       listeners: this.#listeners,
       other: () =>
         openDatabase(new SimConnection(this.#other, machine), {
@@ -93,11 +102,36 @@ export class Fleet {
     });
   }
 
-  /** One of those that run; there may be none for a while. */
-  async someone(random: Random): Promise<Worker> {
+  /**
+   * One of those that run; there may be none for a while.
+   * @param home which of many databases is asked as a rule.
+   */
+  async someone(random: Random, home?: number): Promise<Worker> {
+    if (this.#scenario.contention) return this.#someoneOfMany(random, home);
     if (this.#scenario.shortLived) return this.spawn();
     while (this.#members.length === 0) await this.#world.sleep(RESTART_MS);
     return random.pick(this.#members);
+  }
+
+  async #someoneOfMany(random: Random, home: number | undefined): Promise<Worker> {
+    const isHome = random.chance(HOME_SHARE) && home !== undefined;
+    const place = isHome ? home : random.below(this.#scenario.machines);
+    if (this.#scenario.shortLived) return this.spawn(false, place);
+    for (;;) {
+      const member = this.#members.find((each) => each.place === place);
+      if (member) return member;
+      await this.#world.sleep(RESTART_MS);
+    }
+  }
+
+  /** Its network, and its random source: clones are born two by two. */
+  #standingAt(place: number): Pick<Surroundings, 'place' | 'network' | 'randomName'> {
+    const { latencies, roundTripsMs, clones } = this.#scenario.contention!;
+    const network = networkTo(latencies, roundTripsMs[place]! / latencies.write.p50);
+    if (!clones) return { place, network };
+    const lives = (this.#lives.get(place) ?? 0) + 1;
+    this.#lives.set(place, lives);
+    return { place, network, randomName: `random of clones ${place >> 1}, life ${lives}` };
   }
 
   /** No more restarts; who runs dies. */
@@ -106,14 +140,14 @@ export class Fleet {
     for (const { machine } of this.#members.slice()) machine.crash('the end');
   }
 
-  #replenish(delayMs: number): void {
+  #replenish(delayMs: number, place: number): void {
     this.#world.after(delayMs, () => {
       if (this.#closing) return;
-      const worker = this.spawn();
+      const worker = this.spawn(false, this.#scenario.contention && place);
       this.#members.push(worker);
       worker.machine.onDeath(() => {
         this.#members = this.#members.filter((other) => other !== worker);
-        this.#replenish(RESTART_MS);
+        this.#replenish(RESTART_MS, place);
       });
     });
   }
@@ -123,6 +157,12 @@ export class Fleet {
 export interface Surroundings {
   readonly listeners?: Listeners | undefined;
   readonly other?: (() => Promise<Database>) | undefined;
+  /** Which of many databases it is. */
+  readonly place?: number | undefined;
+  /** Default: the store's. */
+  readonly network?: Network | undefined;
+  /** Machines that have this in common draw the same. */
+  readonly randomName?: string | undefined;
 }
 
 /** One database of a worker, from its opening to its close. */
@@ -135,6 +175,7 @@ interface Handle {
 
 export class Worker {
   readonly machine: Machine;
+  readonly place: number | undefined;
   readonly #world: World;
   readonly #store: Store;
   readonly #open: () => Handle;
@@ -153,18 +194,19 @@ export class Worker {
     machine: Machine,
     scenario: EngineSettings,
     crypto: CryptoProvider,
-    { listeners, other }: Surroundings = {},
+    { listeners, other, place, network, randomName = `random of ${machine.name}` }: Surroundings = {},
   ) {
     this.machine = machine;
+    this.place = place;
     this.#world = world;
     this.#store = store;
     this.#openOther = other;
     const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes } = scenario;
     this.#commitTimeoutMs = commitTimeoutMs;
     // One stream for all that this machine ever opens: what is opened again draws on.
-    const random = new Random(scenario.seed, `random of ${machine.name}`).bytes;
+    const random = new Random(scenario.seed, randomName).bytes;
     this.#open = () => {
-      const connection = new SimConnection(store, machine);
+      const connection = new SimConnection(store, machine, network);
       const options: OpenOptions = {
         key: scenario.sealed ? ROOT_KEY : 'plaintext',
         clock: machine.clock,
@@ -218,6 +260,7 @@ export class Worker {
     const { db } = handle;
     this.machine.clock.sleep(this.#commitTimeoutMs).then(() => this.#cut.add(db));
     this.#world.log(this.machine.name, `closes its database${patient ? '' : ', and does not wait'}`);
+    this.#world.troubles.add(this.machine.name, this.#world.nowMs);
     const violation = (text: string): void => this.#store.onViolation?.(`${this.machine.name}: ${text}`);
     const closed = checkClosed(db, random, violation).then(() => {
       this.#world.log(this.machine.name, 'has closed its database');

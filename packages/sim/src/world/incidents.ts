@@ -33,13 +33,26 @@ export type CallFault = (typeof CALL_FAULTS)[number] | (typeof LATER_CALL_FAULTS
 
 /** What a store that lies does to the answer of a read. */
 export const LIES = ['lie-absent', 'lie-flip', 'lie-cut', 'lie-other', 'lie-hide'] as const;
-export type Lie = (typeof LIES)[number];
+/** The same of announced intents alone, which nothing may rest on. */
+export const INTENT_LIES = [
+  'intent-absent',
+  'intent-flip',
+  'intent-cut',
+  'intent-other',
+  'intent-hide',
+] as const;
+export type Lie = (typeof LIES)[number] | (typeof INTENT_LIES)[number];
 
 /** What happens at any time, to a machine or to the whole store. */
 export const WORLD_FAULTS = ['crash', 'pause', 'clock-step', 'outage', 'stall'] as const;
 /** `close`: somebody closes a database while calls are under way; `foreign`: somebody else's objects among ours. */
 export const LATER_WORLD_FAULTS = ['close', 'foreign'] as const;
-export type WorldFault = (typeof WORLD_FAULTS)[number] | (typeof LATER_WORLD_FAULTS)[number];
+/** What happens to announced intents: deleted, put back when they were decided long ago, hidden for a while. */
+export const INTENT_WORLD_FAULTS = ['intent-gone', 'intent-back', 'intent-hidden'] as const;
+export type WorldFault =
+  | (typeof WORLD_FAULTS)[number]
+  | (typeof LATER_WORLD_FAULTS)[number]
+  | (typeof INTENT_WORLD_FAULTS)[number];
 
 /** What the application around the database does: its signal, its listener. */
 export const CALLER_FAULTS = ['abort', 'listener-throws', 'listener-rejects'] as const;
@@ -90,7 +103,7 @@ export class Incidents implements CallFates, CallerFates {
     without: ReadonlySet<string> = new Set(),
   ) {
     this.#seed = seed;
-    this.#rates = [...CALL_FAULTS, ...LIES, ...LATER_CALL_FAULTS]
+    this.#rates = [...CALL_FAULTS, ...LIES, ...LATER_CALL_FAULTS, ...INTENT_LIES]
       .filter((kind) => (rates[kind] ?? 0) > 0)
       .map((kind) => [kind, rates[kind]!]);
     this.#without = without;

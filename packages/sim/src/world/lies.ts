@@ -11,12 +11,12 @@ export async function lieOfGet(
   lie: Lie,
   random: Random,
 ): Promise<StoredObject | undefined> {
-  if (found === undefined || lie === 'lie-absent') return undefined;
-  if (lie === 'lie-cut') {
+  if (found === undefined || isOf(lie, 'absent')) return undefined;
+  if (isOf(lie, 'cut')) {
     const length = random.below(found.bytes.length + 1);
     return { ...found, bytes: found.bytes.slice(0, length), size: found.size - found.bytes.length + length };
   }
-  if (lie === 'lie-flip') {
+  if (isOf(lie, 'flip')) {
     const bytes = found.bytes.slice();
     if (bytes.length > 0) bytes[random.below(bytes.length)]! ^= 1 << random.below(8);
     return { ...found, bytes };
@@ -25,6 +25,11 @@ export async function lieOfGet(
   const kind = key.slice(0, key.indexOf('/') + 1);
   const others = [...server.objects().keys()].filter((other) => other !== key && other.startsWith(kind));
   return others.length === 0 ? found : server.get(random.pick(others), range ? { range } : {});
+}
+
+/** The lies about intents are those about any object. */
+function isOf(lie: Lie, what: 'absent' | 'cut' | 'flip'): boolean {
+  return lie === `lie-${what}` || lie === `intent-${what}`;
 }
 
 /** Leaves out the first ones: of the log, the newest. */

@@ -74,6 +74,7 @@ export class Machine {
     this.#alive = false;
     this.#held = undefined;
     this.#world.log(this.name, `dies: ${why}`);
+    this.#world.troubles.add(this.name, this.#world.nowMs);
     for (const told of this.#onDeath.splice(0)) told();
   }
 
@@ -91,6 +92,7 @@ export class Machine {
     this.#held = [];
     this.#pausedAtMs = this.#world.nowMs;
     this.#world.log(this.name, `stands still for ${ms.toFixed(3)} ms`);
+    this.#world.troubles.add(this.name, this.#world.nowMs, this.#world.nowMs + ms);
     this.#world.after(ms, () => this.#resume());
   }
 

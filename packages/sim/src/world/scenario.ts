@@ -4,6 +4,7 @@
  * Swarm testing (Groce et al., "Swarm Testing", ISSTA 2012): each seed leaves out some of the faults and some of the
  * workloads, because what is always there hides what happens only in its absence.
  */
+import { contended } from './contention.js';
 import {
   CALL_FAULTS,
   type CallFault,
@@ -15,84 +16,15 @@ import {
   type WorldFault,
 } from './incidents.js';
 import { Random } from './random.js';
-import type { Latency } from './sim-store.js';
+import { LATER_ROLES, NEWEST_ROLES, ROLES, type Role, type Scenario } from './shape.js';
 
-export const ROLES = [
-  'lists',
-  'registers',
-  'transfers',
-  'sums',
-  'claims',
-  'slots',
-  'adds',
-  'large',
-  'snapshots',
-  'stale',
-  'flushes',
-  'watches',
-] as const;
-/** Those that came later. */
-export const LATER_ROLES = ['careless', 'forgets', 'nested'] as const;
-/** Those that came with range deletes, expiry and streams. */
-export const NEWEST_ROLES = ['ranges', 'expiry', 'sweeps', 'streams'] as const;
-export type Role = (typeof ROLES)[number] | (typeof LATER_ROLES)[number] | (typeof NEWEST_ROLES)[number];
-export const ALL_ROLES: readonly Role[] = [...ROLES, ...LATER_ROLES, ...NEWEST_ROLES];
-
-/** All that worlds have since then: without it, a seed's world is that of before. */
-export const LATER: readonly string[] = [
-  ...LATER_CALL_FAULTS,
-  ...LATER_WORLD_FAULTS,
-  ...LATER_ROLES,
-  ...NEWEST_ROLES,
-  'abort',
-  'listener',
-  'markers',
-];
-
-export interface Scenario {
-  readonly seed: number;
-  readonly machines: number;
-  readonly clients: number;
-  /** Transactions of each client. */
-  readonly transactions: number;
-  readonly roles: readonly Role[];
-  /** Keys of each kind: few are hot. */
-  readonly keys: number;
-  readonly isolation: 'serializable' | 'snapshot';
-  /** How clients name their requests: not at all, by ids of their own, by numbers in a session. */
-  readonly requests: 'none' | 'ids' | 'sessions';
-  /** Each transaction has a machine of its own, that opens, does it and ends. */
-  readonly shortLived: boolean;
-  readonly sealed: boolean;
-  readonly probe: 'auto' | 'skip';
-  readonly maintenance: 'auto' | 'manual';
-  readonly commitTimeoutMs: number;
-  readonly graceMs: number;
-  readonly cacheBytes: number;
-  readonly maxRetries: number;
-  /** After how long a client asks another machine, virtual milliseconds. */
-  readonly clientTimeoutMs: number;
-  readonly thinkMs: number;
-  readonly latency: Latency;
-  readonly badClocks: boolean;
-  /** What each list transaction writes besides: with thousands of bytes, records hold their carry in other ones. */
-  readonly padBytes: number;
-  /** The store answers some reads with something else than what it has. */
-  readonly lies: boolean;
-  readonly callFaults: Partial<Record<CallFault | Lie, number>>;
-  /** Mean virtual milliseconds between two of a kind. */
-  readonly worldFaults: Partial<Record<WorldFault, number>>;
-  /** How often a caller aborts a call of its own. */
-  readonly aborts: number;
-  /** Callers hand one signal to all their calls, until they abort it. */
-  readonly sharedSignals: boolean;
-  /** How often a listener of a database's events throws, and how often it rejects. */
-  readonly listenerFaults: number;
-  /** Folder markers were there before the database. */
-  readonly markers: boolean;
+/** @param many of many writers. */
+export function scenarioOf(seed: number, many = false): Scenario {
+  const scenario = ofFewWriters(seed);
+  return many ? contended(scenario) : scenario;
 }
 
-export function scenarioOf(seed: number): Scenario {
+function ofFewWriters(seed: number): Scenario {
   const random = new Random(seed, 'scenario');
   const calm = random.chance(0.1);
   const callFaults: Partial<Record<CallFault | Lie, number>> = {};

@@ -8,6 +8,7 @@
  * - Nothing is sent through a connection whose database's close() has resolved: it is told as a violation.
  * - Every failure has the code that the S3 adapter gives it (packages/backend-s3/src/failure.ts).
  */
+import { INTENT_PREFIX } from '@holdfast/core';
 import {
   type CallOptions,
   type Capabilities,
@@ -22,24 +23,24 @@ import {
   type StoredObject,
   StoreError,
 } from '@holdfast/object-store';
+import type { RequestLimit } from '../measure/request-limit.js';
 import type { CallFates, CallFault, Fate, Lie } from './incidents.js';
 import { lieOfGet, lieOfList } from './lies.js';
 import type { Machine } from './machine.js';
+import { type CallKind, type Latency, type Network, unevenNetwork } from './network.js';
 import type { Random } from './random.js';
 import type { World } from './world.js';
-
-/** Milliseconds, one way. */
-export interface Latency {
-  readonly fastMs: number;
-  /** Nine of ten take up to this, nearly all up to ten times, one in two hundred up to a hundred times. */
-  readonly usualMs: number;
-}
 
 export interface Store {
   readonly world: World;
   readonly server: MemoryStore;
   readonly incidents: CallFates;
+  /** Of connections that have no network of their own. */
   readonly latency: Latency;
+  /** What it takes a second; undefined: any number. */
+  readonly limits?: Readonly<Record<'reads' | 'writes', RequestLimit>> | undefined;
+  /** Objects that it says nothing of, to reads and in listings, until that time. */
+  readonly hiddenUntilMs?: Map<string, number> | undefined;
   /** Told of what no engine may do. */
   readonly onViolation?: ((violation: string) => void) | undefined;
   /** Until when nothing arrives, and until when everything is refused; virtual milliseconds. */
@@ -47,10 +48,8 @@ export interface Store {
   outUntilMs: number;
 }
 
-type Kind = 'get' | 'put' | 'delete' | 'list';
-
 interface Call<T> {
-  readonly kind: Kind;
+  readonly kind: CallKind;
   readonly key: string;
   readonly conditional: boolean;
   readonly bytes: number;
@@ -64,6 +63,9 @@ interface Call<T> {
 const ZOMBIE_MS = { from: 20, to: 600_000 } as const;
 const PAUSE_MS = { from: 500, to: 90_000 } as const;
 const NEVER_MS = 3_600_000;
+const BYTES_PER_MS = 50_000;
+/** What a store that has had too many requests asks its callers to wait. */
+const LIMITED_MS = 100;
 
 /** One machine's connection to the store. */
 export class SimConnection implements ObjectStore {
@@ -71,11 +73,14 @@ export class SimConnection implements ObjectStore {
   readonly identity: string = 'sim:store';
   readonly #store: Store;
   readonly #machine: Machine;
+  readonly #network: Network;
   #ended = false;
 
-  constructor(store: Store, machine: Machine) {
+  /** @param network its own; default: the store's. */
+  constructor(store: Store, machine: Machine, network: Network = unevenNetwork(store.latency)) {
     this.#store = store;
     this.#machine = machine;
+    this.#network = network;
   }
 
   /** The close() of its database has resolved. */
@@ -90,7 +95,8 @@ export class SimConnection implements ObjectStore {
       key,
       conditional: false,
       bytes: 0,
-      apply: () => this.#store.server.get(key, range ? { range } : {}),
+      apply: async () =>
+        this.#isHidden(key) ? undefined : this.#store.server.get(key, range ? { range } : {}),
       lie: (found, lie, random) => lieOfGet(this.#store.server, key, range, found, lie, random),
       says: (found) => (found ? `${found.bytes.length} bytes` : 'absent'),
     });
@@ -131,7 +137,8 @@ export class SimConnection implements ObjectStore {
       bytes: 0,
       apply: async () => {
         const found: ListedObject[] = [];
-        for await (const object of this.#store.server.list(prefix, { after, limit })) found.push(object);
+        for await (const object of this.#store.server.list(prefix, { after, limit }))
+          if (!this.#isHidden(object.key)) found.push(object);
         return found;
       },
       lie: async (found, _, random) => lieOfList(found, random),
@@ -140,13 +147,21 @@ export class SimConnection implements ObjectStore {
     yield* page;
   }
 
+  #isHidden(key: string): boolean {
+    const { hiddenUntilMs, incidents, world } = this.#store;
+    return !incidents.over && (hiddenUntilMs?.get(key) ?? 0) > world.nowMs;
+  }
+
   async #call<T>(options: CallOptions, call: Call<T>): Promise<T> {
     options.signal?.throwIfAborted();
     return new Promise<T>((resolve, reject) => {
       const { signal } = options;
+      const { world } = this.#store;
+      let over: ((nowMs: number) => void) | undefined;
       // A signal that lives on does not keep what has ended.
       const forget = onAbort(signal, () => {
         const reason: unknown = signal?.reason;
+        over?.(world.nowMs);
         if (call.kind === 'get' || call.kind === 'list') reject(reason);
         else
           reject(
@@ -155,14 +170,17 @@ export class SimConnection implements ObjectStore {
       });
       const what = `${this.#machine.name} ${call.kind} ${call.key}`;
       const fate = this.#store.incidents.ofCall(what, (kind) => fits(kind, call));
+      if (fate.fault) over = world.troubles.begin(this.#machine.name, world.nowMs);
       this.#send(
         call,
         fate,
         (result) => {
+          over?.(world.nowMs);
           forget();
           resolve(result);
         },
         (error) => {
+          over?.(world.nowMs);
           forget();
           reject(error);
         },
@@ -184,8 +202,8 @@ export class SimConnection implements ObjectStore {
     if (this.#ended)
       this.#store.onViolation?.(`${machine.name} sent ${what} after its close() had resolved.`);
     world.log(machine.name, fault ? `${what} [${fault}]` : what);
-    let thereMs = this.#legMs(random, call.bytes);
-    const backMs = this.#legMs(random, 0);
+    let thereMs = this.#network.legMs(call.kind, random) + call.bytes / BYTES_PER_MS;
+    const backMs = this.#network.legMs(call.kind, random);
     const extra = random.fraction();
     const pauseMs = PAUSE_MS.from + extra * (PAUSE_MS.to - PAUSE_MS.from);
     const answer = (delayMs: number, run: () => void): void => {
@@ -218,6 +236,11 @@ export class SimConnection implements ObjectStore {
           // Connections are refused, or 503 answers: after that only the former says that nothing happened.
           const refused = extra < 0.5 && fault === undefined;
           fail(backMs, refused ? 'UNAVAILABLE' : unanswered, refused ? undefined : 1_000);
+          return;
+        }
+        if (answered && !this.#admits(call)) {
+          world.troubles.add(machine.name, world.nowMs);
+          fail(backMs, unanswered, LIMITED_MS);
           return;
         }
         const applied = call.apply();
@@ -277,7 +300,7 @@ export class SimConnection implements ObjectStore {
         return;
       case 'late':
         // About when its sender looks, and sends again.
-        arrive(thereMs + backMs + extra * 4 * this.#store.latency.usualMs);
+        arrive(thereMs + backMs + extra * 4 * this.#network.usualMs);
         fail(thereMs + backMs, unanswered);
         return;
       case 'duplicate':
@@ -299,20 +322,22 @@ export class SimConnection implements ObjectStore {
     }
   }
 
-  #legMs(random: Random, bytes: number): number {
-    const { latency } = this.#store;
-    const luck = random.fraction();
-    const spread = luck < 0.9 ? 1 : luck < 0.995 ? 10 : 100;
-    return random.between(latency.fastMs, latency.usualMs * spread) + bytes / 50_000;
+  /** Whether the store takes it, or has had too many this second. */
+  #admits({ kind }: { kind: CallKind }): boolean {
+    const { limits, incidents, world } = this.#store;
+    if (!limits || incidents.over) return true;
+    return limits[kind === 'get' || kind === 'list' ? 'reads' : 'writes'].admits(world.nowMs);
   }
 }
 
 function isLie(fault: CallFault | Lie | undefined): fault is Lie {
-  return fault?.startsWith('lie-') ?? false;
+  return fault?.startsWith('lie-') || fault?.startsWith('intent-') || false;
 }
 
-function fits(kind: CallFault | Lie, call: { kind: Kind; conditional: boolean }): boolean {
+function fits(kind: CallFault | Lie, call: Pick<Call<unknown>, 'kind' | 'key' | 'conditional'>): boolean {
   const changes = call.kind === 'put' || call.kind === 'delete';
+  if (kind.startsWith('intent-'))
+    return call.key.startsWith(INTENT_PREFIX) && call.kind === (kind === 'intent-hide' ? 'list' : 'get');
   if (kind === 'conflict' || kind === 'duplicate-answer') return call.conditional;
   if (kind === 'lie-hide') return call.kind === 'list';
   if (kind === 'partial-body' || kind === 'stuck' || kind.startsWith('lie-')) return call.kind === 'get';

@@ -38,6 +38,14 @@ test('work that can not end is a hang, not a wait', async () => {
   await expect(new World().until(new Promise(() => {}), 1_000)).rejects.toThrow(Hang);
 });
 
+test('work that goes round without letting time pass is a hang too', async () => {
+  const world = new World();
+  const around = async (): Promise<void> => {
+    for (;;) await world.sleep(0);
+  };
+  await expect(world.until(around(), 1_000)).rejects.toThrow('no time passes');
+});
+
 test('a dead machine is not woken and not answered, and what it has sent arrives', async () => {
   const world = new World();
   const machine = new Machine(world, 'm1', soundClock);

@@ -6,6 +6,7 @@
  * - All that an event sets off (as far as it waits for promises only) is done before the next one runs.
  */
 import { Trace } from './trace.js';
+import { TroubleLog } from './trouble-log.js';
 
 export interface Timer {
   cancel(): void;
@@ -16,10 +17,15 @@ interface Event extends Timer {
   run: (() => void) | undefined;
 }
 
+const AT_ONCE_MAX = 20_000;
+
 export class World {
   readonly trace: Trace = new Trace();
+  readonly troubles: TroubleLog = new TroubleLog();
   #nowMs = 0;
   #stamps = 0;
+  /** Events since time has passed. */
+  #atOnce = 0;
   /** Latest first, so that the next one is taken from the end. */
   readonly #events: Event[] = [];
 
@@ -90,6 +96,8 @@ export class World {
     let event = this.#events.pop();
     while (event && !event.run) event = this.#events.pop();
     if (!event) return false;
+    this.#atOnce = event.atMs === this.#nowMs ? this.#atOnce + 1 : 0;
+    if (this.#atOnce > AT_ONCE_MAX) throw new Hang(`${AT_ONCE_MAX} events at once, and no time passes`);
     this.#nowMs = event.atMs;
     event.run!();
     await turn();
