@@ -622,10 +622,17 @@ const calls = [
   {
     name: 'a conflict that comes through the body from elsewhere reruns nothing',
     file: transact,
-    find: '    if (lost) return { lost };\n    throw error;',
+    find: '    if (lost) return { lost, touched: touchedBy(tx, tx.reads) };\n    throw error;',
     replace:
-      '    if (lost) return { lost };\n    if (error instanceof HoldfastError && RUN_AGAIN.has(error.code)) return { lost: error };\n    throw error;',
+      '    const touched = touchedBy(tx, tx.reads);\n    if (lost) return { lost, touched };\n    if (error instanceof HoldfastError && RUN_AGAIN.has(error.code)) return { lost: error, touched };\n    throw error;',
     tests: ['test/foreign-conflicts.test.ts'],
+  },
+  {
+    name: 'who has lost has its turn',
+    file: 'packages/mvcc/src/commit/commit-queue.ts',
+    find: 'return this.#elders.mustWait(proposal);',
+    replace: 'return false;',
+    tests: ['test/turns.test.ts'],
   },
   {
     name: 'what a body concluded from what has changed is no conclusion',
@@ -1158,6 +1165,133 @@ const streams = [
   },
 ];
 
+const intentTests = ['packages/core/src/record/intent.test.ts'];
+const intentsFollow = ['packages/mvcc/src/log/intents-follow.test.ts'];
+const intentBody = ['packages/core/src/record/intent-body.test.ts'];
+
+const intents = [
+  {
+    name: 'the writer id of a first intent is made of its content',
+    file: 'packages/core/src/record/intent.ts',
+    find: 'if (place.k === 1 && !equalBytes(',
+    replace: 'if (place.k < 1 && !equalBytes(',
+    tests: intentTests,
+  },
+  {
+    name: 'an intent longer than intents are is not read',
+    file: 'packages/core/src/record/intent.ts',
+    find: 'if (bytes.length > INTENT_BYTES_MAX)',
+    replace: 'if (false)',
+    tests: intentTests,
+  },
+  {
+    name: 'nothing follows the sealed content of an intent',
+    file: 'packages/core/src/record/intent.ts',
+    find: '  reader.end();\n',
+    replace: '',
+    tests: intentTests,
+  },
+  {
+    name: 'the envelope of an intent is sealed with it',
+    file: 'packages/core/src/record/intent.ts',
+    find: 'sealed, bytes.subarray(0, ENVELOPE_BYTES));',
+    replace: 'sealed);',
+    tests: intentTests,
+  },
+  {
+    name: 'an announced transaction has read nothing beyond its base',
+    file: 'packages/core/src/record/announced-transaction.ts',
+    find: 'if (readVersion > base)',
+    replace: 'if (false)',
+    tests: intentBody,
+  },
+  {
+    name: 'keys read ascend, so that a read set has one encoding',
+    file: 'packages/core/src/record/keys-read.ts',
+    find: 'if (before && compareBytes(before, point) >= 0)',
+    replace: 'if (false)',
+    tests: intentBody,
+  },
+  {
+    name: 'staged segments fit into a manifest',
+    file: 'packages/core/src/record/announced-segments.ts',
+    find: '    if (fault !== undefined) throw',
+    replace: '    if (fault === undefined) throw',
+    tests: intentBody,
+  },
+  {
+    name: 'the floor of intents never goes back',
+    file: 'packages/mvcc/src/log/intents-follow.ts',
+    find: 'if (floor < before.intents.floor)',
+    replace: 'if (false)',
+    tests: intentsFollow,
+  },
+  {
+    name: 'a writer of intents is forgotten with its floor only',
+    file: 'packages/mvcc/src/log/intents-follow.ts',
+    find: 'if (known!.version > floor)',
+    replace: 'if (false)',
+    tests: intentsFollow,
+  },
+  {
+    name: 'an intent is the next of its writer',
+    file: 'packages/mvcc/src/log/intents-follow.ts',
+    find: 'if (isParent ? found.k !== least : found.k < least)',
+    replace: 'if (false)',
+    tests: intentsFollow,
+  },
+  {
+    name: 'an intent of a state that is still to come is not carried',
+    file: 'packages/mvcc/src/commit/collector.ts',
+    find: 'found.base <= view.version && ',
+    replace: '',
+    tests: ['packages/sim/src/hostile/intent-campaign.test.ts'],
+  },
+  {
+    name: 'a turn has a small read set',
+    file: 'packages/core/src/record/turns.ts',
+    find: 'if (bytes > TURN_READS_BYTES_MAX)',
+    replace: 'if (false)',
+    tests: ['packages/core/src/record/turns.test.ts'],
+  },
+];
+
+const announcer = 'packages/mvcc/src/commit/announcer.ts';
+const intentsTable = 'packages/mvcc/src/commit/intents-table.ts';
+const owners = ['packages/mvcc/src/commit/announcer.test.ts'];
+
+/** Of a process that was cloned amid an intent, and of writers that were quiet for a thousand records. */
+const writers = [
+  {
+    name: 'a verdict is its own only with the hash of its own intent',
+    file: announcer,
+    find: "return equalBytes(known.hash, out.hash) ? { kind: 'decided', ...known } : { kind: 'never' };",
+    replace: "return { kind: 'decided', ...known };",
+    tests: owners,
+  },
+  {
+    name: 'the first intent of a writer that was dropped does not count again (intent floor)',
+    file: intentsTable,
+    find: 'k === 1 && base >= parent.floor',
+    replace: 'k === 1',
+    tests: ['packages/mvcc/src/commit/intents-table.test.ts'],
+  },
+  {
+    name: 'an owner goes on from its last intent only while the table knows it as that',
+    file: announcer,
+    find: 'return known?.k === k && equalBytes(known.hash, hash) ? known : undefined;',
+    replace: 'return { writerId, k };',
+    tests: owners,
+  },
+  {
+    name: 'what can still count is not decided',
+    file: announcer,
+    find: '    if (counts(view.intents, out)) return undefined;\n',
+    replace: '',
+    tests: owners,
+  },
+];
+
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
 export const checksByTests = [
   ...ranges,
@@ -1166,6 +1300,8 @@ export const checksByTests = [
   ...expiring,
   ...whatWaits,
   ...format2,
+  ...intents,
+  ...writers,
   ...histories,
   ...calls,
   ...bytes,

@@ -1,9 +1,9 @@
 // The engine's safety checks, and for each the change that takes it out. `find` occurs exactly once in `file`; a check
 // whose text has changed makes the runner fail, so that this list can't go stale.
-// `tests`: what is run when the simulator finds nothing within its seeds.
+// `tests`: what is run when the simulator finds nothing within its seeds. `contended`: its worlds are of many writers.
 
 const committer = 'packages/mvcc/src/commit/committer.ts';
-const flushEdit = 'packages/mvcc/src/upkeep/flush-edit.ts';
+const flushEdit = 'packages/mvcc/src/commit/flush-edit.ts';
 const publish = 'packages/mvcc/src/log/publish.ts';
 const settle = 'packages/mvcc/src/commit/settle.ts';
 const tip = 'packages/mvcc/src/log/tip.ts';
@@ -12,8 +12,14 @@ const transact = 'packages/mvcc/src/transaction/transact.ts';
 const validate = 'packages/mvcc/src/commit/validate.ts';
 const sessions = 'packages/mvcc/src/requests/sessions.ts';
 const requests = 'packages/mvcc/src/requests/requests.ts';
+const announcing = 'packages/mvcc/src/commit/announcing.ts';
+const candidates = 'packages/mvcc/src/commit/candidates.ts';
+const collector = 'packages/mvcc/src/commit/collector.ts';
+const intentsTable = 'packages/mvcc/src/commit/intents-table.ts';
+const lead = 'packages/mvcc/src/commit/lead.ts';
+const turns = 'packages/mvcc/src/commit/turns.ts';
 
-/** @type {{ name: string, file: string, find: string, replace: string, tests?: string[] }[]} */
+/** @type {{ name: string, file: string, find: string, replace: string, tests?: string[], contended?: boolean }[]} */
 export const checks = [
   {
     name: 'a record is created only in an empty slot',
@@ -61,9 +67,9 @@ export const checks = [
   {
     name: 'acknowledge only after the record is in the chain (I4)',
     file: committer,
-    find: 'const settled = await this.#settler.send(view, built, confirmedAt, deadline);',
+    find: 'const settled = await this.#settler.send(view, built, confirmedAt, deadline, {',
     replace:
-      'this.#acknowledge(next, built, group);\n    const settled = await this.#settler.send(view, built, confirmedAt, deadline);',
+      'this.#acknowledge(next, built, group);\n    const settled = await this.#settler.send(view, built, confirmedAt, deadline, {',
   },
   {
     name: 'maybeCommitted after a PUT whose outcome is unknown',
@@ -137,8 +143,8 @@ export const checks = [
   {
     name: 'who ran again on writes that were lost is not committed with them',
     file: committer,
-    find: '    this.#lose(lost.parent, group, lost.rerun);\n    group.members = lost.accepted.map(({ waiting }) => waiting);',
-    replace: '    group.members = lost.members.map(({ waiting }) => waiting);',
+    find: '    this.#lose(lost.parent, group, rerun);\n    const gone = new Set(rerun.map(({ waiting }) => waiting));',
+    replace: '    const gone = new Set<Waiting>();',
     tests: ['test/commit-protocol.test.ts'],
   },
   {
@@ -170,7 +176,7 @@ export const checks = [
     file: flushEdit,
     find: "if (this.through < state.floor) return 'stale';",
     replace: '',
-    tests: ['packages/mvcc/src/upkeep/flush-edit.test.ts'],
+    tests: ['packages/mvcc/src/commit/flush-edit.test.ts'],
   },
   {
     name: 'segments are durable before a record names them (I3)',
@@ -314,5 +320,57 @@ export const checks = [
     find: 'if (readVersion < (bulk ? view.floor : view.floor - 1))',
     replace: 'if (false)',
     tests: ['packages/mvcc/src/log/grace.test.ts', 'test/commit-protocol.test.ts'],
+  },
+  {
+    name: "an intent counts once: its number is the next of its writer's (watermark)",
+    file: intentsTable,
+    find: 'return last ? k === last.k + 1 :',
+    replace: 'return last ? k >= last.k :',
+    contended: true,
+  },
+  {
+    name: 'a process makes no record without the intent that it has out (helping)',
+    file: candidates,
+    find: 'const decides = [...carried, ...(out ? [givesUp ? voided(out) : out] : [])];',
+    replace: 'const decides = carried;',
+    contended: true,
+  },
+  {
+    name: 'only a record acknowledges: nothing is learnt from the answer to an intent (owner-only acknowledgement)',
+    file: announcing,
+    find: 'sent.then(() => this.#lead.answered(this.#context.clock.monotonic() - sentMs));',
+    replace:
+      'sent.then(() => {\n        this.#lead.answered(this.#context.clock.monotonic() - sentMs);\n        for (const { resolve } of waiting) resolve({ version: view.version + 1, order: 0 });\n      });',
+    contended: true,
+  },
+  {
+    name: 'what is carried is judged on the parent of the record that carries it',
+    file: collector,
+    find: 'provenThrough: 0,',
+    replace: 'provenThrough: Number.MAX_SAFE_INTEGER,',
+    contended: true,
+  },
+  {
+    name: 'bytes that are not authentic are an absent intent',
+    file: collector,
+    find: '    } catch {\n      // Not to be read',
+    replace: '    } catch (error) {\n      if (error instanceof Error) throw error;\n      // Not to be read',
+    contended: true,
+  },
+  {
+    name: 'who is fast looks for slow rivals (discovery)',
+    file: lead,
+    find: 'return next % LOOK_EVERY_RECORDS === 0 || FIRST_LOOKS.includes(next);',
+    replace: 'return next < 0;',
+    contended: true,
+    tests: ['packages/sim/src/discovery.test.ts'],
+  },
+  {
+    name: 'who has lost has a turn',
+    file: turns,
+    find: 'return this.#before(processId).some(({ reads }) => reads.isHitBy(proposal.changes, proposal.deleted));',
+    replace: 'return this.#before(processId).length < 0;',
+    contended: true,
+    tests: ['packages/mvcc/src/commit/turns.test.ts', 'test/turns.test.ts'],
   },
 ];

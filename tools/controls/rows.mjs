@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** @typedef {{ name: string, file: string, find: string, replace: string, tests?: string[] }} Row */
+/** @typedef {{ name: string, file: string, find: string, replace: string, tests?: string[], contended?: boolean }} Row */
 
 /**
  * What is wrong with the rows, each in one line that names it.

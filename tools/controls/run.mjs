@@ -96,7 +96,7 @@ for (const check of chosen) {
   const loads = await node(['-e', `import(${JSON.stringify(builtFile(check.file))})`]);
   if (loads.status !== 0) fail(`${check.name}: with its replacement ${check.file} can not be loaded.`);
   const noticed =
-    (await bySimulator(check.tests ? SEEDS_BEFORE_TESTS : Number(seeds))) ??
+    (await bySimulator(check.tests ? SEEDS_BEFORE_TESTS : Number(seeds), check.contended)) ??
     (await byTests(check.tests)) ??
     (await byCrashPoints([])) ??
     (await byCrashPoints(['--depth', '2', '--only', 'given up at once']));
@@ -105,15 +105,15 @@ for (const check of chosen) {
   writeFileSync(path, source);
   await build(pack);
   const seed = /(\d+) seeds$/.exec(noticed ?? '')?.[1];
-  if (seed && (await simulate(1, Number(seed))).status !== 0)
+  if (seed && (await simulate(1, Number(seed), check.contended)).status !== 0)
     fail(`Seed ${seed} fails with every check in place: mend that first.`);
 }
 console.log(`\n${chosen.length} checks taken out, ${chosen.length - survivors} noticed, ${survivors} not.`);
 process.exitCode = survivors === 0 ? 0 : 1;
 
-/** @param {number} count */
-async function bySimulator(count) {
-  const { stdout, status } = await simulate(count);
+/** @param {number} count @param {boolean} [contended] in worlds of many writers */
+async function bySimulator(count, contended) {
+  const { stdout, status } = await simulate(count, 1, contended);
   if (status === 0) return undefined;
   const failed = [...stdout.matchAll(/^FAILED seed (\d+): (.*)$/gm)].sort((a, b) => a[1] - b[1])[0];
   return failed ? `simulator | ${words(failed[2])} | ${failed[1]} seeds` : `simulator | no verdict | |`;
@@ -139,10 +139,11 @@ async function byTests(tests) {
   return undefined;
 }
 
-function simulate(count, from = 1) {
+function simulate(count, from = 1, contended = false) {
   const args = ['packages/sim/dist/main.js', '--seeds', String(count), '--from', String(from), '--no-shrink'];
   if (jobs) args.push('--jobs', jobs);
   if (except) args.push('--except', except);
+  if (contended) args.push('--only', 'contended');
   return node(args);
 }
 
