@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { HoldfastError, StoreError } from 'holdfast';
+import { CONTENTION, runContention } from './contention/command.js';
+import { workloads } from './contention/workload.js';
 import { localMinio, serverName, type Target, UsageError } from './location.js';
 import { meetsTarget, type Row, ratioOf } from './measure.js';
 import { measures } from './measures/all.js';
@@ -20,26 +22,51 @@ Usage: npm run bench -- [options]
                       (default: the MinIO of "npm run servers", started if it is not up)
   --latency <ms>      add this to each request in a second pass; 0: no second pass (default 30)
   --bandwidth <MB/s>  of each connection in the second pass (default 50)
-  --only <name>       only this measure; may be repeated: ${measures.map(({ name }) => name).join(', ')}
+  --only <name>       only this measure; may be repeated: ${measures.map(({ name }) => name).join(', ')};
+                      or ${CONTENTION}, by itself
   --quick             fewer samples: a minute or two instead of ten or so
   --out <folder>      where latest.json and latest.svg go (default apps/bench/results; none with --only)
+
+Many writers at one database (--only ${CONTENTION}): on MinIO and the file store, or on --location
+  --latency <ms,…>    added to each request of the server (default 0,30,100)
+  --writers <n,…>     how many (default 1,2,4,16,64; 1,4,16 with --quick)
+  --workload <name,…> some of ${workloads.map(({ name }) => name).join(', ')}
+  --seconds <n>       of each cell (default 10; 3 with --quick)
+  --processes <n>     in which writers are (default 4)
+  --before <file>     another run's contention.json, to draw beside
   --help`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       location: { type: 'string' },
-      latency: { type: 'string', default: '30' },
+      latency: { type: 'string' },
       bandwidth: { type: 'string', default: '50' },
       only: { type: 'string', multiple: true },
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },
+      writers: { type: 'string' },
+      workload: { type: 'string' },
+      seconds: { type: 'string' },
+      processes: { type: 'string' },
+      before: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(help);
-  const latency = numberOf('--latency', values.latency);
   const bandwidth = numberOf('--bandwidth', values.bandwidth);
+  if (values.only?.includes(CONTENTION)) {
+    if (values.only.length > 1) throw new UsageError(`--only ${CONTENTION} is run by itself.`);
+    const signal = interruption();
+    const options = { ...values, bytesPerSecond: bandwidth * 1e6, signal, progress };
+    // What an interruption breaks tells of it in many ways.
+    return runContention(options).catch((error) => {
+      throw signal.aborted ? signal.reason : error;
+    });
+  }
+  for (const name of ['writers', 'workload', 'seconds', 'processes', 'before'] as const)
+    if (values[name] !== undefined) throw new UsageError(`--${name} is for --only ${CONTENTION}.`);
+  const latency = numberOf('--latency', values.latency ?? '30');
   const selected = select(values.only);
   const folder =
     values.out ?? (values.only ? undefined : fileURLToPath(new URL('../results', import.meta.url)));
@@ -115,7 +142,8 @@ function progress(text: string): void {
     return;
   }
   const head = text.split(':')[0]!;
-  if (head !== shown && head !== '') process.stderr.write(`${head}\n`);
+  if (head === '' || head === shown) return;
+  process.stderr.write(`${head}\n`);
   shown = head;
 }
 

@@ -1,8 +1,8 @@
 /**
  * A slow network in front of a server on this machine.
  *
- * Each connection is a link of its own: what goes to the server arrives `delayMs` later, so an exchange of
- * request and answer takes that much longer, once for each time the client waits for the server (twice where it
+ * Each connection is a link of its own: what goes either way arrives half of `delayMs` later, so an exchange of
+ * request and answer takes `delayMs` longer, once for each time the client waits for the server (twice where it
  * asks with `Expect: 100-continue`). Both directions carry `bytesPerSecond`, one byte after another. Connections
  * persist. Making one is not delayed, and there is no TCP slow start: both sides of a comparison are spared them.
  *
@@ -11,6 +11,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface LinkOptions {
+  /** There and back together. */
   readonly delayMs: number;
   readonly bytesPerSecond: number;
 }
@@ -56,8 +57,9 @@ export async function startProxy(targetPort: number, link: LinkOptions): Promise
       socket.on('error', () => {});
       socket.on('close', () => sockets.delete(socket));
     }
-    relay(client, upstream, new LinkSchedule(link));
-    relay(upstream, client, new LinkSchedule({ ...link, delayMs: 0 }));
+    const oneWay = { ...link, delayMs: link.delayMs / 2 };
+    relay(client, upstream, new LinkSchedule(oneWay));
+    relay(upstream, client, new LinkSchedule(oneWay));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

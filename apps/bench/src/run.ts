@@ -116,7 +116,8 @@ function linkName({ delayMs, bytesPerSecond }: LinkOptions): string {
   return `${delayMs} ms, ${bytesPerSecond / 1e6} MB/s`;
 }
 
-async function clear(store: ObjectStore, prefix: string): Promise<void> {
+/** Deletes all objects of a prefix. */
+export async function clear(store: ObjectStore, prefix: string): Promise<void> {
   let keys: string[] = [];
   for await (const { key } of store.list(prefix)) {
     keys.push(key);
