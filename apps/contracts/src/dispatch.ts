@@ -34,6 +34,11 @@ export interface Request extends Call {
   readonly requestId: string;
 }
 
+/** Whether a call may write: a command, which is a commit. */
+export function isCommand({ contract, method }: Call): boolean {
+  return Object.hasOwn(contracts[contract]?.commands ?? {}, method);
+}
+
 /** @throws TypeError or RangeError for a request that can't be meant: it had no effect, and never has. */
 export async function dispatch(
   db: Database,

@@ -2,8 +2,10 @@
 import { estimateCost, prices, type TrafficCounts, toHex, type VerifyReport } from 'holdfast';
 import type { Finding } from './books.js';
 import type { Kill } from './crew.js';
+import { isCommand } from './dispatch.js';
 import type { Entry } from './journal.js';
 import type { WorkerReport } from './messages.js';
+import { workerOf } from './visitors.js';
 
 export interface Run {
   readonly location: string;
@@ -26,7 +28,15 @@ export interface Run {
 const CLASSES = ['read', 'write', 'list', 'delete'] as const;
 
 export function formatReport(run: Run): string {
-  const parts = [latencies(run), engine(run), requests(run), state(run), books(run.findings), [run.credit]];
+  const parts = [
+    latencies(run),
+    shares(run),
+    engine(run),
+    requests(run),
+    state(run),
+    books(run.findings),
+    [run.credit],
+  ];
   return parts.map((lines) => lines.join('\n')).join('\n\n');
 }
 
@@ -46,6 +56,29 @@ function latencies({ entries, workers, seconds }: Run): string[] {
     `${whole(entries.length)} calls by ${workers} worker ${workers === 1 ? 'process' : 'processes'} in ${seconds.toFixed(1)} s: ${whole(entries.length / Math.max(seconds, 0.001))} a second`,
     ...table(['contract', 'calls', 'p50 ms', 'p99 ms', 'max ms'], rows),
   ];
+}
+
+/** A row for each worker: nobody is left behind. */
+function shares({ entries, workers, kill }: Run): string[] {
+  const commits = entries.filter(({ request, answer }) => answer && isCommand(request));
+  const counts: number[] = [];
+  const rows = Array.from({ length: workers }, (_, i) => {
+    const worker = i + 1;
+    const own = commits.filter(({ request }) => workerOf(request.caller) === worker);
+    // The killed one was away for a while.
+    const killed = kill?.worker === worker;
+    if (!killed) counts.push(own.length);
+    const waits = own.flatMap(({ answer }) => answer?.ms ?? []);
+    return [
+      `worker ${worker}${killed ? ', killed once' : ''}`,
+      whole(own.length),
+      ...[0.5, 0.99, 1].map((q) => quantile(waits, q).toFixed(1)),
+    ];
+  });
+  const lines = table(['', 'commits', 'p50 ms', 'p99 ms', 'longest wait, ms'], rows);
+  if (counts.length < 2) return lines;
+  const share = Math.round((100 * Math.min(...counts)) / Math.max(1, ...counts));
+  return [...lines, `fewest over most, of those that worked all the time: ${share} %`];
 }
 
 function engine({ reports, kill, repeated }: Run): string[] {

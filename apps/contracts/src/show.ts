@@ -27,7 +27,7 @@ export interface ShowOptions {
 const SECONDS = 10;
 const DELETE_AT_ONCE = 100;
 /** What a state consists of (FORMAT.md), and what a probe that was interrupted leaves. */
-const OBJECT_PREFIXES = ['log/', 'seg/', 'man/', 'probe/'];
+const OBJECT_PREFIXES = ['log/', 'seg/', 'man/', 'tile/', 'int/', 'probe/'];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 

@@ -61,6 +61,11 @@ export function visitorsOf(worker: number): string[] {
   return NAMES.map((name) => `${name}-${worker}`);
 }
 
+/** Which worker serves a visitor. */
+export function workerOf(visitor: string): number {
+  return Number(visitor.slice(visitor.lastIndexOf('-') + 1));
+}
+
 /** Mulberry32: whole numbers from 0 to below n. */
 function draws(seed: number): (n: number) => number {
   let state = seed >>> 0;
