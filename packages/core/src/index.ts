@@ -98,7 +98,7 @@ export {
 } from './record/intent.js';
 export { type AnnouncedFlush, INTENT_NONCE_BYTES, type Intent } from './record/intent-body.js';
 export { type DecidedIntent, type Intents, NO_INTENTS, type Verdict } from './record/intents.js';
-export { type KeysRead, keysReadBytes, keysReadWithin, type ReadRange } from './record/keys-read.js';
+export { hullOf, type KeysRead, keysReadBytes, keysReadWithin, type ReadRange } from './record/keys-read.js';
 export {
   type ClearDraft,
   decodeRecordHeader,

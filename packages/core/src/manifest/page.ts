@@ -13,7 +13,7 @@
 import { CHUNK_OVERHEAD_BYTES, OBJECT_KIND } from '@holdfast/crypto';
 import { MAX_KEY_BYTES } from '../key/key.js';
 import { HASH_BYTES } from '../merkle/merkle.js';
-import { ByteReader, ByteWriter, copyBytes } from '../object/bytes.js';
+import { ByteReader, ByteWriter } from '../object/bytes.js';
 import {
   ENVELOPE_BYTES,
   newCipher,
@@ -24,6 +24,7 @@ import {
 } from '../object/envelope.js';
 import { corrupt, HoldfastError } from '../object/errors.js';
 import { OBJECT_ID_BYTES, type ObjectId } from '../object/names.js';
+import { readContents, writeContents } from '../segment/segment-contents.js';
 import type { ClearSegmentEntry, SegmentEntry } from '../segment/segment-entry.js';
 import { metaBytesFault } from '../segment/segment-table.js';
 import { entryFault, orderFault } from './manifest-order.js';
@@ -31,7 +32,6 @@ import { entryFault, orderFault } from './manifest-order.js';
 /** Segments that one page lists, at most. */
 export const PAGE_ENTRIES_MAX = 256;
 const VARINT_BYTES_MAX = 8;
-const NO_BOUND = new Uint8Array(0);
 /** An encoded key, before it the byte that says whose it is, and its length. */
 const KEY_FIELD_BYTES_MAX = 2 + 1 + MAX_KEY_BYTES;
 /** The same of a range's bound: it may be a byte longer, to lie right behind a key and all that begins with it. */
@@ -84,10 +84,7 @@ export async function encodePage(
   for (const e of entries) {
     clear.raw(e.id).varint(e.bytes).varint(e.metaBytes).raw(e.root).varint(e.epoch);
     details.varint(e.run).varint(e.stampVersion).varint(e.stampOrder);
-    details.varint(e.minVersion).varint(e.maxVersion).varint(e.entries).varint(e.tombstones);
-    details.varint(e.ranges);
-    if (e.ranges > 0) details.bytes(e.rangeBegin).bytes(e.rangeEnd);
-    details.varint(e.earliestExpiryMs).bytes(e.firstKey).bytes(e.lastKey);
+    writeContents(details, e);
   }
   const clearBytes = clear.finish();
   const plaintext = details.finish();
@@ -138,24 +135,11 @@ export async function decodePage(
 
 /** What a page seals of a segment. */
 function readDetails(reader: ByteReader): Omit<SegmentEntry, keyof ClearSegmentEntry | 'level'> {
-  const numbers = {
+  return {
     run: reader.varint(),
     stampVersion: reader.varint(),
     stampOrder: reader.varint(),
-    minVersion: reader.varint(),
-    maxVersion: reader.varint(),
-    entries: reader.varint(),
-    tombstones: reader.varint(),
-    ranges: reader.varint(),
-  };
-  const bound = (): Uint8Array => (numbers.ranges === 0 ? NO_BOUND : copyBytes(reader.bytes()));
-  return {
-    ...numbers,
-    rangeBegin: bound(),
-    rangeEnd: bound(),
-    earliestExpiryMs: reader.varint(),
-    firstKey: copyBytes(reader.bytes()),
-    lastKey: copyBytes(reader.bytes()),
+    ...readContents(reader),
   };
 }
 

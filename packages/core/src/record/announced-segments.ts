@@ -6,8 +6,9 @@
  * - Ids and roots are copies, since the manifest keeps them; keys are too.
  */
 import { HASH_BYTES } from '../merkle/merkle.js';
-import { type ByteReader, type ByteWriter, compareBytes, copyBytes } from '../object/bytes.js';
+import { type ByteReader, type ByteWriter, compareBytes } from '../object/bytes.js';
 import { OBJECT_ID_BYTES } from '../object/names.js';
+import { readContents, writeContents } from '../segment/segment-contents.js';
 import {
   descriptorFault,
   endsBefore,
@@ -17,7 +18,6 @@ import {
 } from '../segment/segment-entry.js';
 import { metaBytesFault } from '../segment/segment-table.js';
 
-const NO_BOUND = new Uint8Array(0);
 /** Id, root, and ten numbers and lengths of a byte at least. */
 const DESCRIPTOR_BYTES_MIN = OBJECT_ID_BYTES + HASH_BYTES + 10;
 
@@ -28,10 +28,7 @@ export function writeRun(writer: ByteWriter, run: readonly SegmentDescriptor[]):
   writer.varint(run.length);
   for (const s of run) {
     writer.raw(s.id).varint(s.bytes).varint(s.metaBytes).raw(s.root).varint(s.epoch);
-    writer.varint(s.minVersion).varint(s.maxVersion).varint(s.entries).varint(s.tombstones);
-    writer.varint(s.ranges);
-    if (s.ranges > 0) writer.bytes(s.rangeBegin).bytes(s.rangeEnd);
-    writer.varint(s.earliestExpiryMs).bytes(s.firstKey).bytes(s.lastKey);
+    writeContents(writer, s);
   }
 }
 
@@ -55,26 +52,13 @@ export function readRun(reader: ByteReader, kind: RunKind): SegmentDescriptor[] 
 }
 
 function readDescriptor(reader: ByteReader): SegmentDescriptor {
-  const head = {
+  return {
     id: reader.copy(OBJECT_ID_BYTES),
     bytes: reader.varint(),
     metaBytes: reader.varint(),
     root: reader.copy(HASH_BYTES),
     epoch: reader.varint(),
-    minVersion: reader.varint(),
-    maxVersion: reader.varint(),
-    entries: reader.varint(),
-    tombstones: reader.varint(),
-    ranges: reader.varint(),
-  };
-  const bound = (): Uint8Array => (head.ranges === 0 ? NO_BOUND : copyBytes(reader.bytes()));
-  return {
-    ...head,
-    rangeBegin: bound(),
-    rangeEnd: bound(),
-    earliestExpiryMs: reader.varint(),
-    firstKey: copyBytes(reader.bytes()),
-    lastKey: copyBytes(reader.bytes()),
+    ...readContents(reader),
   };
 }
 

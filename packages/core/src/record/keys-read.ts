@@ -44,8 +44,11 @@ export function keysReadBytes(reads: KeysRead): number {
  * @param bytesMax enough for two short keys.
  */
 export function keysReadWithin(reads: KeysRead, bytesMax: number): KeysRead {
-  if (keysReadBytes(reads) <= bytesMax) return reads;
-  const keyBytesMax = Math.floor(bytesMax / 2) - 8;
+  return keysReadBytes(reads) <= bytesMax ? reads : hullOf(reads, Math.floor(bytesMax / 2) - 8);
+}
+
+/** One range that holds all of it. @param keyBytesMax of longer bounds only so much is said, and the range holds more. */
+export function hullOf(reads: KeysRead, keyBytesMax: number = Number.POSITIVE_INFINITY): KeysRead {
   const begins = [...reads.points, ...reads.ranges.map(({ begin }) => begin)];
   const begin = begins
     .reduce((low, key) => (compareBytes(key, low) < 0 ? key : low))

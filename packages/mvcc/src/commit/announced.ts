@@ -10,13 +10,12 @@ import {
   decodeValue,
   encodeValue,
   type Intent,
-  objectName,
-  SEGMENT_PREFIX,
   type SegmentDescriptor,
 } from '@holdfast/core';
-import { RangeTombstones, toFragment } from '../state/range-tombstones.js';
+import { RangeTombstones, toFragment, toRangeDelete } from '../state/range-tombstones.js';
 import { fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
 import { type Change, checkOperand, isBulkWrite } from './mutation.js';
+import { baseOf } from './new-object.js';
 import type { Proposal } from './proposal.js';
 import { ReadSet } from './read-set.js';
 
@@ -33,10 +32,7 @@ export function toAnnounced(proposal: Proposal): AnnouncedTransaction {
     readVersion,
     nowMs,
     reads: reads.toKeysRead(),
-    rangeDeletes: Array.from(deleted.all(), ({ begin, end }) => ({
-      begin: fromStoredKey(begin),
-      end: fromStoredKey(end),
-    })),
+    rangeDeletes: Array.from(deleted.all(), toRangeDelete),
     ...(staged ? { staged } : {}),
     changes,
   };
@@ -97,11 +93,7 @@ function fromAnnouncedChange(change: AnnouncedChange): Change {
   };
 }
 
-/** The version that was known when the first of these segments was sent: it stands in their names. */
+/** The version that was known when the first of these segments was sent. */
 export function oldestBase(segments: readonly SegmentDescriptor[]): number {
-  return Math.min(
-    ...segments.map(({ id }) =>
-      Number.parseInt(objectName(SEGMENT_PREFIX, id).slice(SEGMENT_PREFIX.length).split('-')[0]!, 16),
-    ),
-  );
+  return Math.min(...segments.map(({ id }) => baseOf(id)));
 }

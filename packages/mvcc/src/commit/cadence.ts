@@ -5,6 +5,7 @@
  * How often records come their own times tell, whatever this process sees of them; when the last one came lies between
  * the look that did not find it and the one that did.
  */
+import { smoothed } from '../context/smoothed.js';
 import type { View } from '../state/view.js';
 
 /** What comes less often is not waited for. */
@@ -40,7 +41,7 @@ export class Cadence {
 
   looked({ askedMs, answeredMs, from, to }: Look): void {
     const tookMs = answeredMs - askedMs;
-    this.#lookMs = this.#lookMs === 0 ? tookMs : smoothed(this.#lookMs, tookMs);
+    this.#lookMs = smoothed(this.#lookMs || undefined, tookMs, SMOOTHING);
     // Where it was answered, about.
     const atMs = (askedMs + answeredMs) / 2;
     const count = to.version - from.version;
@@ -49,7 +50,7 @@ export class Cadence {
       return;
     }
     const apartMs = Math.min((to.timeMs - from.timeMs) / count, INTERVAL_MS_MAX);
-    this.#intervalMs = this.#intervalMs === 0 ? apartMs : smoothed(this.#intervalMs, apartMs);
+    this.#intervalMs = smoothed(this.#intervalMs || undefined, apartMs, SMOOTHING);
     const expectedMs = this.#cameMs + count * this.#intervalMs;
     const latestMs = this.#missedMs !== undefined && count === 1 ? (this.#missedMs + atMs) / 2 : atMs;
     this.#cameMs = Math.min(Math.max(expectedMs, atMs - this.#intervalMs, this.#missedMs ?? 0), latestMs);
@@ -68,8 +69,4 @@ export class Cadence {
     const width = this.#intervalMs > 0 ? Math.floor(sinceMs / this.#intervalMs) : 1;
     return { waitMs, width: width > LISTED_FROM ? 0 : Math.min(Math.max(1, width), WIDTH_MAX) };
   }
-}
-
-function smoothed(mean: number, sample: number): number {
-  return mean + (sample - mean) * SMOOTHING;
 }

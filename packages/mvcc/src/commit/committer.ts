@@ -47,6 +47,8 @@ const POLLED_AHEAD_MAX = 2;
 /** Where a commit has one try, and no time of its own. */
 const TURN_WAIT_MS = 60_000;
 
+type Step = 'made' | 'done' | undefined;
+
 export interface CommitterStats {
   commits: number;
   transactions: number;
@@ -167,16 +169,13 @@ export class Committer {
       const group = new Group(clock.monotonic());
       this.#queue.fill(group);
       try {
-        try {
-          lifetime.checkBegun();
-        } catch (error) {
-          this.#announcing.giveOut(error);
-          throw error;
-        }
-        group.tellEdits(await this.#commitGroup(group));
+        lifetime.checkBegun();
       } catch (error) {
+        this.#announcing.giveOut(error);
         group.fail(error);
+        continue;
       }
+      await this.#commitGroup(group).catch((error: unknown) => group.fail(error));
     }
   }
 
@@ -192,19 +191,17 @@ export class Committer {
     return !this.#context.lifetime.ending.aborted && this.madeTip && this.#carrying.isWaitedFor(view);
   }
 
-  /** @returns the edits that were published. Its transactions were told; those that were not when it fails. */
-  async #commitGroup(group: Group): Promise<readonly Edit[]> {
+  /** Its transactions and edits were told; where it fails, not all of them. */
+  async #commitGroup(group: Group): Promise<void> {
     const { clock, lifetime, random } = this.#context;
-    const published: Edit[] = [];
     let failures = 0;
     try {
       for (;;) {
         const deadline = new Deadline(clock, this.#commitTimeoutMs, lifetime.cutting);
         try {
           const made = await this.#attempt(group, deadline);
-          if (made === 'done') return published;
+          if (made === 'done') return group.tellEdits([]);
           if (made) {
-            published.push(...made);
             group.tellLosers();
             await this.#gather();
           }
@@ -227,8 +224,8 @@ export class Committer {
     }
   }
 
-  /** One step: another state, another record, or nothing left to do. @returns the edits that were published, if any. */
-  async #attempt(group: Group, deadline: Deadline): Promise<readonly Edit[] | 'done' | undefined> {
+  /** One step: a record of its own (`made`), nothing left to do (`done`), or another state. */
+  async #attempt(group: Group, deadline: Deadline): Promise<Step> {
     const inTime = deadline.next;
     if (this.beforeFirst) {
       await orAborted(this.beforeFirst(inTime), inTime.signal);
@@ -258,7 +255,7 @@ export class Committer {
     group: Group,
     deadline: Deadline,
     givesUp: boolean,
-  ): Promise<readonly Edit[] | 'done' | undefined> {
+  ): Promise<Step> {
     const next = await this.#plan(view, group, deadline, givesUp);
     // To tell others that they have lost is not worth a record.
     const isWorthwhile =
@@ -344,7 +341,7 @@ export class Committer {
     group.members = group.members.filter((waiting) => !gone.has(waiting));
   }
 
-  #acknowledge(next: Plan, { bytes }: BuiltRecord, group: Group): readonly Edit[] {
+  #acknowledge(next: Plan, { bytes }: BuiltRecord, group: Group): 'made' {
     const { version, members, rerun, edits, decided } = next;
     const own = new Set([...group.members, ...(this.#announcer.out?.members ?? [])]);
     const ownCount = members.filter(({ waiting }) => own.has(waiting)).length;
@@ -370,7 +367,7 @@ export class Committer {
     group.edits = [];
     group.attempts = 1;
     this.#slotsLost = 0;
-    return edits;
+    return 'made';
   }
 
   /** Whether to go on asking after what is out. */

@@ -9,6 +9,7 @@
  */
 import { equalBytes, type Intent, TURNS_MAX, type Turn } from '@holdfast/core';
 import { type Clock, jitteredMs, type RandomBytes } from '@holdfast/object-store';
+import { smoothed } from '../context/smoothed.js';
 import type { Contention, View } from '../state/view.js';
 import type { Collected } from './collector.js';
 
@@ -68,8 +69,7 @@ export class Lead {
 
   /** A request was answered after so long. */
   answered(ms: number): void {
-    this.#roundTripMs =
-      this.#roundTripMs === undefined ? ms : this.#roundTripMs + (ms - this.#roundTripMs) * SMOOTHING;
+    this.#roundTripMs = smoothed(this.#roundTripMs, ms, SMOOTHING);
   }
 
   /** A newer state is known from now on. */
@@ -106,7 +106,7 @@ export class Lead {
     if (contention.contended && version !== this.#lastVersion) return true;
     // Those whose turn it is announce what they have run again, whenever that was: nobody expects it.
     if (contention.turns.length > 0) return true;
-    if (this.#calm < CALM_RECORDS) return this.#sinceListing + 1 >= LIST_EVERY_RECORDS;
+    if (this.isContended) return this.#sinceListing + 1 >= LIST_EVERY_RECORDS;
     const next = this.#isRow ? this.#row + 1 : 1;
     return next % LOOK_EVERY_RECORDS === 0 || FIRST_LOOKS.includes(next);
   }

@@ -18,6 +18,11 @@ export function newObjectId(context: Context, baseVersion: number): ObjectId {
   return concatBytes(base, context.random(16));
 }
 
+/** The version that its writer knew: the inverse. */
+export function baseOf(id: ObjectId): number {
+  return Number(new DataView(id.buffer, id.byteOffset).getBigUint64(0));
+}
+
 /**
  * Creates an object under a name that nobody else uses. A name that is taken all the same was taken by these bytes:
  * an answer was lost, or something on the way sent the PUT twice (RFC 9110 section 9.2.2 lets a proxy) and handed on

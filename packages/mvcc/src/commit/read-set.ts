@@ -38,22 +38,6 @@ export class ReadSet {
     return union;
   }
 
-  /** One stretch that holds all of it. */
-  get hull(): ReadSet {
-    const begins = [...this.#points, ...this.#ranges.map(({ begin }) => toStoredKey(begin))].sort();
-    const isOpen = this.#ranges.some(({ end }) => end === undefined);
-    const ends = [
-      ...Array.from(this.#points, (key) => `${key}\0`),
-      ...this.#ranges.flatMap(({ end }) => (end ? [toStoredKey(end)] : [])),
-    ];
-    const hull = new ReadSet();
-    hull.addRange({
-      begin: fromStoredKey(begins[0] ?? ''),
-      end: isOpen ? undefined : fromStoredKey(ends.sort().at(-1) ?? ''),
-    });
-    return hull;
-  }
-
   /** As an intent says it. */
   toKeysRead(): KeysRead {
     const points = [...this.#points].sort();

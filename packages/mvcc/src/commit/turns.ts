@@ -7,14 +7,7 @@
  * - A turn is in force for a bounded time after this process saw it come first among those it meets: whoever dies with a
  *   turn holds up nobody for long. Time is this process's own.
  */
-import {
-  type KeysRead,
-  keysReadBytes,
-  TURN_READS_BYTES_MAX,
-  TURNS_MAX,
-  type Turn,
-  toHex,
-} from '@holdfast/core';
+import { keysReadWithin, TURN_READS_BYTES_MAX, TURNS_MAX, type Turn, toHex } from '@holdfast/core';
 import type { Clock } from '@holdfast/object-store';
 import type { View } from '../state/view.js';
 import type { Proposal, Waiting } from './proposal.js';
@@ -115,7 +108,7 @@ export class Turns {
       known.add(name);
       const all =
         lost.length === 0 ? ReadSet.everything : ReadSet.union(lost.map(({ proposal }) => proposal.reads));
-      turns.push({ processId, waitMs, reads: boundedReads(all) });
+      turns.push({ processId, waitMs, reads: keysReadWithin(all.toKeysRead(), TURN_READS_BYTES_MAX) });
       reads.push(all);
     }
     const [first, ...others] = reads.filter((one) => !one.isEmpty);
@@ -126,7 +119,7 @@ export class Turns {
   get isOwn(): boolean {
     const live = this.#live();
     const own = live.find(({ name }) => name === this.#own);
-    return own !== undefined && !own.behind.some((earlier) => live.includes(earlier));
+    return own !== undefined && countBefore(own, live) === 0;
   }
 
   /** Whether it is about to make records: it is told so by a turn that puts off nobody, or stands second in a line. */
@@ -134,16 +127,14 @@ export class Turns {
     const live = this.#live();
     const own = live.find(({ name }) => name === this.#own);
     if (!own || own.reads.isEmpty) return own !== undefined;
-    return (
-      live[0]?.name === this.#named && own.behind.filter((earlier) => live.includes(earlier)).length === 1
-    );
+    return live[0]?.name === this.#named && countBefore(own, live) === 1;
   }
 
   /** How many turns that it meets stand before this process's own; undefined: it has none. */
   get ahead(): number | undefined {
     const live = this.#live();
     const own = live.find(({ name, reads }) => name === this.#own && !reads.isEmpty);
-    return own?.behind.filter((earlier) => live.includes(earlier)).length;
+    return own && countBefore(own, live);
   }
 
   /**
@@ -186,9 +177,9 @@ export class Turns {
     const now = this.#clock.monotonic();
     const live: Standing[] = [];
     for (const standing of this.#standing) {
-      const { name, behind } = standing;
+      const { name } = standing;
       let since = this.#firstSinceMs.get(name);
-      if (since === undefined && !behind.some((earlier) => live.includes(earlier))) {
+      if (since === undefined && countBefore(standing, live) === 0) {
         since = now;
         this.#firstSinceMs.set(name, since);
       }
@@ -199,8 +190,7 @@ export class Turns {
   }
 }
 
-/** A record says so much of what was read; of more it says where it lies. */
-function boundedReads(reads: ReadSet): KeysRead {
-  const said = reads.toKeysRead();
-  return keysReadBytes(said) <= TURN_READS_BYTES_MAX ? said : reads.hull.toKeysRead();
+/** Of the turns that it meets and that come before it, those that are in force. */
+function countBefore({ behind }: Standing, live: readonly Standing[]): number {
+  return behind.filter((earlier) => live.includes(earlier)).length;
 }

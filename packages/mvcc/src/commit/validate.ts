@@ -10,6 +10,7 @@ import { HoldfastError, toHex, type Write } from '@holdfast/core';
 import type { Meter } from '@holdfast/object-store';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Held } from '../state/alive.js';
+import { toRangeDelete } from '../state/range-tombstones.js';
 import { fromStoredKey, type StoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
@@ -228,11 +229,7 @@ export async function resolveWrites(
     resolved.push([stored, held]);
   }
   written.add(deleted, resolved);
-  const rangeDeletes = Array.from(deleted.all(), ({ begin, end }) => ({
-    begin: fromStoredKey(begin),
-    end: fromStoredKey(end),
-  }));
-  return { rangeDeletes, writes };
+  return { rangeDeletes: Array.from(deleted.all(), toRangeDelete), writes };
 }
 
 export function conflict(readVersion: number): HoldfastError {

@@ -8,6 +8,7 @@
  */
 import type { Clock } from '@holdfast/object-store';
 import { inTime } from '../context/in-time.js';
+import { smoothed } from '../context/smoothed.js';
 import type { View } from '../state/view.js';
 
 /** How many turns of the microtask queue a probe waits for others to join it. */
@@ -122,7 +123,7 @@ export class Probes {
         probe.isHeard = true;
       });
       const ms = this.#elapsedMs(probe);
-      this.#usualMs = this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) / 8;
+      this.#usualMs = smoothed(this.#usualMs, ms, 1 / 8);
       for (const served of this.#probes) {
         served.resolve(view);
         served.isHeard = true;

@@ -5,7 +5,7 @@
  * - Fragments ascend and none overlap. Two that touch have different stamps, so that equal sets look equal.
  * - A fragment's stamp is the highest of the ranges over it, in whatever order they were added.
  */
-import type { RangeTombstone } from '@holdfast/core';
+import type { RangeDelete, RangeTombstone } from '@holdfast/core';
 import { type SortedMap, sortedMap } from './sorted-map.js';
 import { fromStoredKey, type StoredKey, toStoredKey } from './space.js';
 import { compareStamps, type Stamp } from './versionstamp.js';
@@ -103,6 +103,11 @@ export class RangeTombstones {
 /** As a segment or a record has it. */
 export function toRangeTombstone({ begin, end, version, order }: Fragment): RangeTombstone {
   return { begin: fromStoredKey(begin), end: fromStoredKey(end), version, order };
+}
+
+/** As a transaction deletes it: without a stamp. */
+export function toRangeDelete({ begin, end }: Fragment): RangeDelete {
+  return { begin: fromStoredKey(begin), end: fromStoredKey(end) };
 }
 
 export function toFragment({ begin, end }: Pick<RangeTombstone, 'begin' | 'end'>, stamp: Stamp): Fragment {
