@@ -3,10 +3,9 @@
  * was dropped. The truth, and after it nothing else happens.
  */
 import { HoldfastError, intentName, parseRecordName, toHex } from '@holdfast/core';
-import type { Transaction } from '@holdfast/mvcc';
 import { StoreError } from '@holdfast/object-store';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { isIntent, isLog, type Rival, Rivals } from './support/rivals.js';
+import { increment, isIntent, isLog, type Rival, Rivals } from './support/rivals.js';
 
 let rivals: Rivals;
 let leader: Rival;
@@ -16,16 +15,6 @@ beforeEach(async () => {
   [leader, other] = await rivals.contended();
 });
 
-const increment = async (tx: Transaction): Promise<void> => {
-  tx.set('n', ((await tx.get<number>('n')) ?? 0) + 1);
-};
-/** How often it took effect, as somebody new sees it. */
-async function count(): Promise<number> {
-  const { db } = await rivals.open({ readOnly: true });
-  return (await rivals.run(db.get<number>('n'))) ?? 0;
-}
-/** The name of what `other` has announced last. */
-const lastName = (): string => [...rivals.server.intents.keys()].at(-1)!;
 async function failure(work: Promise<unknown>): Promise<HoldfastError> {
   const error: unknown = await work.then(
     () => new Error('expected a failure'),
@@ -41,7 +30,7 @@ const hide = (rival: Rival): void => {
 describe('who gives up', () => {
   test('on a record that carries its intent voids both with the fence: it never happens', async () => {
     await late(await stuck());
-    expect(await count()).toBe(0);
+    expect(await rivals.count()).toBe(0);
   });
 
   const lost: (() => Promise<unknown>)[] = [];
@@ -67,9 +56,9 @@ describe('who gives up', () => {
     rival.faults.put = put;
     const { body, version } = await rivals.record(parseRecordName(slot!)!);
     expect(body.transactions).toEqual([]);
-    const taken = body.intents.decided.find((one) => intentName(one.writerId, one.k) === lastName());
+    const taken = body.intents.decided.find((one) => intentName(one.writerId, one.k) === rivals.lastName);
     expect(taken).toMatchObject({ version, verdicts: [{ kind: 'void' }] });
-    return lastName();
+    return rivals.lastName;
   }
   /** What was lost arrives, and everybody sees the intent. */
   async function late(name: string): Promise<void> {
@@ -90,7 +79,7 @@ describe('who gives up', () => {
     await rivals.lead(leader, rival);
     hide(leader);
     const { told } = await rivals.announced(rival, () => rival.db.transact(increment));
-    const name = lastName();
+    const name = rivals.lastName;
     const opened = rival.gate.open();
     await rivals.busy(leader, records);
     await rivals.run(opened);
@@ -105,14 +94,14 @@ describe('who gives up', () => {
     expect(intentName(taken.writerId, taken.k)).toBe(name);
     expect(taken.verdicts).toEqual([{ kind: 'void' }]);
     await late(name);
-    expect(await count()).toBe(0);
+    expect(await rivals.count()).toBe(0);
   });
 
   test('without a slot in all that time says that it may happen', async () => {
     const { told, name } = await behind(40);
     expect(await failure(rivals.run(told))).toMatchObject({ code: 'OUTCOME_UNKNOWN', maybeCommitted: true });
     await late(name);
-    expect(await count()).toBeLessThanOrEqual(1);
+    expect(await rivals.count()).toBeLessThanOrEqual(1);
   });
 
   test('cut off from the store says that it may have happened, and it may', async () => {
@@ -124,13 +113,13 @@ describe('who gives up', () => {
       const { told } = await rivals.announced(rival, () => rival.db.add('n', 1));
       for (const kind of ['get', 'put', 'list'] as const)
         rival.faults.failBefore(kind, { times: Number.POSITIVE_INFINITY });
-      const before = await count();
+      const before = await rivals.count();
       if (carries) await rivals.busy(leader, 8);
       expect(await failure(rivals.run(told))).toMatchObject({
         code: 'OUTCOME_UNKNOWN',
         maybeCommitted: true,
       });
-      expect((await count()) - before).toBe(carries ? 1 : 0);
+      expect((await rivals.count()) - before).toBe(carries ? 1 : 0);
     }
   });
 });
@@ -151,7 +140,7 @@ describe('who leaves', () => {
       ),
     );
     await rivals.run(opened);
-    expect(await count()).toBe(outcome);
+    expect(await rivals.count()).toBe(outcome);
   });
 
   test('before it was announced leaves nothing behind', async () => {
@@ -161,7 +150,7 @@ describe('who leaves', () => {
     stop.abort(reason);
     await expect(rivals.run(told)).rejects.toBe(reason);
     await rivals.busy(leader, 8);
-    expect(await count()).toBe(0);
+    expect(await rivals.count()).toBe(0);
   });
 
   test('by close() waits until what is out was decided', async () => {
@@ -170,7 +159,7 @@ describe('who leaves', () => {
     const opened = other.gate.open();
     await rivals.run(told);
     await rivals.run(Promise.all([closed, opened]));
-    expect(await count()).toBe(1);
+    expect(await rivals.count()).toBe(1);
   });
 
   test('by close(), cut off, is told that it may have happened', async () => {
@@ -181,7 +170,7 @@ describe('who leaves', () => {
     await rivals.busy(leader, 8);
     await rivals.run(closed);
     expect(await failed).toMatchObject({ maybeCommitted: true });
-    expect(await count()).toBe(1);
+    expect(await rivals.count()).toBe(1);
   });
 });
 
@@ -214,14 +203,14 @@ describe('a writer that was dropped while its intent was out', () => {
     await rivals.lead(leader, carried);
     sleep(carried);
     const second = await rivals.announced(carried, () => carried.db.add('n', 1));
-    const names = [lastName()];
+    const names = [rivals.lastName];
     await rivals.busy(leader, 8);
     const decided = await rivals.decided(leader.db.version);
     const at = decided.find(({ writerId, k }) => names[0] === intentName(writerId, k))!.version;
     await rivals.lead(leader, other);
     sleep(other);
     const first = await rivals.announced(other, () => other.db.add('n', 1));
-    names.push(lastName());
+    names.push(rivals.lastName);
     leader.faults.hide((key) => key === names[1]);
     await crowd();
     for (const name of names) expect(await isKnown(name)).toBe(false);
@@ -234,6 +223,6 @@ describe('a writer that was dropped while its intent was out', () => {
     opened.push(other.gate.open());
     expect((await rivals.run(first.told)).version).toBeGreaterThan(at + 128);
     await rivals.run(Promise.all(opened));
-    expect(await count()).toBe(4);
+    expect(await rivals.count()).toBe(4);
   });
 });

@@ -3,11 +3,10 @@
  * announces it, and its caller is told the truth (decision 0021).
  */
 import { toHex } from '@holdfast/core';
-import type { Transaction } from '@holdfast/mvcc';
 import { StoreError } from '@holdfast/object-store';
 import { seededRandom } from '@holdfast/object-store/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { isIntent, isLog, type Rival, Rivals, ROUND_TRIP_MS } from './support/rivals.js';
+import { increment, isIntent, isLog, type Rival, Rivals, ROUND_TRIP_MS } from './support/rivals.js';
 
 let rivals: Rivals;
 let leader: Rival;
@@ -17,16 +16,6 @@ beforeEach(async () => {
   [leader, other] = await rivals.contended();
 });
 
-const increment = async (tx: Transaction): Promise<void> => {
-  tx.set('n', ((await tx.get<number>('n')) ?? 0) + 1);
-};
-/** How often it took effect, as somebody new sees it. */
-async function count(): Promise<number> {
-  const { db } = await rivals.open({ readOnly: true });
-  return (await rivals.run(db.get<number>('n'))) ?? 0;
-}
-/** The name of what `other` has announced last. */
-const lastName = (): string => [...rivals.server.intents.keys()].at(-1)!;
 /** How often records say of each intent that it is decided. */
 async function timesDecided(): Promise<number[]> {
   await rivals.run(leader.db.get('n'));
@@ -63,7 +52,7 @@ describe('an intent counts once', () => {
     const opened = [other, leader].map(({ gate }, i) => (i === 0 ? gate.open() : undefined));
     await rivals.run(told);
     await rivals.run(Promise.all([mine, leader.gate.open(), ...opened]));
-    expect(await count()).toBe(1);
+    expect(await rivals.count()).toBe(1);
     expect(new Set(await timesDecided())).toEqual(new Set([1]));
   });
 
@@ -77,7 +66,7 @@ describe('an intent counts once', () => {
     const opened = other.gate.open();
     await rivals.run(told);
     await rivals.run(opened);
-    expect(await count()).toBe(1);
+    expect(await rivals.count()).toBe(1);
     expect(new Set(await timesDecided())).toEqual(new Set([1]));
   });
 
@@ -90,7 +79,7 @@ describe('an intent counts once', () => {
     }
     await rivals.lead(other, leader);
     await rivals.busy(other, 4);
-    expect(await count()).toBe(3);
+    expect(await rivals.count()).toBe(3);
     expect(new Set(await timesDecided())).toEqual(new Set([1]));
   });
 
@@ -109,7 +98,7 @@ describe('an intent counts once', () => {
       await rivals.server.put(name, bytes);
       await rivals.busyUntil(leader, other.db.add('n', 1));
     }
-    expect(await count()).toBe(6);
+    expect(await rivals.count()).toBe(6);
   });
 });
 
@@ -122,11 +111,15 @@ describe('who announces', () => {
       ended = true;
     });
     await rivals.clock.advance(5_000);
-    expect([rivals.intents().includes(lastName()), ended, await count()]).toEqual([true, false, 0]);
+    expect([rivals.intents().includes(rivals.lastName), ended, await rivals.count()]).toEqual([
+      true,
+      false,
+      0,
+    ]);
     const opened = other.gate.open();
     await rivals.run(told);
     await rivals.run(opened);
-    expect(await count()).toBe(1);
+    expect(await rivals.count()).toBe(1);
   });
 
   test('carries it itself where nobody does, after some silence', async () => {
@@ -134,14 +127,14 @@ describe('who announces', () => {
     const { version } = await rivals.run(other.db.transact(increment).then(() => ({ version: 0 })));
     expect(version).toBe(0);
     expect(rivals.clock.monotonic() - began).toBeLessThan(10 * ROUND_TRIP_MS);
-    expect(await count()).toBe(1);
+    expect(await rivals.count()).toBe(1);
     expect(other.db.stats()).toMatchObject({ announced: 1, commits: 1, transactions: 1 });
   });
 
   test('carries it itself where it is hidden from whoever makes the records', async () => {
     hide(leader);
     await rivals.busyUntil(leader, other.db.transact(increment));
-    expect(await count()).toBe(1);
+    expect(await rivals.count()).toBe(1);
   });
 
   test('decides it with each record of its own, along with what came later', async () => {
@@ -155,7 +148,7 @@ describe('who announces', () => {
     expect(versions[1].version).toBe(versions[0].version);
     expect(body.transactions).toHaveLength(2);
     expect(body.intents.decided.some(({ version }) => version === versions[0].version)).toBe(true);
-    expect(await count()).toBe(2);
+    expect(await rivals.count()).toBe(2);
   });
 
   test('has no more than one intent out', async () => {
@@ -164,7 +157,7 @@ describe('who announces', () => {
     await rivals.clock.advance(ROUND_TRIP_MS);
     all.push(other.db.add('n', 1));
     await rivals.run(Promise.all(all));
-    expect(await count()).toBe(6);
+    expect(await rivals.count()).toBe(6);
     expect(other.db.stats().announced).toBeLessThanOrEqual(2);
   });
 
@@ -194,7 +187,7 @@ describe('who announces', () => {
     await rivals.run(leader.db.transact(increment));
     await rivals.busyUntil(leader, work);
     expect(runs).toBeGreaterThan(1);
-    expect(await count()).toBe(2);
+    expect(await rivals.count()).toBe(2);
   });
 });
 
@@ -213,7 +206,7 @@ describe('clones: two databases with the same random source', () => {
       const same = Promise.all(clones.map(({ db }) => db.transact(increment)));
       await rivals.busyUntil(leader, same);
     }
-    expect(await count()).toBe(8);
+    expect(await rivals.count()).toBe(8);
     for (const i of [0, 1]) expect(await rivals.run(leader.db.get(['by', i]))).toBe(4);
     expect(new Set(await timesDecided())).toEqual(new Set([1]));
   });
@@ -256,7 +249,7 @@ test.each([1, 2, 3])('whatever becomes of the objects, each commit counts once (
   over = true;
   await rivals.run(befalling);
   expect(acknowledged).toBe(40);
-  expect(await count()).toBe(40);
+  expect(await rivals.count()).toBe(40);
   expect(new Set(await timesDecided())).toEqual(new Set([1]));
 });
 
@@ -295,7 +288,7 @@ describe('where names under int/ are', () => {
       await rivals.run(leader.db.transact(increment));
       expect(rivals.clock.monotonic() - began).toBeLessThan(100 * ROUND_TRIP_MS);
     }
-    expect(await count()).toBe(9);
+    expect(await rivals.count()).toBe(9);
     const closed = [leader, other].map(({ db }) => db.close());
     await rivals.run(Promise.all(closed));
   });

@@ -24,7 +24,13 @@ import {
   sealIntent,
 } from '@holdfast/core';
 import { defaultProvider } from '@holdfast/crypto';
-import { type Database, type DatabaseEvent, type OpenOptions, openDatabase } from '@holdfast/mvcc';
+import {
+  type Database,
+  type DatabaseEvent,
+  type OpenOptions,
+  openDatabase,
+  type Transaction,
+} from '@holdfast/mvcc';
 import { MemoryStore, type PutOptions, type PutResult } from '@holdfast/object-store';
 import {
   type Call,
@@ -39,6 +45,10 @@ export const ROUND_TRIP_MS = 50;
 /** So many records are more than enough for whatever is waited for. */
 const RECORDS_MAX = 60;
 export const isIntent = (key: string): boolean => key.startsWith(INTENT_PREFIX);
+/** A body that reads the counter `n`, and writes it. */
+export const increment = async (tx: Transaction): Promise<void> => {
+  tx.set('n', ((await tx.get<number>('n')) ?? 0) + 1);
+};
 export const isLog = (key: string): boolean => key.startsWith('log/');
 
 /** As the user's keys are stored. */
@@ -207,6 +217,17 @@ export class Rivals {
     const sealed = await sealIntent(this.sealing, all, place, this.sealing.random(16));
     await this.server.put(intentName(sealed.writerId, sealed.k), sealed.bytes);
     return sealed;
+  }
+
+  /** What the counter `n` comes to, as somebody new sees it. */
+  async count(): Promise<number> {
+    const { db } = await this.open({ readOnly: true });
+    return (await this.run(db.get<number>('n'))) ?? 0;
+  }
+
+  /** The name of the intent that was announced last. */
+  get lastName(): string {
+    return [...this.server.intents.keys()].at(-1)!;
   }
 
   /** Of a database without a key. */

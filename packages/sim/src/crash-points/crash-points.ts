@@ -13,6 +13,7 @@ import { Machine, soundClock } from '../world/machine.js';
 import type { Store } from '../world/sim-store.js';
 import { World } from '../world/world.js';
 import { type Interrupted, type Looked, leaveTrace, NAME, RIVAL } from './interrupted.js';
+import { needWithin } from './need.js';
 import { GivenUp, operations } from './operations.js';
 import { type Blow, Script } from './script.js';
 
@@ -58,6 +59,7 @@ const SETTINGS: EngineSettings = {
 };
 const ZOMBIES_MS = 1_800_000;
 const PATIENCE_MS = 400_000;
+const need = needWithin(2 * PATIENCE_MS);
 const SENDS_MAX = 5;
 const NOTHING_MORE: Looked = { problems: [] };
 const EXPECTED = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CONFLICT', 'REQUEST_CLOSED']);
@@ -175,14 +177,6 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
     ...checkChain(store.server.objects()).problems.map(({ message }) => message),
   );
   return { calls: script.calls, struck: script.struck, problems };
-}
-
-async function need<T>(world: World, calling: Promise<Answer<T>>): Promise<T> {
-  const answer = await world.until(calling, 2 * PATIENCE_MS);
-  if (answer.kind === 'ok') return answer.value;
-  throw new Error('A machine without faults failed.', {
-    cause: answer.kind === 'error' ? answer.error : 'no answer',
-  });
 }
 
 /**

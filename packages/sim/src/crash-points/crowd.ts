@@ -17,6 +17,7 @@ import type { Store } from '../world/sim-store.js';
 import { World } from '../world/world.js';
 import { BLOWS } from './crash-points.js';
 import { type Errand, errands } from './errands.js';
+import { needWithin } from './need.js';
 import { type Blow, Script } from './script.js';
 
 export interface CrowdCase {
@@ -55,6 +56,7 @@ const SETTINGS: EngineSettings = {
 const ZOMBIES_MS = 1_800_000;
 const PATIENCE_MS = 400_000;
 const LIMIT_MS = 4 * PATIENCE_MS;
+const need = needWithin(LIMIT_MS);
 const LATENCIES = { read: { p50: 16, p99: 20 }, write: { p50: ROUND_TRIP_MS, p99: 30 } };
 const UNSURE = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN']);
 
@@ -209,12 +211,4 @@ function heard(answer: Answer<unknown>, mayFail: boolean, problems: string[]): K
 
 function longestGap(moments: readonly number[]): number {
   return moments.reduce((most, ms, i) => (i === 0 ? most : Math.max(most, ms - moments[i - 1]!)), 0);
-}
-
-async function need<T>(world: World, calling: Promise<Answer<T>>): Promise<T> {
-  const answer = await world.until(calling, LIMIT_MS);
-  if (answer.kind === 'ok') return answer.value;
-  throw new Error('A machine without faults failed.', {
-    cause: answer.kind === 'error' ? answer.error : 'no answer',
-  });
 }

@@ -4,11 +4,12 @@ import {
   inOrder,
   type Lies,
   type Listed,
+  putContents,
   putRange,
   putWrite,
   type Range,
+  takeContents,
   takeRange,
-  takeReach,
   takeWriteOf,
   type Write,
 } from './layout.js';
@@ -88,14 +89,7 @@ function takeBrought(take: Take): Brought {
     metaBytes: take.varint(),
     root: take.raw(32),
     epoch: take.varint(),
-    minVersion: take.varint(),
-    maxVersion: take.varint(),
-    entries: take.varint(),
-    tombstones: take.varint(),
-    ...takeReach(take),
-    earliestExpiry: take.varint(),
-    firstKey: take.bytes(),
-    lastKey: take.bytes(),
+    ...takeContents(take),
   };
 }
 
@@ -143,10 +137,7 @@ export function writeContent(content: Content, lies: Lies = new Map()): Uint8Arr
 
 function putBrought(put: Put, e: Brought): void {
   put.raw(e.id).varint(e.bytes).varint(e.metaBytes).raw(e.root).varint(e.epoch);
-  put.varint(e.minVersion).varint(e.maxVersion).varint(e.entries).varint(e.tombstones);
-  put.varint(e.ranges);
-  if (e.rangeBegin && e.rangeEnd) put.bytes(e.rangeBegin).bytes(e.rangeEnd);
-  put.varint(e.earliestExpiry).bytes(e.firstKey).bytes(e.lastKey);
+  putContents(put, e);
 }
 
 function putAnnounced(put: Put, { readVersion, nowMs, reads, ranges, staged, ...rest }: Announced): void {

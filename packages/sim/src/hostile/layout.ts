@@ -350,6 +350,29 @@ export function readDetails(bytes: Uint8Array, clear: readonly ListedClear[]): L
     run: take.varint(),
     stampVersion: take.varint(),
     stampOrder: take.varint(),
+    ...takeContents(take),
+  }));
+  take.end();
+  return listed;
+}
+
+/** What is said of a segment's contents, in a page and in an intent. */
+type Contents = Pick<
+  Listed,
+  | 'minVersion'
+  | 'maxVersion'
+  | 'entries'
+  | 'tombstones'
+  | 'ranges'
+  | 'rangeBegin'
+  | 'rangeEnd'
+  | 'earliestExpiry'
+  | 'firstKey'
+  | 'lastKey'
+>;
+
+export function takeContents(take: Take): Contents {
+  return {
     minVersion: take.varint(),
     maxVersion: take.varint(),
     entries: take.varint(),
@@ -358,12 +381,17 @@ export function readDetails(bytes: Uint8Array, clear: readonly ListedClear[]): L
     earliestExpiry: take.varint(),
     firstKey: take.bytes(),
     lastKey: take.bytes(),
-  }));
-  take.end();
-  return listed;
+  };
 }
 
-export function takeReach(take: Take): Pick<Listed, 'ranges' | 'rangeBegin' | 'rangeEnd'> {
+export function putContents(put: Put, e: Contents): void {
+  put.varint(e.minVersion).varint(e.maxVersion).varint(e.entries).varint(e.tombstones);
+  put.varint(e.ranges);
+  if (e.rangeBegin && e.rangeEnd) put.bytes(e.rangeBegin).bytes(e.rangeEnd);
+  put.varint(e.earliestExpiry).bytes(e.firstKey).bytes(e.lastKey);
+}
+
+function takeReach(take: Take): Pick<Listed, 'ranges' | 'rangeBegin' | 'rangeEnd'> {
   const ranges = take.varint();
   return ranges === 0 ? { ranges } : { ranges, rangeBegin: take.bytes(), rangeEnd: take.bytes() };
 }
@@ -372,10 +400,7 @@ export function writeDetails(listed: readonly Listed[], lies: Lies): Uint8Array 
   const put = new Put(lies);
   for (const e of listed) {
     put.varint(e.run).varint(e.stampVersion).varint(e.stampOrder);
-    put.varint(e.minVersion).varint(e.maxVersion).varint(e.entries).varint(e.tombstones);
-    put.varint(e.ranges);
-    if (e.rangeBegin && e.rangeEnd) put.bytes(e.rangeBegin).bytes(e.rangeEnd);
-    put.varint(e.earliestExpiry).bytes(e.firstKey).bytes(e.lastKey);
+    putContents(put, e);
   }
   return put.done();
 }
