@@ -311,13 +311,15 @@ export class Committer {
     const chained = await chain(view, verdict);
     const announced = announcedFlushes([...carried, ...(out ? [out] : [])]);
     const edits = [...group.edits.map(({ edit }) => edit), ...announced];
-    const next = plan(view, chained, edits, candidates.decides);
+    if (carried.length > 0 || this.#slotsLost >= SLOTS_LOST_MAX) lead.heard();
+    const next = plan(view, chained, edits, candidates.decides, (members) =>
+      hintsOf(view.version, members, candidates, { lead, turns, out }),
+    );
     const losers = next.losers.filter(({ waiting }) => own.has(waiting));
     this.#lose(view, group, losers);
     const left = new Set([...losers, ...verdict.refused].map(({ waiting }) => waiting));
     group.members = group.members.filter((waiting) => !left.has(waiting));
-    if (carried.length > 0 || this.#slotsLost >= SLOTS_LOST_MAX) lead.heard();
-    return { ...next, contention: hintsOf(next, candidates, { lead, turns, out }) };
+    return next;
   }
 
   #fence(view: View): Plan {

@@ -1,11 +1,10 @@
 /** What a record tells those who come next, by what it decides: whose turn it is, and who makes the record after it. */
 import { toHex } from '@holdfast/core';
-import type { Contention } from '../state/view.js';
+import { type Contention, NO_CONTENTION } from '../state/view.js';
 import type { Outstanding } from './announcer.js';
 import type { Candidates } from './candidates.js';
 import type { Lead } from './lead.js';
-import type { Plan } from './plan.js';
-import type { Waiting } from './proposal.js';
+import type { Accepted, Waiting } from './proposal.js';
 import { type AskedTurn, type Turns, turnMs } from './turns.js';
 
 interface Sides {
@@ -15,9 +14,16 @@ interface Sides {
   readonly out: Outstanding | undefined;
 }
 
-export function hintsOf(next: Plan, { carried, own, putOff }: Candidates, sides: Sides): Contention {
-  const { lead, turns, out } = sides;
-  const members = new Set(next.members.map(({ waiting }) => waiting));
+/** @param accepted who is in the record after version `parent`. */
+export function hintsOf(
+  parent: number,
+  accepted: readonly Accepted[],
+  { carried, own, putOff }: Candidates,
+  { lead, turns, out }: Sides,
+): Contention {
+  // Alone, as most are: there is nobody to tell anything.
+  if (!lead.isContended && turns.isEmpty && !out && carried.length === 0) return NO_CONTENTION;
+  const members = new Set(accepted.map(({ waiting }) => waiting));
   const isIn = (one: Waiting): boolean => members.has(one);
   const isLost = (one: Waiting): boolean => !members.has(one);
   const committing = carried.filter((intent) => intent.members.some(isIn));
@@ -37,7 +43,7 @@ export function hintsOf(next: Plan, { carried, own, putOff }: Candidates, sides:
   if (isOwn) served.add(toHex(processId));
   return lead.hints({
     ...turns.after(served, asked.values()),
-    parent: next.parent.version,
+    parent,
     isOwn,
     carried: committing,
   });

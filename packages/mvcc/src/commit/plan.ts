@@ -62,12 +62,16 @@ export interface Plan extends Chained {
 
 const NOBODY: Chained = { accepted: [], rerun: [], losers: [] };
 
-/** The record after `parent`. With nobody and no edits it says nothing new: a fence. */
+/**
+ * The record after `parent`. With nobody and no edits it says nothing new: a fence.
+ * @param hints what it tells those who come next, by who is in it.
+ */
 export function plan(
   parent: View,
   chained: Chained = NOBODY,
   waitingEdits: readonly Edit[] = [],
   carried: readonly Carried[] = [],
+  hints: (members: readonly Accepted[]) => Contention = () => NO_CONTENTION,
 ): Plan {
   const version = parent.version + 1;
   const members = [...chained.accepted, ...chained.rerun];
@@ -86,11 +90,20 @@ export function plan(
   const carry = planCarry(parent, edited.flushedThrough);
   const decided = decide(carried, members, version);
   const intents = tableAfter(parent.intents, decided, version);
-  const contention = NO_CONTENTION;
+  const contention = hints(members);
   return {
     ...chained,
-    ...{ parent, version, members, edits, edited, runs, transactions, carry },
-    ...{ intents, decided, contention },
+    parent,
+    version,
+    members,
+    edits,
+    edited,
+    runs,
+    transactions,
+    carry,
+    intents,
+    decided,
+    contention,
   };
 }
 

@@ -61,6 +61,11 @@ export class Turns {
     this.#own = toHex(processId);
   }
 
+  /** Whether none is in force. */
+  get isEmpty(): boolean {
+    return this.#live().length === 0;
+  }
+
   /** Takes up what a newer state says. */
   update({ contention, clockMs }: View): void {
     const { turns, successor } = contention;
