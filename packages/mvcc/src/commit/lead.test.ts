@@ -177,6 +177,11 @@ describe('others are looked for', () => {
     expect(await looks(40, 200)).toEqual([]);
   });
 
+  test('no oftener where the store answers faster than the process computes', async () => {
+    lead.answered(0.1);
+    expect(await looks(100, 3)).toEqual([6, 10, 16, 32, 64, 96]);
+  });
+
   test('anew in a row that begins after another’s record', async () => {
     lead.answered(50);
     await looks(8, 50);

@@ -31,8 +31,9 @@ const LIST_EVERY_RECORDS = 3;
 /** In a row of its own records a process looks, beside these and then every so many, whether slow rivals are about. */
 const FIRST_LOOKS: readonly number[] = [6, 10, 16];
 const LOOK_EVERY_RECORDS = 32;
-/** Longer than this between two records is no row, in round trips. */
+/** Longer than both between two records is no row, in round trips and ms: a process computes, too, beside a fast store. */
 const ROW_ROUND_TRIPS = 4;
+const ROW_MS = 20;
 const ROUND_TRIP_MS_FIRST = 100;
 const SMOOTHING = 1 / 4;
 
@@ -117,7 +118,8 @@ export class Lead {
   }
 
   get #isRow(): boolean {
-    return this.#clock.monotonic() - this.#lastMs < ROW_ROUND_TRIPS * this.roundTripMs;
+    const pauseMs = this.#clock.monotonic() - this.#lastMs;
+    return pauseMs < Math.max(ROW_ROUND_TRIPS * this.roundTripMs, ROW_MS);
   }
 
   /** Its record is in the chain. */
