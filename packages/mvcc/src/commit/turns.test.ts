@@ -183,21 +183,21 @@ describe('after a record', () => {
 describe('of its own turn a process knows', () => {
   test('nothing where it has none', () => {
     say([turn(1, ['a'])]);
-    expect([turns.isOwn, turns.isNext, turns.ahead]).toEqual([false, false, undefined]);
+    expect([turns.isNext, turns.ahead]).toEqual([false, undefined]);
   });
 
   test('how many stand before it that it meets', () => {
     say([turn(1, ['a']), turn(2, ['x']), turn(3, ['b']), turn(OWN, ['a', 'b'])]);
-    expect([turns.isOwn, turns.ahead]).toEqual([false, 2]);
+    expect(turns.ahead).toBe(2);
     say([turn(2, ['x']), turn(OWN, ['a', 'b'])]);
-    expect([turns.isOwn, turns.ahead]).toEqual([true, 0]);
+    expect(turns.ahead).toBe(0);
   });
 
-  test('that it is its own once the one before has lapsed', async () => {
+  test('that none stands before it once the one before has lapsed', async () => {
     say([turn(1, ['a'], 100), turn(OWN, ['a'])]);
-    expect(turns.isOwn).toBe(false);
+    expect(turns.ahead).toBe(1);
     await clock.advance(100);
-    expect(turns.isOwn).toBe(true);
+    expect(turns.ahead).toBe(0);
   });
 
   test('that it is to make records next: by a turn that puts off nobody', () => {

@@ -120,13 +120,6 @@ export class Turns {
     return { turns, areSerial: first !== undefined && others.every((one) => one.meets(first)) };
   }
 
-  /** Whether nothing that comes before this process's own turn has read what it has. */
-  get isOwn(): boolean {
-    const live = this.#live();
-    const own = live.find(({ name }) => name === this.#own);
-    return own !== undefined && countBefore(own, live) === 0;
-  }
-
   /** Whether it is about to make records: it is told so by a turn that puts off nobody, or stands second in a line. */
   get isNext(): boolean {
     const live = this.#live();
