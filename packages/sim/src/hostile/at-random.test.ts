@@ -38,7 +38,7 @@ async function step(db: Database, clock: IdleClock, random: Random): Promise<voi
   await Promise.all(Array.from({ length: random.pick([1, 1, 3]) }, () => db.transact(work)));
 }
 
-test.each([1, 7, 9])('seed %i', { timeout: 60_000 }, async (seed) => {
+test.each([1, 9])('seed %i', { timeout: 60_000 }, async (seed) => {
   const random = new Random(seed, 'at random');
   const clock = new IdleClock();
   const store = new MemoryStore();

@@ -105,27 +105,27 @@ describe('nothing is silent', { timeout: 120_000 }, () => {
   test('where objects are missing or hidden: corruption, or the older state, never an absent key', async () => {
     const { reference } = plain.examiner.truth;
     const objects = reference.image.size;
-    const missing = await runAll(plain, ['gone', 'listed only']);
-    expect(missing.failures).toEqual([]);
-    expect(missing.kinds.gone?.verdicts).toEqual({ noticed: objects - 1, older: 1 });
-    expect(missing.kinds['listed only']?.verdicts).toEqual({ noticed: objects });
-    const { kinds, failures } = await runAll(plain, ['not listed', 'rollback'], 5);
+    const gone = await runAll(plain, ['gone']);
+    expect(gone.failures).toEqual([]);
+    expect(gone.kinds.gone?.verdicts).toEqual({ noticed: objects - 1, older: 1 });
+    const { kinds, failures } = await runAll(plain, ['listed only', 'not listed', 'rollback'], 5);
     expect(failures).toEqual([]);
+    expect(kinds['listed only']?.verdicts).toEqual({ noticed: kinds['listed only']?.count });
     expect(kinds['not listed']?.verdicts).toEqual({ harmless: kinds['not listed']?.count });
     expect(kinds.rollback?.verdicts).toEqual({ older: kinds.rollback?.count });
   });
 
   test('where one object is shown in the place of another', async () => {
     for (const campaign of [sealed, plain]) {
-      const tally = await runAll(campaign, ['swap', 'exchange', 'foreign'], 7);
+      const tally = await runAll(campaign, ['swap', 'exchange', 'foreign'], 53);
       expect(tally.failures).toEqual([]);
       for (const kind of Object.values(tally.kinds)) expect(kind.verdicts).toEqual({ noticed: kind.count });
     }
   });
 
   test('where a holder of the keys sealed what it should not have', async () => {
-    const structures = await StructureCampaign.make({ seed: 5, count: 90 });
-    const tally = await run(structures, 90);
+    const structures = await StructureCampaign.make({ seed: 5, count: 50 });
+    const tally = await run(structures, 50);
     expect(tally.failures).toEqual([]);
     expect(Object.keys(tally.kinds)).toHaveLength(6);
   });
@@ -143,7 +143,7 @@ test('a quick examination comes to what the full one comes to', { timeout: 120_0
     expect([mutation, full.verdict, full.reason]).toEqual([mutation, quick.verdict, quick.reason]);
     return true;
   };
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < 5; i++) {
     for (const campaign of [sealed, plain]) {
       let compared = false;
       for (let tries = 0; !compared && tries < 20; tries++) {

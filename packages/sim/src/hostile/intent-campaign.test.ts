@@ -42,7 +42,7 @@ describe('intents that are out', () => {
   describe('nothing is silent', { timeout: 120_000 }, () => {
     test('of a sample of all that a store does to them', async () => {
       const tally = newTally();
-      const step = Math.floor(intents.count / 60);
+      const step = Math.floor(intents.count / 40);
       for (let index = 0; index < intents.count; index += step) {
         const mutation = intents.at(index);
         count(tally, await intents.run(mutation, index), () => intents.command(mutation));
@@ -52,7 +52,7 @@ describe('intents that are out', () => {
     });
 
     test('where a key holder announces what it should not', async () => {
-      const announcements = await AnnouncementCampaign.make({ count: 30 });
+      const announcements = await AnnouncementCampaign.make({ count: 16 });
       const tally = newTally();
       for (let index = 0; index < announcements.count; index++) {
         const mutation = announcements.at(index);
