@@ -1,11 +1,11 @@
 /** What a transaction has read, and whether someone has written it since. */
 import { compareBytes, type KeysRead } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { RangeTombstones } from '../state/range-tombstones.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
 import type { GroupWrites } from './group-writes.js';
+import { type Looks, newLooks } from './looks.js';
 
 export class ReadSet {
   readonly #points = new Set<StoredKey>();
@@ -108,19 +108,19 @@ export class ReadSet {
   /**
    * The rest: a write since `version` that is not in memory lies in a segment whose newest entry is newer too. All
    * keys and ranges are asked for at once.
-   * @param limit bounds how many are under way.
+   * @param looks bounds how many are under way.
    */
   async isOverwrittenInSegments(
     view: View,
     version: number,
     options: CallOptions = {},
-    limit: LimitFunction = pLimit(LOOKS_AT_ONCE),
+    looks: Looks = newLooks(),
   ): Promise<boolean> {
     if (!this.needsSegments(view, version)) return false;
     const segments = view.segmentsBeyondMemory(version + 1);
     let found = false;
     const ask = (look: () => Promise<boolean>): Promise<void> =>
-      limit(async () => {
+      looks(async () => {
         if (!found && (await look())) found = true;
       });
     await Promise.all([
@@ -136,9 +136,6 @@ export class ReadSet {
 function isOverlap(a: Bounds, b: Bounds): boolean {
   return (!b.end || compareBytes(a.begin, b.end) < 0) && (!a.end || compareBytes(b.begin, a.end) < 0);
 }
-
-/** How many keys and ranges are asked for at once. */
-export const LOOKS_AT_ONCE = 128;
 
 async function hasWriteAfter(
   view: View,

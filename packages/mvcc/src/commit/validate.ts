@@ -8,7 +8,6 @@
  */
 import { HoldfastError, toHex, type Write } from '@holdfast/core';
 import type { Meter } from '@holdfast/object-store';
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { Held } from '../state/alive.js';
 import { toRangeDelete } from '../state/range-tombstones.js';
 import { fromStoredKey, type StoredKey } from '../state/space.js';
@@ -16,9 +15,9 @@ import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
 import { oldestBase } from './announced.js';
 import { GroupWrites } from './group-writes.js';
+import { type Looks, newLooks } from './looks.js';
 import { applyMutations, type Change, isBulkWrite, TRANSACTION_INLINE_BYTES_MAX } from './mutation.js';
 import type { Accepted, Loser, Proposal, Waiting } from './proposal.js';
-import { LOOKS_AT_ONCE } from './read-set.js';
 
 export interface Verdict {
   readonly accepted: Accepted[];
@@ -39,9 +38,9 @@ export async function validate(
   signal?: AbortSignal,
 ): Promise<Verdict> {
   const verdict: Verdict = { accepted: [], outrun: [], refused: [] };
-  const limit = pLimit(LOOKS_AT_ONCE);
-  const bases = new Bases(view, limit, signal);
-  const proving = prove(view, group, signal, limit, ({ proposal }) => bases.fetch(proposal));
+  const looks = newLooks();
+  const bases = new Bases(view, looks, signal);
+  const proving = prove(view, group, signal, looks, ({ proposal }) => bases.fetch(proposal));
   const refusals = await proving;
   const written = new GroupWrites();
   for (const waiting of group) {
@@ -85,20 +84,20 @@ export async function prove(
   view: View,
   group: readonly Waiting[],
   signal?: AbortSignal,
-  limit: LimitFunction = pLimit(LOOKS_AT_ONCE),
+  looks: Looks = newLooks(),
   onHopeful?: (waiting: Waiting) => void,
 ): Promise<ReadonlyMap<Waiting, unknown>> {
   const refusals = new Map<Waiting, unknown>();
-  const looks: Promise<void>[] = [];
+  const looking: Promise<void>[] = [];
   for (const waiting of group) {
     const error = refusalInMemory(view, waiting);
     if (error !== undefined) refusals.set(waiting, error);
     else if (waiting.proposal.reads.needsSegments(view, since(waiting)))
-      looks.push(lookIntoSegments(view, waiting, refusals, limit, signal));
+      looking.push(lookIntoSegments(view, waiting, refusals, looks, signal));
     else waiting.provenThrough = view.version;
   }
   if (onHopeful) for (const waiting of group) if (!refusals.has(waiting)) onHopeful(waiting);
-  await Promise.all(looks);
+  await Promise.all(looking);
   return refusals;
 }
 
@@ -150,12 +149,12 @@ async function lookIntoSegments(
   view: View,
   waiting: Waiting,
   refusals: Map<Waiting, unknown>,
-  limit: LimitFunction,
+  looks: Looks,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { meter, reads, readVersion } = waiting.proposal;
   try {
-    const found = await reads.isOverwrittenInSegments(view, since(waiting), { signal, meter }, limit);
+    const found = await reads.isOverwrittenInSegments(view, since(waiting), { signal, meter }, looks);
     if (found) refusals.set(waiting, conflict(readVersion));
     else waiting.provenThrough = view.version;
   } catch (error) {
@@ -166,14 +165,14 @@ async function lookIntoSegments(
 /** What mutations are resolved with: what a key's newest write in a view is. */
 export class Bases {
   readonly #view: View;
-  readonly #limit: LimitFunction;
+  readonly #looks: Looks;
   readonly #signal: AbortSignal | undefined;
   /** By account: whose budget does not allow a read fails alone. */
   readonly #fetched = new Map<Meter | undefined, Map<StoredKey, Promise<TailEntry | undefined>>>();
 
-  constructor(view: View, limit: LimitFunction = pLimit(LOOKS_AT_ONCE), signal?: AbortSignal) {
+  constructor(view: View, looks: Looks = newLooks(), signal?: AbortSignal) {
     this.#view = view;
-    this.#limit = limit;
+    this.#looks = looks;
     this.#signal = signal;
   }
 
@@ -185,7 +184,7 @@ export class Bases {
       if ('value' in change || fetched.has(stored)) continue;
       const key = fromStoredKey(stored);
       if (!this.#view.isBeyondMemory(stored, key)) continue;
-      const found = this.#limit(() => this.#view.latest(stored, key, { signal: this.#signal, meter }));
+      const found = this.#looks(() => this.#view.latest(stored, key, { signal: this.#signal, meter }));
       // Whoever needs it meets the error there.
       found.catch(() => {});
       fetched.set(stored, found);
