@@ -313,7 +313,7 @@ describe('a store that refuses reads', () => {
       const faulty = new FaultyStore(memory);
       const reader = await openTestDatabase(faulty, {
         cacheBytes: 0,
-        clock: { now: Date.now, monotonic: () => performance.now(), sleep: patient },
+        clock: { now: Date.now, monotonic: () => performance.now(), sleep: patient, after: () => () => {} },
       });
       const error = new StoreError(stored, 'Scripted.');
       faulty.failBefore('get', {

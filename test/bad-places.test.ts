@@ -274,6 +274,7 @@ describe('an S3 server', () => {
     now: () => systemClock.now(),
     monotonic: () => systemClock.monotonic(),
     sleep: (ms, signal) => (ms > 5_000 ? systemClock.sleep(ms, signal) : Promise.resolve()),
+    after: systemClock.after,
   };
   const openAt = (bucket: string, options: object = {}, endpoint = server.url): Promise<Database> =>
     open(`s3://${bucket}/p?endpoint=${endpoint}&region=us-east-1`, {

@@ -24,6 +24,7 @@ const patient: Clock = {
       : new Promise((_, reject) => {
           signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
         }),
+  after: () => () => {},
 };
 
 const add = (handle: Database, requestId: RequestId, options = {}): Promise<{ readonly n: number }> =>

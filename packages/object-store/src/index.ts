@@ -1,6 +1,6 @@
 export { type Backoff, jitteredMs } from './backoff.js';
 export { cutRange, expectAtMost } from './byte-range.js';
-export { type Clock, type RandomBytes, systemClock } from './clock.js';
+export { type Clock, type RandomBytes, sleepBy, systemClock } from './clock.js';
 export { StoreError, type StoreErrorCode } from './errors.js';
 export { compareKeys } from './key-order.js';
 export { ListingCheck } from './listing-check.js';

@@ -233,6 +233,14 @@ describe('systemClock', () => {
     aborting.abort(new Error('meanwhile'));
     await outcome;
   });
+
+  test('calls back after a time, unless that wait is ended, however long it is', async () => {
+    const [called, spared] = [vi.fn(), vi.fn()];
+    systemClock.after(1, called);
+    for (const ms of [1, 2 ** 40]) systemClock.after(ms, spared)();
+    await systemClock.sleep(5);
+    expect([called.mock.calls.length, spared.mock.calls.length]).toEqual([1, 0]);
+  });
 });
 
 describe('randomness', () => {

@@ -30,8 +30,8 @@ export interface Limits {
 export async function within<T>(call: (signal: AbortSignal) => Promise<T>, limits: Limits): Promise<T> {
   const { clock, ms, signal } = limits;
   const calling = new AbortController();
-  const sleeping = new AbortController();
   let leave: (() => void) | undefined;
+  let cancel: (() => void) | undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
       leave = onAbort(signal, () => {
@@ -39,17 +39,14 @@ export async function within<T>(call: (signal: AbortSignal) => Promise<T>, limit
         calling.abort(signal?.reason);
       });
       call(calling.signal).then(resolve, reject);
-      clock.sleep(ms, sleeping.signal).then(
-        () => {
-          const expired = limits.expired();
-          reject(expired);
-          calling.abort(expired);
-        },
-        () => undefined,
-      );
+      cancel = clock.after(ms, () => {
+        const expired = limits.expired();
+        reject(expired);
+        calling.abort(expired);
+      });
     });
   } finally {
     leave?.();
-    sleeping.abort('The call has ended.');
+    cancel?.();
   }
 }

@@ -6,15 +6,13 @@ import type { Clock } from '@holdfast/object-store';
  * @throws what `work` fails with in that time.
  */
 export async function inTime(clock: Clock, work: Promise<unknown>, ms: number): Promise<boolean> {
-  const stop = new AbortController();
-  const late = clock.sleep(ms, stop.signal).then(
-    () => false,
-    () => true,
-  );
+  let cancel = (): void => {};
+  const late = new Promise<false>((resolve) => {
+    cancel = clock.after(ms, () => resolve(false));
+  });
   try {
     return await Promise.race([work.then(() => true), late]);
   } finally {
-    // With a reason, which spares the making of an exception.
-    stop.abort('over');
+    cancel();
   }
 }

@@ -1,5 +1,4 @@
-import type { Clock } from '../clock.js';
-import { onAbort } from '../on-abort.js';
+import { type Clock, sleepBy } from '../clock.js';
 
 interface Sleeper {
   readonly wakeAt: number;
@@ -38,25 +37,16 @@ export class ManualClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const leave = onAbort(signal, () => {
-        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-        reject(signal?.reason);
-      });
-      const sleeper: Sleeper = {
-        wakeAt: this.#elapsedMs + Math.max(0, ms),
-        wake: () => {
-          leave();
-          resolve();
-        },
-      };
-      const later = this.#sleepers.findIndex((other) => other.wakeAt > sleeper.wakeAt);
-      this.#sleepers.splice(later < 0 ? this.#sleepers.length : later, 0, sleeper);
-    });
+    return sleepBy((...args) => this.after(...args), ms, signal);
+  }
+
+  after(ms: number, act: () => void): () => void {
+    const sleeper: Sleeper = { wakeAt: this.#elapsedMs + Math.max(0, ms), wake: act };
+    const later = this.#sleepers.findIndex((other) => other.wakeAt > sleeper.wakeAt);
+    this.#sleepers.splice(later < 0 ? this.#sleepers.length : later, 0, sleeper);
+    return () => {
+      this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+    };
   }
 
   /** Lets `ms` pass. Those who lie down meanwhile wake too, if their time is in it. */

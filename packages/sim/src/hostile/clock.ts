@@ -2,7 +2,7 @@
  * Time that passes only when nothing else can happen. Everything under it settles within a few turns of the event
  * loop or never: a hang is seen at once, not after a timeout.
  */
-import type { Clock } from '@holdfast/object-store';
+import { type Clock, sleepBy } from '@holdfast/object-store';
 
 export type Settled<T> =
   | { readonly value: T }
@@ -33,23 +33,21 @@ export class IdleClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const sleeper = {
-        at: this.#ms + ms,
-        wake: () => {
-          signal?.removeEventListener('abort', onAbort);
-          this.#sleepers.delete(sleeper);
-          resolve();
-        },
-      };
-      const onAbort = (): void => {
+    return sleepBy((...args) => this.after(...args), ms, signal);
+  }
+
+  after(ms: number, act: () => void): () => void {
+    const sleeper = {
+      at: this.#ms + ms,
+      wake: () => {
         this.#sleepers.delete(sleeper);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#sleepers.add(sleeper);
-    });
+        act();
+      },
+    };
+    this.#sleepers.add(sleeper);
+    return () => {
+      this.#sleepers.delete(sleeper);
+    };
   }
 
   /** Lets time pass. */

@@ -6,7 +6,7 @@
  * - A dead machine's code never runs again: no timer wakes it and no answer reaches it. What it has sent travels on.
  * - A paused machine's timers and answers wait until it goes on, and then come in order.
  */
-import { type Clock, onAbort } from '@holdfast/object-store';
+import { type Clock, sleepBy } from '@holdfast/object-store';
 import type { World } from './world.js';
 
 export interface ClockFaults {
@@ -43,7 +43,8 @@ export class Machine {
     this.clock = {
       now: () => EPOCH_MS + world.nowMs * faults.rate + faults.offsetMs + this.#stepMs,
       monotonic: () => (world.nowMs - this.#suspendedMs) * faults.rate,
-      sleep: (ms, signal) => this.#sleep(ms, signal),
+      sleep: (ms, signal) => sleepBy((...args) => this.#after(...args), ms, signal),
+      after: (ms, act) => this.#after(ms, act),
     };
   }
 
@@ -106,24 +107,19 @@ export class Machine {
     for (const run of held) this.#world.after(0, () => this.deliver(run));
   }
 
-  #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      // However short, it lets time pass: what is left of a deadline after rounding would be slept for again for ever.
-      const shortestMs = ms > 0 ? SLEEP_MS_MIN : 0;
-      const timer = this.#world.after(Math.max(ms / this.#faults.rate, shortestMs), () =>
-        this.deliver(() => {
-          awake();
-          resolve();
-        }),
-      );
-      const awake = onAbort(signal, () => {
-        timer.cancel();
-        reject(signal?.reason);
-      });
-    });
+  #after(ms: number, act: () => void): () => void {
+    // However short, it lets time pass: what is left of a deadline after rounding would be slept for again for ever.
+    const shortestMs = ms > 0 ? SLEEP_MS_MIN : 0;
+    let isOver = false;
+    const timer = this.#world.after(Math.max(ms / this.#faults.rate, shortestMs), () =>
+      this.deliver(() => {
+        // Ended while the machine was paused.
+        if (!isOver) act();
+      }),
+    );
+    return () => {
+      isOver = true;
+      timer.cancel();
+    };
   }
 }
