@@ -195,9 +195,9 @@ export class Committer {
   async #commitGroup(group: Group): Promise<void> {
     const { clock, lifetime, random } = this.#context;
     let failures = 0;
+    let deadline = new Deadline(clock, this.#commitTimeoutMs, lifetime.cutting);
     try {
-      for (;;) {
-        const deadline = new Deadline(clock, this.#commitTimeoutMs, lifetime.cutting);
+      for (; ; deadline = deadline.again()) {
         try {
           const made = await this.#attempt(group, deadline);
           if (made === 'done') return group.tellEdits([]);
@@ -215,11 +215,10 @@ export class Committer {
           group.clear();
           if (!this.#isWorthwhile(said)) this.#announcing.giveOut(said);
           else await clock.sleep(backoffMs(random, failures++, error), lifetime.cutting);
-        } finally {
-          deadline.dispose();
         }
       }
     } finally {
+      deadline.dispose();
       group.tellLosers();
     }
   }

@@ -1,5 +1,7 @@
 /**
- * How long an attempt at a commit may take: one object, handed down to everything that waits on its behalf.
+ * How long an attempt at a commit may take: one object, handed down to everything that waits on its behalf. Attempts
+ * that follow each other share it, since signals and timers cost more than all else that a commit computes: a timer that
+ * goes off too early sleeps again for as long as its deadline was put off.
  *
  * It has two moments. Until the first (`commitTimeoutMs`) the commit is tried, and tried again. Until the second, a
  * quarter of that time later, what became of it is found out: the fence, looks at the slot. Then nothing waits any
@@ -26,11 +28,12 @@ export class Deadline {
   /** `commitTimeoutMs`, as errors name it. */
   readonly ms: number;
   readonly #clock: Clock;
-  readonly #triesEndMs: number;
-  readonly #endMs: number;
+  readonly #cutting: AbortSignal | undefined;
+  /** When the attempt began. */
+  #sinceMs: number;
   readonly #tries = new AbortController();
   readonly #end = new AbortController();
-  readonly #timer = new AbortController();
+  #cancelTimer = (): void => {};
   /** A pause has gone on until the tries were over. */
   #slept = false;
   readonly #leaveCutting: () => void;
@@ -42,23 +45,47 @@ export class Deadline {
   constructor(clock: Clock, ms: number, cutting?: AbortSignal) {
     this.ms = ms;
     this.#clock = clock;
-    const now = clock.monotonic();
-    this.#triesEndMs = now + ms;
-    this.#endMs = ms === 0 ? Number.POSITIVE_INFINITY : now + ms * (1 + SETTLING_SHARE);
+    this.#cutting = cutting;
+    this.#sinceMs = clock.monotonic();
     this.#leaveCutting = onAbort(cutting, () => {
       this.#tries.abort(cutting?.reason);
       this.#end.abort(cutting?.reason);
     });
-    if (ms > 0 && ms < Number.POSITIVE_INFINITY) this.#run(ms).catch(() => {});
+    if (ms > 0 && ms < Number.POSITIVE_INFINITY) this.#wait(ms);
   }
 
-  async #run(ms: number): Promise<void> {
-    const { signal } = this.#timer;
-    await this.#clock.sleep(ms, signal);
+  /** The deadline of an attempt that begins now, after the one that this was for. */
+  again(): Deadline {
+    if (this.isOver) {
+      this.dispose();
+      return new Deadline(this.#clock, this.ms, this.#cutting);
+    }
+    this.#sinceMs = this.#clock.monotonic();
+    return this;
+  }
+
+  #wait(leftMs: number): void {
+    const sinceMs = this.#sinceMs;
+    this.#cancelTimer = this.#clock.after(leftMs, () => {
+      const putOffMs = this.#sinceMs - sinceMs;
+      if (putOffMs > 0) this.#wait(putOffMs);
+      else this.#endTries();
+    });
+  }
+
+  #endTries(): void {
+    const { ms } = this;
     const reason = new StoreError('UNAVAILABLE', `There was no answer within commitTimeoutMs, ${ms} ms.`);
     this.#tries.abort(reason);
-    await this.#clock.sleep(ms * SETTLING_SHARE, signal);
-    this.#end.abort(reason);
+    this.#cancelTimer = this.#clock.after(ms * SETTLING_SHARE, () => this.#end.abort(reason));
+  }
+
+  get #triesEndMs(): number {
+    return this.#sinceMs + this.ms;
+  }
+
+  get #endMs(): number {
+    return this.ms === 0 ? Number.POSITIVE_INFINITY : this.#sinceMs + this.ms * (1 + SETTLING_SHARE);
   }
 
   /** Whether what failed is not tried again. */
@@ -99,8 +126,7 @@ export class Deadline {
 
   /** Nobody waits for it any more. */
   dispose(): void {
-    // A reason of ours: without one each costs an exception and its stack.
-    this.#timer.abort('over');
+    this.#cancelTimer();
     this.#leaveCutting();
   }
 }

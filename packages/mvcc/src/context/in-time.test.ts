@@ -218,6 +218,30 @@ describe('a deadline', () => {
     expect(deadline.isOver).toBe(false);
   });
 
+  test('is put off by the next attempt, on the same timer', async () => {
+    const deadline = new Deadline(clock, 1_000);
+    const { signal } = deadline.trying;
+    await clock.advance(600);
+    expect(deadline.again()).toBe(deadline);
+    expect(deadline.trying.timeoutMs).toBe(1_000);
+    await clock.advance(999);
+    expect([clock.sleepers, signal!.aborted, deadline.isOver]).toEqual([1, false, false]);
+    await clock.advance(1);
+    expect([signal!.aborted, deadline.isOver]).toEqual([true, true]);
+    expect(deadline.settling.signal!.aborted).toBe(false);
+    await clock.advance(250);
+    expect(deadline.settling.signal!.aborted).toBe(true);
+    expect(clock.sleepers).toBe(0);
+  });
+
+  test('that is over is another one for the next attempt', async () => {
+    const deadline = new Deadline(clock, 1_000);
+    await clock.advance(1_000);
+    const next = deadline.again();
+    expect([clock.sleepers, next.isOver, next.trying.signal!.aborted]).toEqual([1, false, false]);
+    next.dispose();
+  });
+
   test('of 0 is over at once, and ends nothing', async () => {
     const deadline = new Deadline(clock, 0);
     expect(deadline.isOver).toBe(true);
