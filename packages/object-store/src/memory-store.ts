@@ -26,7 +26,7 @@ export class MemoryStore implements ObjectStore {
   readonly capabilities: Capabilities = { putIfAbsent: true, putIfMatch: true, orderedList: true };
   readonly identity: string;
   readonly #objects = new Map<string, { bytes: Uint8Array; etag: string }>();
-  /** Every key, ascending. */
+  /** Every key, descending: the name of a newer record is less than that of an older one, so it goes to the end. */
   readonly #keys: string[] = [];
   #writes = 0;
 
@@ -37,7 +37,8 @@ export class MemoryStore implements ObjectStore {
 
   /** A copy of all objects as they are now, in key order: for tests. */
   objects(): ReadonlyMap<string, Uint8Array> {
-    return new Map(this.#keys.map((key) => [key, this.#objects.get(key)!.bytes.slice()]));
+    const ascending = [...this.#keys].reverse();
+    return new Map(ascending.map((key) => [key, this.#objects.get(key)!.bytes.slice()]));
   }
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
@@ -63,14 +64,14 @@ export class MemoryStore implements ObjectStore {
     const etag = `"${++this.#writes}"`;
     // Not slice(): a Buffer's slice shares its memory.
     this.#objects.set(key, { bytes: new Uint8Array(bytes), etag });
-    if (!found) this.#keys.splice(this.#firstAfter(key), 0, key);
+    if (!found) this.#keys.splice(this.#greater(key), 0, key);
     return { etag };
   }
 
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     for (const key of keys) {
-      if (this.#objects.delete(key)) this.#keys.splice(this.#firstAfter(key) - 1, 1);
+      if (this.#objects.delete(key)) this.#keys.splice(this.#greater(key), 1);
     }
   }
 
@@ -80,9 +81,8 @@ export class MemoryStore implements ObjectStore {
     signal?.throwIfAborted();
     for (let listed = 0; listed < limit; listed++) {
       // Sought anew each time, since keys come and go while the consumer is thinking.
-      const begin =
-        after === undefined || compareKeys(after, prefix) < 0 ? this.#first(prefix) : this.#firstAfter(after);
-      const key = this.#keys[begin];
+      const isBefore = after === undefined || compareKeys(after, prefix) < 0;
+      const key = this.#keys[isBefore ? this.#first(prefix) : this.#greater(after!) - 1];
       if (key === undefined || !key.startsWith(prefix)) return;
       yield { key, size: this.#objects.get(key)!.bytes.length };
       signal?.throwIfAborted();
@@ -90,19 +90,19 @@ export class MemoryStore implements ObjectStore {
     }
   }
 
-  /** Index of the first key at or after `key`. */
+  /** Index of the least key at or after `key`. */
   #first(key: string): number {
-    const next = this.#firstAfter(key);
-    return this.#keys[next - 1] === key ? next - 1 : next;
+    const greater = this.#greater(key);
+    return this.#keys[greater] === key ? greater : greater - 1;
   }
 
-  /** Index of the first key after `key`. */
-  #firstAfter(key: string): number {
+  /** How many keys come after `key`. */
+  #greater(key: string): number {
     let low = 0;
     let high = this.#keys.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareKeys(this.#keys[middle]!, key) <= 0) low = middle + 1;
+      if (compareKeys(this.#keys[middle]!, key) > 0) low = middle + 1;
       else high = middle;
     }
     return low;
