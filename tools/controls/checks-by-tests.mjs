@@ -942,8 +942,8 @@ const ranges = [
   {
     name: 'a mutation finds nothing in what its group has deleted',
     file: 'packages/mvcc/src/commit/group-writes.ts',
-    find: 'return range && (held === undefined || held.order < range.order) ? DELETED : held;',
-    replace: 'return range && held && held.order < range.order ? DELETED : held;',
+    find: 'return range && (placed === undefined || placed.order < range.order) ? DELETED : placed?.held;',
+    replace: 'return range && placed && placed.order < range.order ? DELETED : placed?.held;',
   },
   {
     name: 'a record carries the deleted ranges of the tail',

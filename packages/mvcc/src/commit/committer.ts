@@ -278,7 +278,7 @@ export class Committer {
     const list = this.#lead.isListingDue(view);
     // Who steps in among others asks for nothing before it has the slot: they would all ask for the same.
     if (!view.contention.contended || this.#lead.isNamed(view))
-      this.#carrying.collect(view, next.decided, { ...deadline.trying, list });
+      this.#carrying.collect(view, next.decided, { list, ...deadline.trying });
     const settled = await this.#settler.send(view, built, confirmedAt, deadline, {
       fence: () => this.#fence(view),
       answered: (ms) => this.#lead.answered(ms),
@@ -401,7 +401,7 @@ export class Committer {
     }
     // So that nothing of what others have announced meanwhile has to be asked for then.
     const { isNext } = this.#turns;
-    if (isNext) this.#carrying.collect(view, [], { ...deadline.trying, list: true });
+    if (isNext) this.#carrying.collect(view, [], { list: true, ...deadline.trying });
     const { out } = this.#announcer;
     // It can't be decided before it is there; but its writer may be asked to go first.
     if (out && !isNext) await inTime(clock, out.sent, untilMs - clock.monotonic());

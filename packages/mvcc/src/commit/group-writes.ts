@@ -8,18 +8,19 @@ import type { Held } from '../state/alive.js';
 import { RangeTombstones } from '../state/range-tombstones.js';
 import type { StoredKey } from '../state/space.js';
 
-interface Placed extends Held {
+interface Placed {
+  readonly held: Held;
   /** The transaction's place. */
   readonly order: number;
 }
 
 export class GroupWrites {
-  readonly #held = new Map<StoredKey, Placed>();
+  readonly #placed = new Map<StoredKey, Placed>();
   #ranges = RangeTombstones.none;
   #order = 0;
 
   get keys(): ReadonlyMap<StoredKey, unknown> {
-    return this.#held;
+    return this.#placed;
   }
 
   /** The stamps in it say nothing outside of it. */
@@ -30,7 +31,7 @@ export class GroupWrites {
   /** Adds what a transaction does. */
   add(deleted: RangeTombstones, writes: Iterable<readonly [StoredKey, Held]>): void {
     const order = this.#order++;
-    for (const [key, held] of writes) this.#held.set(key, { ...held, order });
+    for (const [key, held] of writes) this.#placed.set(key, { held, order });
     if (deleted.size > 0)
       this.#ranges = this.#ranges.with(
         Array.from(deleted.all(), (range) => ({ ...range, version: 0, order })),
@@ -39,9 +40,9 @@ export class GroupWrites {
 
   /** What the key holds by them; undefined: none of them has written it. */
   get(key: StoredKey): Held | undefined {
-    const held = this.#held.get(key);
+    const placed = this.#placed.get(key);
     const range = this.#ranges.over(key);
-    return range && (held === undefined || held.order < range.order) ? DELETED : held;
+    return range && (placed === undefined || placed.order < range.order) ? DELETED : placed?.held;
   }
 }
 

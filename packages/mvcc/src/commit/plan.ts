@@ -74,7 +74,8 @@ export function plan(
   hints: (members: readonly Accepted[]) => Contention = () => NO_CONTENTION,
 ): Plan {
   const version = parent.version + 1;
-  const members = [...chained.accepted, ...chained.rerun];
+  const { accepted, rerun, losers } = chained;
+  const members = [...accepted, ...rerun];
   const { state, applied: edits } = applyEdits(parent, waitingEdits);
   const { addedRuns, ...edited } = state;
   const runs: NewRun[] = addedRuns.map((segments) => ({ segments, level: 0 }));
@@ -92,7 +93,9 @@ export function plan(
   const intents = tableAfter(parent.intents, decided, version);
   const contention = hints(members);
   return {
-    ...chained,
+    accepted,
+    rerun,
+    losers,
     parent,
     version,
     members,

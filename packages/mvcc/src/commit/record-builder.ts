@@ -92,7 +92,8 @@ export class RecordBuilder {
     return {
       bytes,
       manifest,
-      record: { ...clear, body, hash, bytes: bytes.length, epoch: sealing.currentEpoch },
+      // In this order: V8 makes a shape for each property that comes behind a spread.
+      record: { body, hash, bytes: bytes.length, epoch: sealing.currentEpoch, ...clear },
     };
   }
 }

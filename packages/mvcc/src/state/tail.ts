@@ -123,7 +123,7 @@ export class Tail {
     this.fresh.forEachPair((key, entry) => {
       if (entry.version <= from) return;
       if (entry.encoded?.from !== from)
-        entry.encoded = { from, bytes: encodeEntry({ ...entry, key: fromStoredKey(key) }, from) };
+        entry.encoded = { from, bytes: encodeEntry({ key: fromStoredKey(key), ...entry }, from) };
       writer.raw(entry.encoded.bytes);
       count++;
     });

@@ -81,5 +81,5 @@ export class Flusher {
 
 /** Tombstones stay: they hide older entries, and tell transactions of a key that was deleted since they read it. */
 function* tailEntries(view: View): Generator<Entry> {
-  for (const [stored, entry] of view.tail.all.entries()) yield { ...entry, key: fromStoredKey(stored) };
+  for (const [stored, entry] of view.tail.all.entries()) yield { key: fromStoredKey(stored), ...entry };
 }
