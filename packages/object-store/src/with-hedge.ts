@@ -51,6 +51,7 @@ export function withHedge(store: ObjectStore, options: HedgeOptions = {}): Objec
     const ending = new AbortController();
     const leave = onAbort(o.signal, () => ending.abort(o.signal?.reason));
     const read = (): Promise<StoredObject | undefined> => store.get(key, { ...o, signal: ending.signal });
+    let cancel: (() => void) | undefined;
 
     return new Promise<StoredObject | undefined>((resolve, reject) => {
       let running = 1;
@@ -59,17 +60,15 @@ export function withHedge(store: ObjectStore, options: HedgeOptions = {}): Objec
         if (--running === 0) reject(error);
       };
       read().then(resolve, onFailure);
-      clock.sleep(waitMs, ending.signal).then(
-        () => {
-          if (running === 0 || extraReads + 1 > shareMax * reads) return;
-          extraReads++;
-          running++;
-          read().then(resolve, onFailure);
-        },
-        () => undefined,
-      );
+      cancel = clock.after(waitMs, () => {
+        if (running === 0 || ending.signal.aborted || extraReads + 1 > shareMax * reads) return;
+        extraReads++;
+        running++;
+        read().then(resolve, onFailure);
+      });
     }).finally(() => {
       leave();
+      cancel?.();
       ending.abort('The other read was faster.');
     });
   }

@@ -28,7 +28,7 @@ export class CommitQueue {
   /** Told when the bounded time of somebody who was put off is over. */
   onOverdue: () => void = () => {};
   /** Ends the timer until then. */
-  #alarm: AbortController | undefined;
+  #alarm: (() => void) | undefined;
   #queue: Waiting[] = [];
   #bytes = 0;
   #edits: WaitingEdit[] = [];
@@ -142,23 +142,18 @@ export class CommitQueue {
   #watch(): void {
     const oldest = this.#queue[0];
     if (!oldest || this.#elders.isEmpty) {
-      this.#alarm?.abort('over');
+      this.#alarm?.();
       this.#alarm = undefined;
       return;
     }
     const leftMs = oldest.sinceMs + this.#putOffMsMax - this.#clock.monotonic();
     // Overdue, it goes into the next group. And whoever came later is overdue later.
     if (leftMs <= 0 || this.#alarm) return;
-    const alarm = new AbortController();
-    this.#alarm = alarm;
-    this.#clock.sleep(leftMs, alarm.signal).then(
-      () => {
-        this.#alarm = undefined;
-        this.onOverdue();
-        this.#watch();
-      },
-      () => {},
-    );
+    this.#alarm = this.#clock.after(leftMs, () => {
+      this.#alarm = undefined;
+      this.onOverdue();
+      this.#watch();
+    });
   }
 
   #remove(waiting: Waiting): void {

@@ -42,7 +42,7 @@ export class Contender {
   /** Lets it go on that waits for its turn. */
   proceed: (() => void) | undefined;
   /** Ends the timer of its turn. */
-  alarm: AbortController | undefined;
+  alarm: (() => void) | undefined;
   /** Ends the wait for its signal. */
   forget: (() => void) | undefined;
 

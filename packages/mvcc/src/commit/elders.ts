@@ -148,16 +148,11 @@ export class Elders {
 
   /** A turn has its time while the body runs: what is handed over is bounded by its commit. */
   #pace(contender: Contender): void {
-    contender.alarm?.abort('over');
+    contender.alarm?.();
     contender.alarm = undefined;
     if (contender.stage !== 'turn' || contender.isHandedOver) return;
-    const alarm = new AbortController();
-    contender.alarm = alarm;
     const ms = Math.min(TURN_MS_MIN + 2 * contender.runMs, TURN_MS_MAX);
-    this.#clock.sleep(ms, alarm.signal).then(
-      () => this.#remove(contender, 'over'),
-      () => {},
-    );
+    contender.alarm = this.#clock.after(ms, () => this.#remove(contender, 'over'));
   }
 }
 
