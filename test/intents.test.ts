@@ -293,3 +293,12 @@ describe('where names under int/ are', () => {
     await rivals.run(Promise.all(closed));
   });
 });
+
+test('when the others are gone a commit is one request again', async () => {
+  for (let i = 0; i < 6; i++) await rivals.run(leader.db.set('busy', i));
+  const before = leader.db.traffic().snapshot();
+  await rivals.run(leader.db.set('busy', 'alone'));
+  expect((await rivals.record(leader.db.version)).body.contended ?? false).toBe(false);
+  const { requests } = leader.db.traffic().since(before);
+  expect(requests).toMatchObject({ write: 1, list: 0, read: 0 });
+});

@@ -16,8 +16,12 @@ beforeEach(() => {
   lead = new Lead(clock, seededRandom(1), id(OWN));
 });
 
-const view = (version: number, contention: Partial<Contention> = {}): View =>
-  ({ version, contention: { contended: false, turns: [], ...contention } }) as unknown as View;
+const view = (version: number, contention: Partial<Contention> = {}, madeBy = 9): View =>
+  ({
+    version,
+    contention: { contended: false, turns: [], ...contention },
+    madeBy: id(madeBy),
+  }) as unknown as View;
 const carried = (n: number, recordsMade = 0, roundTripMs = 50): Collected =>
   ({ intent: { processId: id(n), recordsMade, roundTripMs, turnMs: 123 } }) as unknown as Collected;
 const turn = (n: number): Turn => ({ processId: id(n), waitMs: 10, reads: { points: [], ranges: [] } });
@@ -147,8 +151,9 @@ describe('contention is over', () => {
   test('and what a process says itself does not make it go on', () => {
     lead.heard();
     for (let parent = 1; parent < 5; parent++) {
-      expect(make(parent).contended).toBe(true);
-      lead.saw(view(parent + 1, { contended: true }));
+      expect(hints(parent).contended).toBe(true);
+      lead.saw(view(parent + 1, { contended: true }, OWN));
+      lead.made(parent + 1, false);
     }
     expect(make(5).contended).toBe(false);
   });

@@ -74,10 +74,10 @@ export class Lead {
   }
 
   /** A newer state is known from now on. */
-  saw({ version, contention }: View): void {
+  saw({ version, contention, madeBy }: View): void {
     if (version === this.#seen.version) return;
     // Others have found so; unless it finds them too it soon says that they are gone.
-    if (contention.contended && version !== this.#lastVersion)
+    if (contention.contended && !equalBytes(madeBy, this.processId))
       this.#calm = Math.min(this.#calm, CALM_RECORDS - CALM_AFTER_OTHERS);
     this.#seen = { version, atMs: this.#clock.monotonic() };
   }

@@ -185,6 +185,7 @@ function makeView(
       stores: record.body.stores,
       intents: record.body.intents ?? NO_INTENTS,
       contention: contentionOf(record),
+      madeBy: record.body.writerId,
       refs: record.body.carry.refs,
       recordBytes: record.bytes,
       ownBytes,

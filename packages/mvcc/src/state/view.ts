@@ -74,6 +74,8 @@ interface ViewParts {
   /** What became of intents up to here, and who is asked to go next. */
   readonly intents: Intents;
   readonly contention: Contention;
+  /** The process that made the record: a hint. */
+  readonly madeBy: Uint8Array;
   readonly refs: readonly CarryRef[];
   /** The record's own size, and what its writes alone weigh in it. */
   readonly recordBytes: number;
