@@ -15,7 +15,7 @@ import { isPublished } from './edit.js';
 import { type Group, together } from './group.js';
 import { bodyMsOf } from './hints.js';
 import type { Lead } from './lead.js';
-import type { Waiting } from './proposal.js';
+import type { Proposal, Waiting } from './proposal.js';
 import { type Turns, turnMs } from './turns.js';
 import { conflict, isConflict, prove } from './validate.js';
 
@@ -63,7 +63,9 @@ export class Announcing {
     calls: CallOptions,
     inWords: (error: unknown) => unknown,
   ): Promise<boolean> {
-    if (this.#announcer.out || (this.#turns.ahead ?? 0) > 0) return false;
+    if (this.#announcer.out) return false;
+    if ((this.#turns.ahead ?? 0) > 0 && group.members.some(({ proposal }) => this.#isBehind(proposal)))
+      return false;
     const edit = group.edits.find((waiting) => waiting.edit.flush !== undefined);
     if (group.members.length === 0 && !edit) return false;
     await this.#refuse(view, group, calls, inWords);
@@ -88,6 +90,11 @@ export class Announcing {
     return true;
   }
 
+  /** Whether somebody whose turn it is, and who comes first, has read what it writes, or what it has read. */
+  #isBehind(proposal: Proposal): boolean {
+    return this.#turns.putsOff(proposal) || this.#turns.meets(proposal);
+  }
+
   /** Lets go of those whose reads no longer hold, but for those who ask for a turn. */
   async #refuse(
     view: View,
@@ -97,7 +104,8 @@ export class Announcing {
   ): Promise<void> {
     const refused = new Set<Waiting>();
     for (const [waiting, error] of await prove(view, group.members, signal)) {
-      const asks = waiting.proposal.losses >= LOSSES_MAX && this.#turns.ahead === undefined;
+      const { losses, isLastTry } = waiting.proposal;
+      const asks = losses >= LOSSES_MAX && !isLastTry && this.#turns.ahead === undefined;
       if (asks && isConflict(error)) continue;
       refused.add(waiting);
       if (isConflict(error)) this.#onConflict(view);
@@ -109,11 +117,12 @@ export class Announcing {
   #hints(waiting: readonly Waiting[]): Parameters<Announcer['announce']>[2] {
     const { processId, recordsMade } = this.#lead;
     const roundTripMs = Math.ceil(this.#lead.roundTripMs);
+    const isOfUse = waiting.some(({ proposal }) => !proposal.isLastTry);
     return {
       processId,
       recordsMade,
       roundTripMs,
-      turnMs: turnMs(roundTripMs, bodyMsOf(waiting)),
+      turnMs: isOfUse ? turnMs(roundTripMs, bodyMsOf(waiting)) : 0,
       losses: Math.max(0, ...waiting.map(({ proposal }) => proposal.losses)),
     };
   }

@@ -61,27 +61,37 @@ export class Carrying {
     return taken;
   }
 
-  /** Whether an intent is left for later, because somebody's turn comes first. Who has read the same is told at once. */
+  /**
+   * Whether an intent is left for later, because somebody's turn comes first. Who has read the same is told at once,
+   * unless it would not run again.
+   */
   #isPutOff({ intent, members }: Collected): boolean {
     const processId = toHex(intent.processId);
     return members.some(
-      ({ proposal }) => this.#turns.putsOff(proposal, processId) && !this.#turns.meets(proposal, processId),
+      ({ proposal }) =>
+        this.#turns.putsOff(proposal, processId) &&
+        (intent.turnMs === 0 || !this.#turns.meets(proposal, processId)),
     );
   }
 
   /**
-   * Looks what others have announced. Nobody waits for it.
+   * Looks what others have announced.
    * @param decided by the record that is on its way meanwhile.
+   * @returns whether there was anything new.
    */
-  collect(view: View, decided: Plan['decided'], options: CallOptions & { readonly list: boolean }): void {
-    if (!options.list && !this.#lead.isContended) return;
+  async collect(
+    view: View,
+    decided: Plan['decided'],
+    options: CallOptions & { readonly list: boolean },
+  ): Promise<boolean> {
+    if (!options.list && !this.#lead.isContended) return false;
     const { own } = this.#announcer;
     const before = this.#collector.heard;
     const skip = new Set(decided.map(({ writerId }) => toHex(writerId)));
-    this.#collector.collect(view, { ...options, own, skip }).then(() => {
-      if (this.#collector.heard === before) return;
-      this.#lead.heard();
-      this.onFound();
-    });
+    await this.#collector.collect(view, { ...options, own, skip });
+    if (this.#collector.heard === before) return false;
+    this.#lead.heard();
+    this.onFound();
+    return true;
   }
 }

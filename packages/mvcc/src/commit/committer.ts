@@ -43,6 +43,8 @@ const SLOTS_LOST_MAX = 2;
 const ANNOUNCED_AGAIN_MAX = 3;
 /** With more turns to come before one's own, no look is needed yet. */
 const POLLED_AHEAD_MAX = 2;
+/** A listing and what it names, and somewhat more. */
+const LOOK_ROUND_TRIPS = 4;
 
 /** Where a commit has one try, and no time of its own. */
 const TURN_WAIT_MS = 60_000;
@@ -262,7 +264,8 @@ export class Committer {
     if (!isWorthwhile) {
       this.#carrying.isInVain(view);
       if (group.members.length === 0 && !this.#announcer.isAwaited) return 'done';
-      // All of it is put off.
+      // All of it is put off. Of whom the next record is expected looks for others to carry.
+      if (this.#lead.isNamed(view) && (await this.#finds(view, deadline))) return undefined;
       const untilMs = this.#turns.lapsesAtMs ?? this.#context.clock.monotonic() + this.#lead.roundTripMs;
       return this.#standBack(view, group, untilMs, deadline);
     }
@@ -293,6 +296,16 @@ export class Committer {
     this.#slotsLost += this.#tip.view.version > next.version ? SLOTS_LOST_MAX : 1;
     this.#lead.lost();
     return this.#rebase(next, group);
+  }
+
+  /** Whether others have announced something, as far as that can be found before somebody else steps in. */
+  async #finds(view: View, { trying }: Deadline): Promise<boolean> {
+    let found = false;
+    const looking = this.#carrying.collect(view, [], { ...trying, list: true }).then((isNew) => {
+      found = isNew;
+    });
+    await inTime(this.#context.clock, looking, LOOK_ROUND_TRIPS * this.#lead.roundTripMs);
+    return found;
   }
 
   /** Looks what can be laid on the state, and decides. Who is in no record as it is, is out of the group. */

@@ -31,11 +31,13 @@ export function hintsOf(
   const asked = new Map<string, AskedTurn>();
   for (const { intent, members: theirs } of carried) {
     const lost = theirs.filter(isLost);
-    // One without transactions asks for a turn, and nothing else.
-    if (lost.length > 0 || theirs.length === 0)
+    // One with nothing in it asks for a turn, and nothing else.
+    const asks = lost.length > 0 || (theirs.length === 0 && !intent.flush);
+    if (asks && intent.turnMs > 0)
       asked.set(toHex(intent.processId), { ...intent, waitMs: intent.turnMs, lost });
   }
-  const lost = [...putOff, ...(out?.members ?? []).filter(isLost)];
+  const behind = [...putOff, ...(out?.members ?? []).filter(isLost)];
+  const lost = behind.filter(({ proposal }) => !proposal.isLastTry);
   const { processId } = lead;
   if (lost.length > 0)
     asked.set(toHex(processId), { processId, waitMs: turnMs(lead.roundTripMs, bodyMsOf(lost)), lost });
@@ -44,7 +46,7 @@ export function hintsOf(
   return lead.hints({
     ...turns.after(served, asked.values()),
     parent,
-    isOwn,
+    stays: isOwn || lost.length > 0,
     carried: committing,
   });
 }

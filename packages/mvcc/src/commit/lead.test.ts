@@ -27,7 +27,7 @@ const carried = (n: number, recordsMade = 0, roundTripMs = 50): Collected =>
 const turn = (n: number): Turn => ({ processId: id(n), waitMs: 10, reads: { points: [], ranges: [] } });
 
 function hints(parent: number, o: Partial<Parameters<Lead['hints']>[0]> = {}): Contention {
-  return lead.hints({ parent, turns: [], areSerial: false, isOwn: true, carried: [], ...o });
+  return lead.hints({ parent, turns: [], areSerial: false, stays: true, carried: [], ...o });
 }
 /** Makes the record after `parent`, as others are heard of or not. */
 function make(parent: number, o: Partial<Parameters<Lead['hints']>[0]> = {}): Contention {
@@ -86,6 +86,17 @@ describe('a record says', () => {
     expect(said.map(named)).toEqual([...new Array(15).fill(OWN), 1, 1, 1]);
   });
 
+  test('the same after 8 while there are turns of those who have lost', () => {
+    const turns = [{ ...turn(2), reads: { points: [id(7)], ranges: [] } }];
+    const said = Array.from({ length: 9 }, (_, i) => make(1 + i, { turns, carried: [carried(1)] }));
+    expect(said.map(named)).toEqual([...new Array(7).fill(OWN), 1, 1]);
+  });
+
+  test('that its own writer goes on, also where what it has itself waits for a turn', () => {
+    expect(named(make(1, { stays: true, carried: [carried(1)] }))).toBe(OWN);
+    expect(named(make(2, { stays: false, carried: [carried(1)] }))).toBe(1);
+  });
+
   test('to whoever is next that it is, two records before', () => {
     const said = Array.from({ length: 16 }, (_, i) => make(1 + i, { carried: [carried(1)] }));
     const notices = said.map(({ turns }) => turns.map(({ processId }) => processId[0]));
@@ -101,7 +112,7 @@ describe('a record says', () => {
   test('whoever has made the fewest, and does not take more than twice as long', () => {
     lead.answered(50);
     const others = [carried(1, 9), carried(2, 1, 101), carried(3, 4, 100), carried(OWN, 0)];
-    expect(named(make(1, { isOwn: false, carried: others }))).toBe(3);
+    expect(named(make(1, { stays: false, carried: others }))).toBe(3);
   });
 
   test('itself, where it is over its term and nobody else will do', () => {

@@ -15,6 +15,8 @@ import type { Collected } from './collector.js';
 
 /** Records that one process makes before it names another. */
 const TERM_RECORDS = 16;
+/** Where there are turns it has more of it than a record each: what it loses it runs again at once, on the record itself. */
+const TERM_RECORDS_TURNS = 8;
 /** So many before its last one it tells the other. */
 const NOTICE_RECORDS = 2;
 /** Silence after which others step in, in round trips, and over how many more they spread. */
@@ -149,7 +151,7 @@ export class Lead {
 
   /**
    * What the record that is about to be made says of who goes next.
-   * @param o `turns` after it; `isOwn`: whether it has transactions of this process; `carried`: whose of others, as far
+   * @param o `turns` after it; `stays`: whether this process has transactions, in it or behind it; `carried`: whose of others, as far
    * as they commit.
    */
   hints(o: {
@@ -157,7 +159,7 @@ export class Lead {
     readonly parent: number;
     readonly turns: readonly Turn[];
     readonly areSerial: boolean;
-    readonly isOwn: boolean;
+    readonly stays: boolean;
     readonly carried: readonly Collected[];
   }): Contention {
     const { turns, carried } = o;
@@ -166,13 +168,15 @@ export class Lead {
     // All wait for one key: only who has its newest state can write it.
     if (o.areSerial && carried.length < 2) return { contended, turns, successor: turns[0]!.processId };
     const term = this.#termAfter(o.parent);
-    if (!o.isOwn || term >= TERM_RECORDS) {
+    const areTurns = turns.some(({ reads }) => reads.points.length > 0 || reads.ranges.length > 0);
+    const termMax = areTurns ? TERM_RECORDS_TURNS : TERM_RECORDS;
+    if (!o.stays || term >= termMax) {
       const successor = this.#heir ?? this.#next(carried)?.processId;
       this.#heir = undefined;
       return { contended, turns, successor: successor ?? this.processId };
     }
     const isTold = this.#heir !== undefined || turns.length >= TURNS_MAX;
-    const heir = term >= TERM_RECORDS - NOTICE_RECORDS && !isTold ? this.#next(carried) : undefined;
+    const heir = term >= termMax - NOTICE_RECORDS && !isTold ? this.#next(carried) : undefined;
     if (!heir) return { contended, turns, successor: this.processId };
     this.#heir = heir.processId;
     const notice: Turn = {

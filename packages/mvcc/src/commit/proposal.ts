@@ -24,6 +24,8 @@ export interface Proposal extends CallOptions, Touched {
   readonly streamRun?: StreamRun | undefined;
   /** How often it has lost before, to others' writes. */
   readonly losses: number;
+  /** Lost once more, its body does not run again: no turn is of use to it. */
+  readonly isLastTry?: boolean | undefined;
   /** How long its body took, ms. */
   readonly bodyMs: number;
   /** What it weighs in the record, bytes: plain writes unless they are in segments, mutations always. */

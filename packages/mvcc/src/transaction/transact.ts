@@ -226,6 +226,7 @@ async function runOnce<T>(
     streamRun,
     bytes,
     losses,
+    isLastTry: losses >= call.maxRetries,
     bodyMs: context.clock.monotonic() - startedMs,
     signal,
     meter,
