@@ -3,7 +3,7 @@ import { toHex } from '@holdfast/core';
 import { type Outstanding, voided } from './announcer.js';
 import type { Collected } from './collector.js';
 import type { Carried } from './plan.js';
-import { isLarge, type Waiting } from './proposal.js';
+import { isLarge, type Proposal, type Waiting } from './proposal.js';
 import type { Turns } from './turns.js';
 
 export interface Candidates {
@@ -29,20 +29,28 @@ export function candidatesOf(
 ): Candidates {
   const putOff = members.filter(({ proposal }) => turns.putsOff(proposal));
   const own = members.filter((waiting) => !putOff.includes(waiting));
-  const announced = out && !givesUp ? out.members : [];
-  const foreign = carried.flatMap((intent) => intent.members);
+  const announced = out && !givesUp ? out.members.filter(({ proposal }) => !isToLose(proposal, turns)) : [];
+  const foreign = carried.flatMap(({ intent, members: theirs }) =>
+    theirs.filter(({ proposal }) => !turns.putsOff(proposal, toHex(intent.processId))),
+  );
   const elders = new Set(carried.flatMap((intent) => eldersOf(intent, turns)));
   const small = (all: readonly Waiting[]): readonly Waiting[] => all.filter((one) => !isLarge(one));
   const all = [
     ...small(foreign).filter((one) => elders.has(one)),
     ...small(announced),
-    ...own,
+    ...own.filter(({ proposal }) => !proposal.rerun),
     ...small(foreign).filter((one) => !elders.has(one)),
+    ...own.filter(({ proposal }) => proposal.rerun),
     // Nothing may be laid on what is not at hand.
     ...[...announced, ...foreign].filter(isLarge).slice(0, 1),
   ];
   const decides = [...carried, ...(out ? [givesUp ? voided(out) : out] : [])];
   return { all, own: new Set(own), putOff, carried, decides };
+}
+
+/** Whether it is in the way of somebody whose turn it is, and is to hear of that now: to run again when that is over. */
+function isToLose(proposal: Proposal, turns: Turns): boolean {
+  return !proposal.isLastTry && turns.putsOff(proposal) && turns.meets(proposal);
 }
 
 /** Who has lost before, unless it is in the way of somebody whose turn it is: it is only to hear of that. */

@@ -75,6 +75,14 @@ describe('while a turn is in force', () => {
     expect(turns.putsOff(proposal(['b']))).toBe(true);
   });
 
+  test('who comes behind it puts off nobody before that one is over', async () => {
+    say([turn(1, ['a']), turn(2, ['a', 'b'])]);
+    expect(turns.putsOff(proposal(['b']))).toBe(false);
+    expect(turns.meets(proposal(['b']))).toBe(false);
+    await clock.advance(100);
+    expect(turns.putsOff(proposal(['b']))).toBe(true);
+  });
+
   test('a deleted range that holds what it has read is put off', () => {
     say([turn(1, ['b'])]);
     const range = { begin: 'a', end: 'c', version: 0, order: 0 };

@@ -152,7 +152,7 @@ export class Turns {
     if (this.#standing.length === 0) return this.#standing;
     const live = this.#live();
     const at = live.findIndex(({ name }) => name === processId);
-    return at < 0 ? live : live.slice(0, at);
+    return (at < 0 ? live : live.slice(0, at)).filter((standing) => countBefore(standing, live) === 0);
   }
 
   /** When the next of them lapses, by the monotonic clock; undefined: there is none. */
