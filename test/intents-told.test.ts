@@ -87,7 +87,7 @@ describe('who gives up', () => {
   }
 
   test('in time to take its intent back: it never happens', async () => {
-    const { told, name } = await behind(21);
+    const { told, name } = await behind(19);
     expect(await failure(rivals.run(told))).toMatchObject({ code: 'UNAVAILABLE', maybeCommitted: false });
     await rivals.run(leader.db.get('n'));
     const taken = (await rivals.decided(leader.db.version)).at(-1)!;

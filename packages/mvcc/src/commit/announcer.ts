@@ -48,6 +48,8 @@ export interface Outstanding extends Carried {
   edit: WaitingEdit | undefined;
   /** Resolves when its PUT has ended, however. */
   readonly sent: Promise<void>;
+  /** When that began, by the monotonic clock. */
+  readonly sentMs: number;
 }
 
 /** The same intent, taken back by the record that decides it. */
@@ -106,6 +108,7 @@ export class Announcer {
     const place = last ? { writerId: last.writerId, k: last.k + 1 } : 'first';
     const sealed = await sealIntent(sealing, intent, place, random(16));
     this.own.add(toHex(sealed.writerId));
+    const sentMs = this.#context.clock.monotonic();
     const sent = this.#send(sealed, options);
     this.#out = {
       ...sealed,
@@ -121,6 +124,7 @@ export class Announcer {
       edit,
       sinceMs: Math.min(...waiting.map(({ sinceMs }) => sinceMs), this.#context.clock.monotonic()),
       sent,
+      sentMs,
     };
     return this.#out;
   }

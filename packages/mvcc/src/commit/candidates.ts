@@ -49,7 +49,7 @@ export function candidatesOf(
 }
 
 /** Whether it is in the way of somebody whose turn it is, and is to hear of that now: to run again when that is over. */
-function isToLose(proposal: Proposal, turns: Turns): boolean {
+export function isToLose(proposal: Proposal, turns: Turns): boolean {
   return !proposal.isLastTry && turns.putsOff(proposal) && turns.meets(proposal);
 }
 

@@ -18,7 +18,7 @@ import type { Stamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
 import { Announcer, voided } from './announcer.js';
 import { Announcing } from './announcing.js';
-import { candidatesOf } from './candidates.js';
+import { candidatesOf, isToLose } from './candidates.js';
 import { Carrying } from './carrying.js';
 import { CommitQueue } from './commit-queue.js';
 import type { Edit } from './edit.js';
@@ -245,7 +245,8 @@ export class Committer {
       await this.#announce(view, group, deadline);
     const now = this.#context.clock.monotonic();
     const givesUp = this.#announcing.isOverdue();
-    const fromMs = group.edits.some(({ edit }) => !edit.flush) ? now : this.#lead.mayLeadAtMs(view);
+    const isOutrun = this.#announcer.out !== undefined && this.#isOutrun;
+    const fromMs = group.edits.some(({ edit }) => !edit.flush) ? now : this.#lead.mayLeadAtMs(view, isOutrun);
     if (now < fromMs && !givesUp) return this.#standBack(view, group, fromMs, deadline);
     return this.#make({ view, confirmedAt }, group, deadline, givesUp);
   }
@@ -258,9 +259,11 @@ export class Committer {
     givesUp: boolean,
   ): Promise<Step> {
     const next = await this.#plan(view, group, deadline, givesUp);
-    // To tell others that they have lost is not worth a record.
+    // To tell others that they have lost is not worth a record, nor is it to take the slot of whose turn it is for that.
+    const { out } = this.#announcer;
+    const isPutOff = out?.members.some(({ proposal }) => isToLose(proposal, this.#turns));
     const isWorthwhile =
-      next.members.length > 0 || next.edits.length > 0 || this.#announcer.out !== undefined;
+      next.members.length > 0 || next.edits.length > 0 || (out !== undefined && (givesUp || !isPutOff));
     if (!isWorthwhile) {
       this.#carrying.isInVain(view);
       if (group.members.length === 0 && !this.#announcer.isAwaited) return 'done';
@@ -323,15 +326,21 @@ export class Committer {
     const chained = await chain(view, verdict);
     const announced = announcedFlushes([...carried, ...(out ? [out] : [])]);
     const edits = [...group.edits.map(({ edit }) => edit), ...announced];
-    if (carried.length > 0 || this.#slotsLost >= SLOTS_LOST_MAX) lead.heard();
+    if (carried.length > 0 || this.#slotsLost >= SLOTS_LOST_MAX)
+      lead.heard(Math.max(0, ...carried.map(({ intent }) => intent.roundTripMs)));
     const next = plan(view, chained, edits, candidates.decides, (members) =>
-      hintsOf(view.version, members, candidates, { lead, turns, out }),
+      hintsOf(view, members, candidates, { lead, turns, out, isOutrun: this.#isOutrun }),
     );
     const losers = next.losers.filter(({ waiting }) => own.has(waiting));
     this.#lose(view, group, losers);
     const left = new Set([...losers, ...verdict.refused].map(({ waiting }) => waiting));
     group.members = group.members.filter((waiting) => !left.has(waiting));
     return next;
+  }
+
+  /** Whether others make records faster than this process can. */
+  get #isOutrun(): boolean {
+    return this.#tip.cadence.outruns(this.#lead.roundTripMs, this.#context.clock.monotonic());
   }
 
   #fence(view: View): Plan {
@@ -402,7 +411,6 @@ export class Committer {
 
   /** Lets others go first: waits for a newer state, but no longer than until `untilMs`. */
   async #standBack(view: View, group: Group, untilMs: number, deadline: Deadline): Promise<undefined> {
-    const { clock } = this.#context;
     const { signal } = deadline.next;
     for (let again = 0; again < ANNOUNCED_AGAIN_MAX; again++) {
       await this.#announce(view, group, deadline);
@@ -417,7 +425,10 @@ export class Committer {
     if (isNext) this.#carrying.collect(view, [], { list: true, ...deadline.trying });
     const { out } = this.#announcer;
     // It can't be decided before it is there; but its writer may be asked to go first.
-    if (out && !isNext) await inTime(clock, out.sent, untilMs - clock.monotonic());
+    if (out && !isNext) {
+      const { roundTripMs } = this.#lead;
+      await this.#standby.untilSent({ ...out, roundTripMs }, untilMs);
+    }
     const ahead = this.#announcer.out ? 0 : Math.max(0, (this.#turns.ahead ?? 0) - POLLED_AHEAD_MAX);
     const isOver = (): boolean =>
       !this.#announcer.out && !this.#queue.isIdle && (this.#turns.ahead ?? 0) === 0;

@@ -1,7 +1,7 @@
 /** Who gets a turn by a record, and whether its maker goes on making them. */
 import { ManualClock, seededRandom } from '@holdfast/object-store/testing';
 import { beforeEach, expect, test } from 'vitest';
-import type { Contention } from '../state/view.js';
+import type { Contention, View } from '../state/view.js';
 import type { Collected } from './collector.js';
 import { hintsOf } from './hints.js';
 import { Lead } from './lead.js';
@@ -39,7 +39,8 @@ function hints(
 ): Contention {
   const candidates = { all: [], own: new Set(own), putOff, carried: others, decides: [] };
   const members = accepted.map((one): Accepted => ({ waiting: one, rangeDeletes: [], writes: [] }));
-  return hintsOf(1, members, candidates, { lead, turns, out: undefined });
+  const parent = { version: 1, madeBy: id(9) } as unknown as View;
+  return hintsOf(parent, members, candidates, { lead, turns, out: undefined, isOutrun: false });
 }
 const turnsOf = ({ turns: all }: Contention): number[] => all.map(({ processId }) => processId[0]!);
 const named = ({ successor }: Contention): number | undefined => successor?.[0];

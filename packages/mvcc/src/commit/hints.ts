@@ -1,6 +1,6 @@
 /** What a record tells those who come next, by what it decides: whose turn it is, and who makes the record after it. */
 import { toHex } from '@holdfast/core';
-import { type Contention, NO_CONTENTION } from '../state/view.js';
+import { type Contention, NO_CONTENTION, type View } from '../state/view.js';
 import type { Outstanding } from './announcer.js';
 import type { Candidates } from './candidates.js';
 import type { Lead } from './lead.js';
@@ -12,14 +12,16 @@ interface Sides {
   readonly turns: Turns;
   /** What this process has out. */
   readonly out: Outstanding | undefined;
+  /** Others make records faster than it can. */
+  readonly isOutrun: boolean;
 }
 
-/** @param accepted who is in the record after version `parent`. */
+/** @param accepted who is in the record after `parent`. */
 export function hintsOf(
-  parent: number,
+  parent: View,
   accepted: readonly Accepted[],
   { carried, own, putOff }: Candidates,
-  { lead, turns, out }: Sides,
+  { lead, turns, out, isOutrun }: Sides,
 ): Contention {
   // Alone, as most are: there is nobody to tell anything.
   if (!lead.isContended && turns.isEmpty && !out && carried.length === 0) return NO_CONTENTION;
@@ -46,6 +48,7 @@ export function hintsOf(
   return lead.hints({
     ...turns.after(served, asked.values()),
     parent,
+    isOutrun,
     stays: isOwn || lost.length > 0,
     carried: committing,
   });

@@ -8,6 +8,8 @@ import { Lead } from './lead.js';
 
 const id = (n: number): Uint8Array => new Uint8Array(16).fill(n);
 const OWN = 99;
+/** Who made the record before. */
+const BEFORE = 9;
 
 let clock: ManualClock;
 let lead: Lead;
@@ -16,7 +18,7 @@ beforeEach(() => {
   lead = new Lead(clock, seededRandom(1), id(OWN));
 });
 
-const view = (version: number, contention: Partial<Contention> = {}, madeBy = 9): View =>
+const view = (version: number, contention: Partial<Contention> = {}, madeBy = BEFORE): View =>
   ({
     version,
     contention: { contended: false, turns: [], ...contention },
@@ -27,7 +29,16 @@ const carried = (n: number, recordsMade = 0, roundTripMs = 50): Collected =>
 const turn = (n: number): Turn => ({ processId: id(n), waitMs: 10, reads: { points: [], ranges: [] } });
 
 function hints(parent: number, o: Partial<Parameters<Lead['hints']>[0]> = {}): Contention {
-  return lead.hints({ parent, turns: [], areSerial: false, stays: true, carried: [], ...o });
+  const state = { version: parent, madeBy: id(BEFORE) };
+  return lead.hints({
+    parent: state,
+    turns: [],
+    areSerial: false,
+    stays: true,
+    isOutrun: false,
+    carried: [],
+    ...o,
+  });
 }
 /** Makes the record after `parent`, as others are heard of or not. */
 function make(parent: number, o: Partial<Parameters<Lead['hints']>[0]> = {}): Contention {
@@ -56,6 +67,13 @@ describe('the record after a state may be made', () => {
     const state = view(5, { contended: true, successor: id(OWN) });
     lead.saw(state);
     expect(lead.mayLeadAtMs(state)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  test('after some silence by whoever has announced what it has, and is outrun', async () => {
+    await clock.advance(1_000);
+    lead.answered(400);
+    lead.saw(view(5));
+    expect(lead.mayLeadAtMs(view(5), true)).toBeGreaterThanOrEqual(1_000 + 1.75 * 400);
   });
 
   test('by others after some silence, each after its own, and the same however often it asks', async () => {
@@ -122,6 +140,13 @@ describe('a record says', () => {
     }
   });
 
+  test('whoever made the record before, where others make records faster, and nobody that it carries will do', () => {
+    lead.answered(50);
+    expect(named(make(1, { isOutrun: true, carried: [carried(1, 0, 50)] }))).toBe(1);
+    lead.heard();
+    expect(named(make(2, { isOutrun: true }))).toBe(BEFORE);
+  });
+
   test('the first of a line that waits for one key, unless it carries several others', () => {
     const line = { turns: [turn(1), turn(2)], areSerial: true };
     expect(named(make(1, { ...line, carried: [carried(3)] }))).toBe(1);
@@ -157,6 +182,17 @@ describe('contention is over', () => {
   test('after two, where it is known from others’ records only', () => {
     lead.saw(view(5, { contended: true }));
     expect([5, 6, 7].map((parent) => make(parent).contended)).toEqual([true, true, false]);
+  });
+
+  test('later, where one that is far away was heard of: it takes its time between two of its intents', async () => {
+    lead.answered(50);
+    lead.heard(400);
+    for (let parent = 1; parent < 20; parent++) {
+      expect(make(parent).contended).toBe(true);
+      await clock.advance(50);
+    }
+    await clock.advance(4 * 400);
+    expect(make(20).contended).toBe(false);
   });
 
   test('and what a process says itself does not make it go on', () => {

@@ -28,6 +28,9 @@ const SLOWER_TIMES = 2;
 const CALM_RECORDS = 4;
 /** Of these, so many are left to who has it only from others' records. */
 const CALM_AFTER_OTHERS = 2;
+/** How long after its last intent one that is slow is expected to announce again: in its own round trips, and in ms. */
+const SLOW_ROUND_TRIPS = 4;
+const SLOW_MS_MAX = 5_000;
 /** While others are about, every so many records somebody looks for newcomers. */
 const LIST_EVERY_RECORDS = 3;
 /** In a row of its own records a process looks, beside these and then every so many, whether slow rivals are about. */
@@ -51,6 +54,8 @@ export class Lead {
   /** Records made since another was heard of. */
   #calm = CALM_RECORDS;
   #sinceListing = 0;
+  /** Until then somebody who is far away may announce again. */
+  #slowUntilMs = Number.NEGATIVE_INFINITY;
   /** Records one after the other, and the last of them. */
   #term = 0;
   #lastVersion = 0;
@@ -84,18 +89,27 @@ export class Lead {
     this.#seen = { version, atMs: this.#clock.monotonic() };
   }
 
-  /** Another process's intents or records were seen. */
-  heard(): void {
+  /**
+   * Another process's intents or records were seen.
+   * @param roundTripMs of the slowest of them: who is far away is heard of seldom, and is there all the same.
+   */
+  heard(roundTripMs = 0): void {
     this.#calm = 0;
+    if (roundTripMs <= SLOWER_TIMES * this.roundTripMs) return;
+    const ms = Math.min(SLOW_ROUND_TRIPS * roundTripMs, SLOW_MS_MAX);
+    this.#slowUntilMs = Math.max(this.#slowUntilMs, this.#clock.monotonic() + ms);
   }
 
   isNamed({ contention: { successor } }: View): boolean {
     return successor !== undefined && equalBytes(successor, this.processId);
   }
 
-  /** From when on this process may make the record after `view`, by the monotonic clock. */
-  mayLeadAtMs(view: View): number {
-    if (!view.contention.contended || this.isNamed(view)) return Number.NEGATIVE_INFINITY;
+  /**
+   * From when on this process may make the record after `view`, by the monotonic clock.
+   * @param isOutrun others make records faster than it can, and what it has is announced.
+   */
+  mayLeadAtMs(view: View, isOutrun = false): number {
+    if (!(view.contention.contended || isOutrun) || this.isNamed(view)) return Number.NEGATIVE_INFINITY;
     // Also where somebody's turn is to come: what that one has read is put off until then, and nothing else.
     const silenceMs = SILENCE_ROUND_TRIPS * this.roundTripMs;
     const spreadMs = SPREAD_ROUND_TRIPS * this.roundTripMs;
@@ -116,7 +130,7 @@ export class Lead {
 
   /** Whether others are about, so that it collects what they announce beside each of its records. */
   get isContended(): boolean {
-    return this.#calm < CALM_RECORDS;
+    return this.#calm < CALM_RECORDS || this.#clock.monotonic() < this.#slowUntilMs;
   }
 
   get #isRow(): boolean {
@@ -155,8 +169,10 @@ export class Lead {
    * as they commit.
    */
   hints(o: {
-    /** The version that the record follows. */
-    readonly parent: number;
+    /** The state that the record follows. */
+    readonly parent: Pick<View, 'version' | 'madeBy'>;
+    /** Others make records faster than this process can. */
+    readonly isOutrun: boolean;
     readonly turns: readonly Turn[];
     readonly areSerial: boolean;
     readonly stays: boolean;
@@ -167,11 +183,12 @@ export class Lead {
     if (!contended) return { contended, turns };
     // All wait for one key: only who has its newest state can write it.
     if (o.areSerial && carried.length < 2) return { contended, turns, successor: turns[0]!.processId };
-    const term = this.#termAfter(o.parent);
+    const term = this.#termAfter(o.parent.version);
     const areTurns = turns.some(({ reads }) => reads.points.length > 0 || reads.ranges.length > 0);
     const termMax = areTurns ? TERM_RECORDS_TURNS : TERM_RECORDS;
-    if (!o.stays || term >= termMax) {
-      const successor = this.#heir ?? this.#next(carried)?.processId;
+    if (!o.stays || o.isOutrun || term >= termMax) {
+      const faster = o.isOutrun ? o.parent.madeBy : undefined;
+      const successor = this.#heir ?? this.#next(carried)?.processId ?? faster;
       this.#heir = undefined;
       return { contended, turns, successor: successor ?? this.processId };
     }

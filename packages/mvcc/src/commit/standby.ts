@@ -4,7 +4,6 @@ import type { Context } from '../context/context.js';
 import { inTime } from '../context/in-time.js';
 import type { Tip } from '../log/tip.js';
 import type { View } from '../state/view.js';
-import { Cadence } from './cadence.js';
 
 interface Wait {
   /** By the monotonic clock. */
@@ -19,7 +18,6 @@ interface Wait {
 export class Standby {
   readonly #context: Context;
   readonly #tip: Tip;
-  readonly #cadence: Cadence = new Cadence();
   #wake: () => void = () => {};
 
   constructor(context: Context, tip: Tip) {
@@ -37,16 +35,22 @@ export class Standby {
     const { clock } = this.#context;
     const isDone = (): boolean => this.#tip.view !== view || isOver();
     while (!isDone()) {
-      const { waitMs, width } = this.#cadence.next(clock.monotonic(), ahead);
+      const { waitMs, width } = this.#tip.cadence.next(clock.monotonic(), ahead);
       const pauseMs = Math.min(waitMs, untilMs - clock.monotonic());
       if (pauseMs > 0) await this.#pause(pauseMs, signal);
       if (isDone()) return;
-      const askedMs = clock.monotonic();
       await orAborted(this.#tip.step(width), signal);
-      const answeredMs = clock.monotonic();
-      this.#cadence.looked({ askedMs, answeredMs, from: view, to: this.#tip.view });
-      if (answeredMs >= untilMs) return;
+      if (clock.monotonic() >= untilMs) return;
     }
+  }
+
+  /** Waits until others may have taken up what was put at `sentMs`, or until it is `sent`; for as long as `untilMs`. */
+  async untilSent(
+    { sent, sentMs, roundTripMs }: { sent: Promise<void>; sentMs: number; roundTripMs: number },
+    untilMs: number,
+  ): Promise<void> {
+    const dueMs = Math.min(untilMs, this.#tip.cadence.carriedFromMs(sentMs + roundTripMs / 2));
+    await inTime(this.#context.clock, sent, dueMs - this.#context.clock.monotonic());
   }
 
   async #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -31,7 +31,7 @@ import { toFragment } from '../state/range-tombstones.js';
 import { toStoredKey } from '../state/space.js';
 import { TailBuilder, tailEntry } from '../state/tail.js';
 import { type Contention, NO_CONTENTION, View } from '../state/view.js';
-import { continues } from './continuity.js';
+import { continues, type Early } from './continuity.js';
 import { fork } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import { checkDescends, checkFollows } from './succession.js';
@@ -86,7 +86,7 @@ export async function jump(
   log: Log,
   record: LogRecord,
   known?: View,
-  options: CallOptions = {},
+  options: CallOptions & { readonly early?: Early | undefined } = {},
 ): Promise<View> {
   if (known !== undefined && record.version <= known.version)
     throw new RangeError(`Expected a record after ${known.version}, found ${record.version}.`);

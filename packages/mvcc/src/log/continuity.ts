@@ -46,6 +46,9 @@ export interface Newer extends Place {
 /** Headers that were shown to be of this process's history, by version. */
 export type Shown = Map<number, RecordHeader>;
 
+/** Headers that were asked for before it was known that they are needed, by version. */
+export type Early = ReadonlyMap<number, Promise<RecordHeader | undefined>>;
+
 const SHOWN_MAX = 512;
 
 /**
@@ -60,7 +63,7 @@ export async function continues(
   log: Log,
   known: Place,
   newer: Newer,
-  options: CallOptions = {},
+  options: CallOptions & { readonly early?: Early | undefined } = {},
   shown: Shown = new Map(),
 ): Promise<boolean> {
   if (!sharedSubtreesAgree(known.history, newer.history))
@@ -73,7 +76,7 @@ export async function continues(
   const tiles = tilesBetween(known.history.size, newer.tiledThrough);
   const beyond = continuationSizes(newer.tiledThrough, newer.history.size);
   const isTiled = tiles.length > 0 && beyond.every((version) => version >= newer.floor);
-  if (isTiled && (mayBeGone || tiles.length + beyond.length < asked.length)) {
+  if (isTiled && (mayBeGone || (!options.early && tiles.length + beyond.length < asked.length))) {
     try {
       await walkTiles(way, tiles, beyond);
       return true;
@@ -92,7 +95,7 @@ interface Way {
   readonly log: Log;
   readonly known: Place;
   readonly newer: Newer;
-  readonly options: CallOptions;
+  readonly options: CallOptions & { readonly early?: Early | undefined };
   readonly shown: Shown;
 }
 
@@ -125,7 +128,7 @@ async function walkTiles(way: Way, tiles: readonly Tile[], beyond: readonly numb
 function readHeaders({ log, newer, options }: Way, versions: readonly number[]): Promise<RecordHeader[]> {
   return Promise.all(
     versions.map(async (version) => {
-      const header = await log.readHeader(version, options);
+      const header = await (options.early?.get(version) ?? log.readHeader(version, options));
       if (header === undefined) throw missingRecord(version, `The history of record ${newer.version}`);
       return header;
     }),

@@ -24,10 +24,8 @@ import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
 import type { Slots } from '../context/slots.js';
 
-/** How many versions past a known one are asked for at once, while there are any. */
-const GALLOP: readonly number[] = [1, 2, 4, 8];
-/** What is taken of each of several slots that are read at once, bytes; a longer record is then read alone. */
-const GALLOP_BYTES_MAX = 4 * 1024 * 1024;
+/** What is taken of several slots that are read at once, bytes; a record longer than its share is then read alone. */
+const TOGETHER_BYTES_MAX = RECORD_BYTES_MAX;
 
 export class Log {
   readonly #context: Context;
@@ -74,44 +72,22 @@ export class Log {
     return record;
   }
 
-  /**
-   * The records after `version`, up to the tip. Their end is where a record was found missing after this call
-   * began, so nothing acknowledged before it is left out.
-   * @param options.firstWidth how many versions to ask for at first: 2 where the next one is known to exist.
-   * @param options.onAnswer called when the first of them have been answered.
-   * @returns `gap: true` where there are so many that the newest should be found by listing.
-   */
-  async readAfter(
-    version: number,
-    options: CallOptions & { firstWidth?: 1 | 2; onAnswer?: (() => void) | undefined } = {},
-  ): Promise<{ records: LogRecord[]; gap: boolean }> {
-    const records: LogRecord[] = [];
-    for (const width of GALLOP.filter((width) => width >= (options.firstWidth ?? 1))) {
-      const first = version + records.length + 1;
-      const reading = Array.from({ length: width }, (_, i) => this.#readOneOf(width, first + i, options));
-      const outcomes = await Promise.allSettled(reading);
-      options.onAnswer?.();
-      for (const [i, outcome] of outcomes.entries()) {
-        // What lies behind the end of the log, or behind what can't be read, is not looked at.
-        const record =
-          'value' in outcome
-            ? outcome.value
-            : await this.#readAlone(width, first + i, outcome.reason, options);
-        if (record === undefined) return { records, gap: false };
-        records.push(record);
-      }
-    }
-    return { records, gap: true };
-  }
-
   /** The records in the `width` slots after `version`, as far as they follow each other. */
   async readNext(version: number, width: number, options: CallOptions = {}): Promise<LogRecord[]> {
-    const reading = Array.from({ length: width }, (_, i) => this.read(version + 1 + i, options));
-    // What lies behind what is missing, or can't be read, says nothing.
-    for (const later of reading) later.catch(() => {});
+    const outcomes = Array.from({ length: width }, (_, i) =>
+      this.#readOneOf(width, version + 1 + i, options).then(
+        (record) => ({ record }),
+        (error: unknown) => ({ error }),
+      ),
+    );
     const records: LogRecord[] = [];
-    for (const one of reading) {
-      const record = await one;
+    for (const [i, one] of outcomes.entries()) {
+      // What lies behind the end of the log, or behind what can't be read, is not looked at.
+      const outcome = await one;
+      const record =
+        'error' in outcome
+          ? await this.#readAlone(width, version + 1 + i, outcome.error, options)
+          : outcome.record;
       if (record === undefined) break;
       records.push(record);
     }
@@ -121,7 +97,7 @@ export class Log {
   /** One of `width` records that are read at once: together they take no more memory than one alone may. */
   async #readOneOf(width: number, version: number, options: CallOptions): Promise<LogRecord | undefined> {
     if (width <= 2) return this.read(version, options);
-    const header = await this.readHeader(version, options, GALLOP_BYTES_MAX);
+    const header = await this.readHeader(version, options, Math.floor(TOGETHER_BYTES_MAX / width));
     return header && (await this.open(header, options));
   }
 

@@ -15,12 +15,13 @@
  *   have confirmed a newer tip.
  */
 
-import { equalBytes, HoldfastError, recordName, toHex } from '@holdfast/core';
+import { continuationSizes, equalBytes, HoldfastError, recordName, toHex } from '@holdfast/core';
 import { type CallOptions, type Clock, orAborted } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import type { View } from '../state/view.js';
 import { advance, jump, type StateRecord } from './advance.js';
-import { continues, placeAfter } from './continuity.js';
+import { Cadence } from './cadence.js';
+import { continues, type Early, placeAfter } from './continuity.js';
 import { fork, isBreak, type Place, rollback } from './fork.js';
 import { type Log, missingRecord } from './log.js';
 import { Probes } from './probes.js';
@@ -41,6 +42,10 @@ export interface Step {
 type Listener = (step: Step | undefined) => void;
 
 const HASHES_KEPT = 64;
+/** Who finds so many slots taken, and is not told how many more there are, lists the newest. */
+const FOLLOWED_MAX = 8;
+/** Over so many records there are few headers on the way, and no tile that would make them fewer. */
+const EARLY_MAX = 64;
 /** How often the tip is listed again because reading it took longer than half the grace period. */
 const RELOCATIONS_MAX = 5;
 
@@ -57,6 +62,8 @@ export class Tip {
   readonly #listeners = new Set<Listener>();
   /** Hashes of the newest records, so that a lost race is told from a won one without reading the slot again. */
   readonly #hashes = new Map<number, Uint8Array>();
+  /** When others' records come. */
+  readonly cadence: Cadence;
 
   constructor(
     context: Context,
@@ -71,6 +78,8 @@ export class Tip {
     this.#confirmedAt = confirmedAt;
     this.#pinned = options.pinned ?? false;
     this.#probes = new Probes(context.clock, (onAnswer) => this.follow(false, onAnswer));
+    const { clock } = context;
+    this.cadence = new Cadence(clock.monotonic() - Math.max(0, clock.now() - view.timeMs));
     this.#keepHash(view.version, view.hash);
   }
 
@@ -176,7 +185,7 @@ export class Tip {
   }
 
   /**
-   * Reads what comes after the known tip.
+   * Reads what comes after the known tip, up to its end: nothing acknowledged before this call is left out.
    * @param lost the next slot is known to be taken.
    * @param onAnswer called when the store has answered for the first time.
    */
@@ -185,59 +194,55 @@ export class Tip {
     if (this.#pinned) return this.#view;
     const from = this.#view.version;
     let relocated = false;
-    for (;;) {
+    for (let width = lost ? this.#widthAfterLoss() : 1; ; ) {
       if (this.isStale()) {
         await this.#relocate();
         relocated = true;
       }
-      const asked = instant(this.#context.clock);
-      const base = this.#confirmedAt;
-      let view = this.#view;
-      const { records, gap } = await this.#log.readAfter(view.version, {
-        firstWidth: lost ? 2 : 1,
-        onAnswer,
-      });
-      if (this.isStale(base)) {
-        // Asleep meanwhile: what was read may be a collected slot, or somebody's late PUT into one. A tip that
-        // was listed in this very call reflects what was acknowledged before it.
-        if (relocated) break;
-        continue;
-      }
-      const steps: Step[] = [];
-      for (const record of records) {
-        view = await advance(this.#context, view, record).catch((error: unknown) => {
-          throw this.broken(error);
-        });
-        steps.push({ record, view });
-      }
-      this.adopt(view, gap ? undefined : asked, steps);
-      if (!gap) break;
-      // What is listed in this call is as new as it asks for. Who is slow would never see the end of what comes since.
-      await this.#relocate();
-      break;
+      const found = width > 0 ? await this.#look(width) : await this.#lookByListing();
+      onAnswer?.();
+      // A tip that was listed in this very call reflects what was acknowledged before it. Who is slow would never see
+      // the end of what comes since.
+      if (found === 'end' || relocated || width === 0) break;
+      if (found === 'unknown') continue;
+      const expected = this.cadence.widthAt(this.#context.clock.monotonic());
+      width = expected === 0 || width >= FOLLOWED_MAX ? 0 : Math.max(2 * width, expected);
     }
     if (this.#view.version > from) this.#context.emit({ type: 'follow', from, to: this.#view.version });
     return this.#view;
   }
 
+  /** At least the next slot is taken. */
+  #widthAfterLoss(): number {
+    const nowMs = this.#context.clock.monotonic();
+    if (!this.cadence.isFresh(nowMs)) return 2;
+    const width = this.cadence.widthAt(nowMs);
+    return width === 0 ? 0 : Math.max(2, width);
+  }
+
   /**
-   * Reads the slots right after the known tip, for who waits for a record there.
-   * @param width how many: more than 1 for who is behind, and would stay it; 0: the newest is listed.
-   * @returns whether a newer state is known than before.
+   * Looks once for what comes after the known tip, for who waits for a record there.
+   * @param width at how many slots: more than 1 for who is behind, and would stay it; 0: the newest is listed.
    */
-  async step(width: number): Promise<boolean> {
+  async step(width: number): Promise<void> {
     if (this.#break) throw this.#break;
-    const from = this.#view;
-    if (this.#pinned) return false;
-    if (width === 0 || this.isStale()) {
-      await this.#relocate();
-      return this.#view !== from;
-    }
+    if (this.#pinned) return;
+    if (width === 0 || this.isStale()) await this.#lookByListing();
+    else await this.#look(width);
+  }
+
+  /**
+   * Reads the slots right after the known tip.
+   * @returns `more`: behind the last of them there may be more; `unknown`: the answer came too late to say anything.
+   */
+  async #look(width: number): Promise<'end' | 'more' | 'unknown'> {
     const asked = instant(this.#context.clock);
     const base = this.#confirmedAt;
+    const from = this.#view;
     const records = await this.#log.readNext(from.version, width);
-    // Asleep meanwhile: it may be a collected slot, or somebody's late PUT into one. The next look lists.
-    if (this.isStale(base) || this.#view !== from) return this.#view !== from;
+    // Asleep meanwhile: it may be a collected slot, or somebody's late PUT into one.
+    if (this.isStale(base)) return 'unknown';
+    const answeredMs = this.#context.clock.monotonic();
     const steps: Step[] = [];
     let view = from;
     for (const record of records) {
@@ -246,9 +251,24 @@ export class Tip {
       });
       steps.push({ record, view });
     }
-    // Behind the last slot that was asked for there may be more.
-    this.adopt(view, records.length < width ? asked : undefined, steps);
-    return this.#view !== from;
+    const isEnd = records.length < width;
+    this.adopt(view, isEnd ? asked : undefined, steps);
+    this.cadence.looked({
+      askedMs: asked.monotonic,
+      answeredMs,
+      from,
+      first: steps[0]?.view,
+      to: view,
+      width,
+    });
+    return isEnd ? 'end' : 'more';
+  }
+
+  async #lookByListing(): Promise<void> {
+    const { clock } = this.#context;
+    const [from, askedMs] = [this.#view, clock.monotonic()];
+    await this.#relocate();
+    this.cadence.looked({ askedMs, answeredMs: clock.monotonic(), from, to: this.#view, width: 0 });
   }
 
   /** Finds the tip by listing. */
@@ -282,15 +302,31 @@ export class Tip {
   async #newest(known: View): Promise<View> {
     const newest = await this.#log.newest();
     if (newest !== undefined && newest > known.version) {
-      const record = await this.#log.read(newest);
+      const reading = this.#log.read(newest);
+      const early = this.#readEarly(known, newest);
+      const record = await reading;
       if (record === undefined) throw missingRecord(newest, 'The listing of the log');
-      return jump(this.#context, this.#log, record, known);
+      return jump(this.#context, this.#log, record, known, { early });
     }
     await this.checkHeld(known);
     if (newest === known.version) return known;
     throw new HoldfastError(
       'UNAVAILABLE',
       `The listing of the log shows ${newest === undefined ? 'no record' : `${recordName(newest)} as the newest`}, though ${recordName(known.version)} is there: expected a store that lists what it holds. Nothing was changed; try again.`,
+    );
+  }
+
+  /** What will show that record `newest` continues the known one is asked for beside it, where it is little. */
+  #readEarly(known: View, newest: number): Early | undefined {
+    if (newest - known.version > EARLY_MAX) return undefined;
+    // The tree in a record's header ends before that record.
+    const versions = continuationSizes(known.history.size, newest - 1);
+    return new Map(
+      versions.map((version) => {
+        const header = this.#log.readHeader(version);
+        header.catch(() => {});
+        return [version, header];
+      }),
     );
   }
 

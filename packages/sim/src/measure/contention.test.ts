@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { type Cell, measureCell } from './contention.js';
+import { type Cell, type Figures, measureCell } from './contention.js';
 import { fixed, profileOf } from './latency.js';
 import { markdownOf } from './table.js';
 import { type Workload, workloads } from './workload.js';
@@ -100,9 +100,14 @@ test('requests over the limits of the prefix are answered 503, and cost their se
   expect(limited.records).toBeLessThanOrEqual(5 * 5 + 5);
 });
 
-test('far writers wait longer', async () => {
-  const uneven = await measureCell(tiny('disjoint', { writers: 2, profile: profileOf('s3-10:1')! }));
-  expect(uneven.waits.max).toBeGreaterThanOrEqual(5);
+test('whoever is ten times as far away waits longer, and still gets its share', async () => {
+  const uneven = (workload: string, writers: number): Promise<Figures> =>
+    measureCell(tiny(workload, { writers, profile: profileOf('s3-10:1')!, seconds: 20 }));
+  const disjoint = await uneven('disjoint', 8);
+  expect(disjoint.waits.max).toBeGreaterThanOrEqual(10);
+  expect(disjoint.fairness.ratio).toBeGreaterThanOrEqual(0.1);
+  // Nobody can be faster than one of its own round trips; what all read and write keeps others waiting for that long.
+  expect((await uneven('read-write', 4)).fairness.ratio).toBeGreaterThanOrEqual(0.1);
 });
 
 test('a table has a row for each number of writers', async () => {

@@ -66,7 +66,7 @@ export interface Requests {
 }
 
 const SETUP_MS = 3_600_000;
-/** Before figures are taken. */
+/** Before figures are taken, of the slowest writer's. */
 const WARM_UP_ROUND_TRIPS = 20;
 const CLASSES = ['read', 'write', 'list', 'delete'] as const;
 const COUNTED = ['commits', 'rebases', 'conflicts', 'flushes'] as const;
@@ -100,7 +100,8 @@ export async function measureCell(cell: Cell): Promise<Figures> {
     return writer;
   });
   // Opening all at once is a time of its own: what it took each of them to commit for the first time is told apart.
-  const warmUpMs = WARM_UP_ROUND_TRIPS * roundTripMs;
+  const slowest = Math.max(...Array.from({ length: count }, (_, i) => profile.multipleOf(i)));
+  const warmUpMs = WARM_UP_ROUND_TRIPS * roundTripMs * slowest;
   await world.until(world.sleep(warmUpMs), warmUpMs + 1);
   for (const writer of writers) writer.begin();
   const traffic = databases.map((db) => db.traffic().snapshot());

@@ -8,13 +8,23 @@ const INTERVAL_MS = 100;
 
 let cadence: Cadence;
 beforeEach(() => {
-  cadence = new Cadence();
+  cadence = new Cadence(0);
 });
 
 const view = (version: number): View => ({ version, timeMs: version * INTERVAL_MS }) as unknown as View;
+interface Options {
+  readonly tookMs?: number;
+  readonly width?: number;
+}
 /** A look that was asked at `askedMs` leads from one version to another. */
-function look(askedMs: number, from: number, to: number, tookMs = LOOK_MS): void {
-  cadence.looked({ askedMs, answeredMs: askedMs + tookMs, from: view(from), to: view(to) });
+function look(
+  askedMs: number,
+  from: number,
+  to: number,
+  { tookMs = LOOK_MS, width = 1 }: Options = {},
+): void {
+  const first = to > from ? view(from + 1) : undefined;
+  cadence.looked({ askedMs, answeredMs: askedMs + tookMs, from: view(from), first, to: view(to), width });
 }
 
 test('who knows nothing looks at once, at the next slot', () => {
@@ -57,22 +67,64 @@ test('with records to come that are of no interest it waits for these too', () =
 
 test('records that have come meanwhile are looked at together, and many are listed', () => {
   look(0, 0, 1);
-  expect(cadence.next(20 + 3.9 * INTERVAL_MS).width).toBe(4);
-  expect(cadence.next(20 + 50 * INTERVAL_MS)).toEqual({ waitMs: 0, width: 0 });
+  // And two more, so that an empty slot shows that there are no others.
+  expect(cadence.next(20 + 3.9 * INTERVAL_MS).width).toBe(4 + 2);
+  expect(cadence.next(20 + 8.9 * INTERVAL_MS).width).toBe(0);
+});
+
+test('who gets more records than that while it lists goes on to look at them', () => {
+  const far = 5 * INTERVAL_MS;
+  look(0, 0, 1, { tookMs: far });
+  expect(cadence.next(far / 2 + 6 * INTERVAL_MS).width).toBe(9 + 2);
+  expect(cadence.next(far / 2 + 40 * INTERVAL_MS).width).toBe(0);
+});
+
+test('where all the slots were taken there may be more behind them: it is as far behind as it was', () => {
+  look(0, 0, 1);
+  // Asked ten records later.
+  look(10 * INTERVAL_MS, 1, 5, { width: 4 });
+  expect(cadence.widthAt(10 * INTERVAL_MS + LOOK_MS)).toBe(6 + 2);
+  look(10 * INTERVAL_MS + LOOK_MS, 5, 11, { width: 8 });
+  expect(cadence.widthAt(10 * INTERVAL_MS + 2 * LOOK_MS)).toBe(1);
+});
+
+test('a listing is the first of several requests: what came since is not known', () => {
+  look(0, 0, 1);
+  look(1_000, 1, 10, { width: 0, tookMs: 5 * INTERVAL_MS });
+  // It came up to an interval before the listing was answered.
+  expect(cadence.widthAt(1_000 + 5 * INTERVAL_MS)).toBe(6 + 2);
+});
+
+test('what others find they carry in a later record: until then there is nothing to look for', () => {
+  expect(cadence.carriedFromMs(1_000)).toBe(Number.POSITIVE_INFINITY);
+  look(0, 0, 1);
+  expect(cadence.carriedFromMs(1_000)).toBe(1_000 + 4 * INTERVAL_MS - LOOK_MS / 2);
+});
+
+test('who makes a record more slowly than others do is outrun, as far as it has looked lately', () => {
+  look(0, 0, 1);
+  expect(cadence.outruns(3 * INTERVAL_MS, LOOK_MS)).toBe(true);
+  expect(cadence.outruns(INTERVAL_MS, LOOK_MS)).toBe(false);
+  expect(cadence.outruns(3 * INTERVAL_MS, 10 * LOOK_MS)).toBe(false);
+});
+
+test('who has only looked in vain knows nothing of how often records come', () => {
+  look(0, 1, 1);
+  expect(cadence.outruns(3 * INTERVAL_MS, LOOK_MS)).toBe(false);
 });
 
 test('what comes seldom is not waited for longer than two seconds', () => {
   const old = { version: 1, timeMs: 0 } as unknown as View;
   const young = { version: 2, timeMs: 3_600_000 } as unknown as View;
-  cadence.looked({ askedMs: 0, answeredMs: LOOK_MS, from: old, to: young });
+  cadence.looked({ askedMs: 0, answeredMs: LOOK_MS, from: old, to: young, width: 1 });
   expect(cadence.next(LOOK_MS).waitMs).toBeLessThanOrEqual(2_000);
 });
 
 test('records of one instant are no reason to look at no slot, or to wait for ever', () => {
   const now = (version: number): View => ({ version, timeMs: 7 }) as unknown as View;
-  cadence.looked({ askedMs: 0, answeredMs: 0, from: now(1), to: now(2) });
+  cadence.looked({ askedMs: 0, answeredMs: 0, from: now(1), to: now(2), width: 1 });
   expect(cadence.next(0)).toEqual({ waitMs: 0, width: 1 });
-  cadence.looked({ askedMs: 0, answeredMs: LOOK_MS, from: now(2), to: now(9) });
+  cadence.looked({ askedMs: 0, answeredMs: LOOK_MS, from: now(2), to: now(9), width: 0 });
   expect(cadence.next(1e6)).toEqual({ waitMs: 0, width: 1 });
 });
 
@@ -86,7 +138,8 @@ describe('in the long run', () => {
       const newest = Math.floor((askedMs + LOOK_MS / 2) / intervalMs);
       const to = width === 0 ? newest : Math.min(newest, known + width);
       nowMs = askedMs + LOOK_MS;
-      cadence.looked({ askedMs, answeredMs: nowMs, from: at(known), to: at(to) });
+      const first = to > known ? at(known + 1) : undefined;
+      cadence.looked({ askedMs, answeredMs: nowMs, from: at(known), first, to: at(to), width });
       looks++;
       if (to > known) {
         found++;
