@@ -42,7 +42,9 @@ const SLOTS_LOST_MAX = 2;
 /** Bodies that lose before they are announced run again at once, so often. */
 const ANNOUNCED_AGAIN_MAX = 3;
 /** With more turns to come before one's own, no look is needed yet. */
-const POLLED_AHEAD_MAX = 2;
+const POLLED_AHEAD_MAX = 4;
+/** A turn takes at least a record's round trip, about: who sleeps while others have theirs is awake before its own. */
+const ASLEEP_ROUND_TRIPS = 0.9;
 /** A listing and what it names, and somewhat more. */
 const LOOK_ROUND_TRIPS = 4;
 
@@ -282,8 +284,10 @@ export class Committer {
     }
     group.setSent(true);
     const list = this.#lead.isListingDue(view);
-    // Who steps in among others asks for nothing before it has the slot: they would all ask for the same.
-    if (!view.contention.contended || this.#lead.isNamed(view))
+    // Who steps in among others asks for nothing before it has the slot: they would all ask for the same. Nor does who
+    // names another: that one asks itself.
+    const asks = !view.contention.contended || this.#lead.isNamed(view);
+    if (asks && this.#lead.goesOn(next.contention))
       this.#carrying.collect(view, next.decided, { list, ...deadline.trying });
     const settled = await this.#settler.send(view, built, confirmedAt, deadline, {
       fence: () => this.#fence(view),
@@ -411,6 +415,7 @@ export class Committer {
 
   /** Lets others go first: waits for a newer state, but no longer than until `untilMs`. */
   async #standBack(view: View, group: Group, untilMs: number, deadline: Deadline): Promise<undefined> {
+    const { clock } = this.#context;
     const { signal } = deadline.next;
     for (let again = 0; again < ANNOUNCED_AGAIN_MAX; again++) {
       await this.#announce(view, group, deadline);
@@ -432,7 +437,8 @@ export class Committer {
     const ahead = this.#announcer.out ? 0 : Math.max(0, (this.#turns.ahead ?? 0) - POLLED_AHEAD_MAX);
     const isOver = (): boolean =>
       !this.#announcer.out && !this.#queue.isIdle && (this.#turns.ahead ?? 0) === 0;
-    await this.#standby.wait(view, { untilMs, ahead, isOver, signal });
+    const asleepUntilMs = clock.monotonic() + ahead * ASLEEP_ROUND_TRIPS * this.#lead.roundTripMs;
+    await this.#standby.wait(view, { untilMs: Math.max(untilMs, asleepUntilMs), ahead, isOver, signal });
   }
 
   #lose(view: View, group: Group, losers: readonly Loser[]): void {

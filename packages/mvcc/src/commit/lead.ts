@@ -100,6 +100,11 @@ export class Lead {
     this.#slowUntilMs = Math.max(this.#slowUntilMs, this.#clock.monotonic() + ms);
   }
 
+  /** Whether by what its record says this process makes the one after it, too. */
+  goesOn({ contended, successor }: Contention): boolean {
+    return !contended || successor === undefined || equalBytes(successor, this.processId);
+  }
+
   isNamed({ contention: { successor } }: View): boolean {
     return successor !== undefined && equalBytes(successor, this.processId);
   }

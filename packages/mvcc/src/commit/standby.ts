@@ -19,6 +19,7 @@ export class Standby {
   readonly #context: Context;
   readonly #tip: Tip;
   #wake: () => void = () => {};
+  #joins = 0;
 
   constructor(context: Context, tip: Tip) {
     this.#context = context;
@@ -27,13 +28,17 @@ export class Standby {
 
   /** Somebody has joined the queue. */
   joined(): void {
+    this.#joins++;
     this.#wake();
   }
 
   /** Resolves when there is a newer state than `view`, when it is over, or at `untilMs`. */
   async wait(view: View, { untilMs, ahead, isOver, signal }: Wait): Promise<void> {
     const { clock } = this.#context;
-    const isDone = (): boolean => this.#tip.view !== view || isOver();
+    const joins = this.#joins;
+    // Others' turns may take long, and whoever has joined may have nothing to do with them.
+    const isAwake = (): boolean => ahead > 0 && this.#joins !== joins;
+    const isDone = (): boolean => this.#tip.view !== view || isOver() || isAwake();
     while (!isDone()) {
       const { waitMs, width } = this.#tip.cadence.next(clock.monotonic(), ahead);
       const pauseMs = Math.min(waitMs, untilMs - clock.monotonic());

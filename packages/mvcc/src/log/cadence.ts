@@ -13,7 +13,7 @@ const INTERVAL_MS_MAX = 2_000;
 const SMOOTHING = 1 / 4;
 /** Slots that are looked at together. */
 const WIDTH_MAX = 24;
-/** Who looks at several slots looks at so many more than are expected: the first empty one shows the end. */
+/** Who gets more than `LISTED_FROM` records while it lists is far away. It looks beyond what it expects, to see the end. */
 const BEYOND = 2;
 /** From so many on a listing, the newest record and what shows that it continues the known one are fewer requests. */
 const LISTED_FROM = 8;
@@ -107,10 +107,10 @@ export class Cadence {
     const sinceMs = askedMs + this.#lookMs / 2 - this.#cameMs;
     const count = Math.floor(sinceMs / this.#intervalMs);
     if (count <= 1) return 1;
-    // Who is far away gets more than that many while it lists.
     const comingMeanwhile = (LOOKS_OF_LISTING * this.#lookMs) / this.#intervalMs;
-    if (count > Math.max(LISTED_FROM, Math.min(comingMeanwhile, WIDTH_MAX))) return 0;
-    return Math.min(count + BEYOND, WIDTH_MAX);
+    const isFar = comingMeanwhile > LISTED_FROM;
+    if (count > (isFar ? Math.min(comingMeanwhile, WIDTH_MAX) : LISTED_FROM)) return 0;
+    return isFar ? Math.min(count + BEYOND, WIDTH_MAX) : count;
   }
 
   /** When to look, at the earliest, for a record that carries what was there for others from `atMs` on. */
