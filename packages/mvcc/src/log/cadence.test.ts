@@ -75,7 +75,7 @@ test('who gets more records than that while it lists goes on to look at them', (
   const far = 5 * INTERVAL_MS;
   look(0, 0, 1, { tookMs: far });
   // And two more, so that an empty slot shows that there are no others.
-  expect(cadence.next(far / 2 + 6 * INTERVAL_MS).width).toBe(9 + 2);
+  expect(cadence.next(far / 2 + 6 * INTERVAL_MS).width).toBe(10 + 2);
   expect(cadence.next(far / 2 + 40 * INTERVAL_MS).width).toBe(0);
 });
 
@@ -86,6 +86,12 @@ test('where all the slots were taken there may be more behind them: it is as far
   expect(cadence.widthAt(10 * INTERVAL_MS + LOOK_MS)).toBe(6);
   look(10 * INTERVAL_MS + LOOK_MS, 5, 11, { width: 8 });
   expect(cadence.widthAt(10 * INTERVAL_MS + 2 * LOOK_MS)).toBe(1);
+});
+
+test('also where that was one slot: who is behind sees it by the times of the records, and catches up', () => {
+  look(0, 0, 1);
+  look(5 * INTERVAL_MS, 1, 2);
+  expect(cadence.next(5 * INTERVAL_MS + LOOK_MS)).toEqual({ waitMs: 0, width: 4 });
 });
 
 test('a listing is the first of several requests: what came since is not known', () => {

@@ -13,7 +13,7 @@ const INTERVAL_MS_MAX = 2_000;
 const SMOOTHING = 1 / 4;
 /** Slots that are looked at together. */
 const WIDTH_MAX = 24;
-/** Who gets more than `LISTED_FROM` records while it lists is far away. It looks beyond what it expects, to see the end. */
+/** Who gets over `LISTED_FROM` records while it lists is far away. It looks beyond what it expects, for the end. */
 const BEYOND = 2;
 /** From so many on a listing, the newest record and what shows that it continues the known one are fewer requests. */
 const LISTED_FROM = 8;
@@ -72,8 +72,8 @@ export class Cadence {
     const apartMs = Math.min((to.timeMs - since.timeMs) / (to.version - since.version), INTERVAL_MS_MAX);
     this.#intervalMs = smoothed(this.#intervalMs || undefined, apartMs, SMOOTHING);
     const expectedMs = this.#cameMs + (to.timeMs - from.timeMs);
-    // Where several slots were all taken, there may be any number behind them.
-    const isEnd = width <= 1 || count < width;
+    // Where all of the slots were taken, there may be any number behind them.
+    const isEnd = width === 0 || count < width;
     const earliestMs = Math.max(isEnd ? atMs - this.#intervalMs : 0, this.#missedMs ?? 0);
     const latestMs = this.#missedMs !== undefined && count === 1 ? (this.#missedMs + atMs) / 2 : atMs;
     this.#cameMs = Math.min(Math.max(expectedMs, earliestMs), latestMs);
