@@ -1,5 +1,5 @@
 /** Turns between databases: whom they hold up, and that nobody else waits because of them. */
-import type { AnnouncedTransaction } from '@holdfast/core';
+import { type AnnouncedTransaction, recordName } from '@holdfast/core';
 import type { Transaction } from '@holdfast/mvcc';
 import { beforeEach, expect, test } from 'vitest';
 import { type Rival, Rivals, ROUND_TRIP_MS, storedKey } from './support/rivals.js';
@@ -67,4 +67,15 @@ test('whose body would not run again is not told of a conflict that there is not
   const body = async (tx: Transaction): Promise<void> => tx.set('a', [await tx.get('a')]);
   await rivals.busyUntil(leader, other.db.transact(body, { maxRetries: 0 }));
   expect(await rivals.run(leader.db.get('a'))).toEqual(['newer']);
+});
+
+test('who waits for somebody whose turn it is does not take the slot from that one, to say so', async () => {
+  await held(['a', 'b']);
+  await rivals.run(other.db.get('busy'));
+  const { version } = other.db;
+  const told = other.db.transact(async (tx) => tx.set('a', [await tx.get('a')]));
+  await rivals.clock.advance(TURN_MS / 2);
+  expect(rivals.server.objects().has(recordName(version + 1))).toBe(false);
+  await rivals.run(told);
+  expect(await rivals.run(other.db.get('a'))).toEqual(['newer']);
 });
