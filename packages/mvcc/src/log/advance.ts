@@ -31,9 +31,9 @@ import { toFragment } from '../state/range-tombstones.js';
 import { toStoredKey } from '../state/space.js';
 import { TailBuilder, tailEntry } from '../state/tail.js';
 import { type Contention, NO_CONTENTION, View } from '../state/view.js';
-import { continues, type Early } from './continuity.js';
+import { continues } from './continuity.js';
 import { fork } from './fork.js';
-import { type Log, missingRecord } from './log.js';
+import { type Early, type Log, missingRecord } from './log.js';
 import { checkDescends, checkFollows } from './succession.js';
 
 /** What of a record makes a state. */

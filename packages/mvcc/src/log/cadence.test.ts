@@ -11,7 +11,7 @@ beforeEach(() => {
   cadence = new Cadence(0);
 });
 
-const view = (version: number): View => ({ version, timeMs: version * INTERVAL_MS }) as unknown as View;
+const view = (version: number): View => ({ version, clockMs: version * INTERVAL_MS }) as unknown as View;
 interface Options {
   readonly tookMs?: number;
   readonly width?: number;
@@ -94,6 +94,21 @@ test('also where that was one slot: who is behind sees it by the times of the re
   expect(cadence.next(5 * INTERVAL_MS + LOOK_MS)).toEqual({ waitMs: 0, width: 4 });
 });
 
+test('whose clock was ahead does not make records come in one instant, or before each other', () => {
+  for (let n = 0; n < 20; n++) look(n * INTERVAL_MS, n, n + 1);
+  const before = { version: 20, clockMs: 20 * INTERVAL_MS + 3_600_000 } as unknown as View;
+  cadence.looked({
+    askedMs: 2_000,
+    answeredMs: 2_040,
+    from: before,
+    first: view(21),
+    to: view(21),
+    width: 1,
+  });
+  expect(cadence.outruns(INTERVAL_MS, 2_040)).toBe(false);
+  expect(cadence.widthAt(2_040 + INTERVAL_MS)).toBe(2);
+});
+
 test('a listing is the first of several requests: what came since is not known', () => {
   look(0, 0, 1);
   look(1_000, 1, 10, { width: 0, tookMs: 5 * INTERVAL_MS });
@@ -120,14 +135,14 @@ test('who has only looked in vain knows nothing of how often records come', () =
 });
 
 test('what comes seldom is not waited for longer than two seconds', () => {
-  const old = { version: 1, timeMs: 0 } as unknown as View;
-  const young = { version: 2, timeMs: 3_600_000 } as unknown as View;
+  const old = { version: 1, clockMs: 0 } as unknown as View;
+  const young = { version: 2, clockMs: 3_600_000 } as unknown as View;
   cadence.looked({ askedMs: 0, answeredMs: LOOK_MS, from: old, to: young, width: 1 });
   expect(cadence.next(LOOK_MS).waitMs).toBeLessThanOrEqual(2_000);
 });
 
 test('records of one instant are no reason to look at no slot, or to wait for ever', () => {
-  const now = (version: number): View => ({ version, timeMs: 7 }) as unknown as View;
+  const now = (version: number): View => ({ version, clockMs: 7 }) as unknown as View;
   cadence.looked({ askedMs: 0, answeredMs: 0, from: now(1), to: now(2), width: 1 });
   expect(cadence.next(0)).toEqual({ waitMs: 0, width: 1 });
   cadence.looked({ askedMs: 0, answeredMs: LOOK_MS, from: now(2), to: now(9), width: 0 });
@@ -137,7 +152,7 @@ test('records of one instant are no reason to look at no slot, or to wait for ev
 describe('in the long run', () => {
   test.each([10, 40, 100, 400])('records each %i ms are found with few looks, and soon', (intervalMs) => {
     let [nowMs, looks, known, lateMs, found] = [0, 0, 0, 0, 0];
-    const at = (version: number): View => ({ version, timeMs: version * intervalMs }) as unknown as View;
+    const at = (version: number): View => ({ version, clockMs: version * intervalMs }) as unknown as View;
     while (nowMs < 100 * intervalMs) {
       const { waitMs, width } = cadence.next(nowMs);
       const askedMs = nowMs + waitMs;

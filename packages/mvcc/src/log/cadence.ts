@@ -2,7 +2,7 @@
  * When the next record of others is to be expected, and how many have come since the last look: so that a look seldom
  * finds nothing, and what there is is found soon.
  *
- * How often records come their own times tell, whatever this process sees of them; when the last one came lies between
+ * How often records come their writers' clocks tell, whatever this process sees of them; when the last one came lies between
  * the look that did not find it and the one that did.
  */
 import { smoothed } from '../context/smoothed.js';
@@ -25,6 +25,8 @@ const CARRIED_AFTER = 4;
 const FRESH_LOOKS = 4;
 /** After a look too early, the next is so much later, as a share of what a look takes. */
 const AGAIN_SHARE = 1 / 32;
+/** Beside a store that answers at once. */
+const AGAIN_MS_MIN = 1;
 /** How much of a look goes by before it is answered: a little less than half, since one too early costs a whole one. */
 const AIMED_SHARE = 0.35;
 
@@ -69,13 +71,16 @@ export class Cadence {
     }
     // Before the first of several nothing may have happened for long.
     const since = count > 1 && first ? first : from;
-    const apartMs = Math.min((to.timeMs - since.timeMs) / (to.version - since.version), INTERVAL_MS_MAX);
-    this.#intervalMs = smoothed(this.#intervalMs || undefined, apartMs, SMOOTHING);
-    const expectedMs = this.#cameMs + (to.timeMs - from.timeMs);
+    const apartMs = Math.min((to.clockMs - since.clockMs) / (to.version - since.version), INTERVAL_MS_MAX);
+    // Their writers' clocks may differ.
+    if (apartMs >= 0) this.#intervalMs = smoothed(this.#intervalMs || undefined, apartMs, SMOOTHING);
+    const expectedMs = this.#cameMs + Math.max(0, to.clockMs - from.clockMs);
     // Where all of the slots were taken, there may be any number behind them.
     const isEnd = width === 0 || count < width;
     const earliestMs = Math.max(isEnd ? atMs - this.#intervalMs : 0, this.#missedMs ?? 0);
-    const latestMs = this.#missedMs !== undefined && count === 1 ? (this.#missedMs + atMs) / 2 : atMs;
+    const missedMs = this.#missedMs ?? Number.NEGATIVE_INFINITY;
+    const isClose = count === 1 && atMs - missedMs < 2 * this.#intervalMs;
+    const latestMs = isClose ? (missedMs + atMs) / 2 : atMs;
     this.#cameMs = Math.min(Math.max(expectedMs, earliestMs), latestMs);
     this.#missedMs = undefined;
   }
@@ -85,7 +90,8 @@ export class Cadence {
    * @param ahead records that are to come before one that is of interest.
    */
   next(nowMs: number, ahead = 0): { readonly waitMs: number; readonly width: number } {
-    if (this.#missedMs !== undefined && ahead === 0) return { waitMs: this.#lookMs * AGAIN_SHARE, width: 1 };
+    if (this.#missedMs !== undefined && ahead === 0)
+      return { waitMs: Math.max(this.#lookMs * AGAIN_SHARE, AGAIN_MS_MIN), width: 1 };
     const dueMs = this.#cameMs + (1 + ahead) * this.#intervalMs - this.#lookMs * AIMED_SHARE;
     const waitMs = Math.min(Math.max(0, dueMs - nowMs), (1 + ahead) * INTERVAL_MS_MAX);
     return { waitMs, width: this.widthAt(nowMs + waitMs) };

@@ -34,7 +34,7 @@ import {
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { fork, type Place } from './fork.js';
-import { type Log, missingRecord } from './log.js';
+import { type Early, type Log, missingRecord } from './log.js';
 import { readTiles } from './tiles.js';
 
 /** What a newer record or state says of the past. */
@@ -45,9 +45,6 @@ export interface Newer extends Place {
 
 /** Headers that were shown to be of this process's history, by version. */
 export type Shown = Map<number, RecordHeader>;
-
-/** Headers that were asked for before it was known that they are needed, by version. */
-export type Early = ReadonlyMap<number, Promise<RecordHeader | undefined>>;
 
 const SHOWN_MAX = 512;
 
@@ -128,7 +125,7 @@ async function walkTiles(way: Way, tiles: readonly Tile[], beyond: readonly numb
 function readHeaders({ log, newer, options }: Way, versions: readonly number[]): Promise<RecordHeader[]> {
   return Promise.all(
     versions.map(async (version) => {
-      const header = await (options.early?.get(version) ?? log.readHeader(version, options));
+      const header = (await options.early?.get(version)) ?? (await log.readHeader(version, options));
       if (header === undefined) throw missingRecord(version, `The history of record ${newer.version}`);
       return header;
     }),

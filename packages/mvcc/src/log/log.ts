@@ -24,6 +24,9 @@ import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
 import type { Slots } from '../context/slots.js';
 
+/** Headers that were asked for before it was known that they are needed, by version. */
+export type Early = ReadonlyMap<number, Promise<RecordHeader | undefined>>;
+
 /** What is taken of several slots that are read at once, bytes; a record longer than its share is then read alone. */
 const TOGETHER_BYTES_MAX = RECORD_BYTES_MAX;
 
@@ -72,8 +75,15 @@ export class Log {
     return record;
   }
 
-  /** The records in the `width` slots after `version`, as far as they follow each other. */
-  async readNext(version: number, width: number, options: CallOptions = {}): Promise<LogRecord[]> {
+  /**
+   * The records in the `width` slots after `version`, as far as they follow each other.
+   * @returns `isEnd`: a slot was empty. Where one of them was too long to be read beside the others it is the last.
+   */
+  async readNext(
+    version: number,
+    width: number,
+    options: CallOptions = {},
+  ): Promise<{ readonly records: readonly LogRecord[]; readonly isEnd: boolean }> {
     const outcomes = Array.from({ length: width }, (_, i) =>
       this.#readOneOf(width, version + 1 + i, options).then(
         (record) => ({ record }),
@@ -84,14 +94,26 @@ export class Log {
     for (const [i, one] of outcomes.entries()) {
       // What lies behind the end of the log, or behind what can't be read, is not looked at.
       const outcome = await one;
-      const record =
-        'error' in outcome
-          ? await this.#readAlone(width, version + 1 + i, outcome.error, options)
-          : outcome.record;
-      if (record === undefined) break;
+      const isAlone = 'error' in outcome;
+      const record = isAlone
+        ? await this.#readAlone(width, version + 1 + i, outcome.error, options)
+        : outcome.record;
+      if (record === undefined) return { records, isEnd: true };
       records.push(record);
+      if (isAlone) break;
     }
-    return records;
+    return { records, isEnd: false };
+  }
+
+  /** Headers that may be needed: what can't be read beside the others, or at all, is as good as not asked for. */
+  readEarly(versions: readonly number[], options: CallOptions = {}): Early {
+    const maxBytes = Math.floor(TOGETHER_BYTES_MAX / versions.length);
+    return new Map(
+      versions.map((version) => [
+        version,
+        this.readHeader(version, options, maxBytes).catch(() => undefined),
+      ]),
+    );
   }
 
   /** One of `width` records that are read at once: together they take no more memory than one alone may. */

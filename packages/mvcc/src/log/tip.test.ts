@@ -3,9 +3,11 @@ import { MemoryStore } from '@holdfast/object-store';
 import { GatedStore, ManualClock, settled } from '@holdfast/object-store/testing';
 import { beforeEach, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../database.js';
+import { openParts } from '../open.js';
 
 const OPTIONS = { key: 'plaintext', probe: 'skip' } as const;
 
+let memory: MemoryStore;
 let stuck: boolean;
 let gated: GatedStore;
 let clock: ManualClock;
@@ -13,7 +15,7 @@ let reader: Database;
 let writer: Database;
 
 beforeEach(async () => {
-  const memory = new MemoryStore();
+  memory = new MemoryStore();
   stuck = false;
   gated = new GatedStore(memory, { when: () => stuck });
   clock = new ManualClock();
@@ -98,4 +100,18 @@ test('probes that are all stuck are not sent without end', async () => {
   // There is room for another one, which serves all who came meanwhile.
   await settled();
   expect(await Promise.all(later)).toEqual(later.map(() => 0));
+});
+
+test('a look that finds all its slots taken does not confirm the tip: more may be behind them', async () => {
+  const { tip } = await openParts(memory, { ...OPTIONS, clock });
+  const { confirmedAt } = tip;
+  const { version } = tip.view;
+  for (let n = 1; n <= 3; n++) await writer.set('n', n);
+  await clock.advance(1_000);
+  await tip.step(2);
+  expect(tip.view.version).toBe(version + 2);
+  expect(tip.confirmedAt).toEqual(confirmedAt);
+  await tip.step(2);
+  expect(tip.view.version).toBe(version + 3);
+  expect(tip.confirmedAt.monotonic).toBe(clock.monotonic());
 });

@@ -21,9 +21,9 @@ import type { Context } from '../context/context.js';
 import type { View } from '../state/view.js';
 import { advance, jump, type StateRecord } from './advance.js';
 import { Cadence } from './cadence.js';
-import { continues, type Early, placeAfter } from './continuity.js';
+import { continues, placeAfter } from './continuity.js';
 import { fork, isBreak, type Place, rollback } from './fork.js';
-import { type Log, missingRecord } from './log.js';
+import { type Early, type Log, missingRecord } from './log.js';
 import { Probes } from './probes.js';
 
 /** Two clocks, because either may be wrong: a suspended machine stops one, an administrator sets the other. */
@@ -79,7 +79,7 @@ export class Tip {
     this.#pinned = options.pinned ?? false;
     this.#probes = new Probes(context.clock, (onAnswer) => this.follow(false, onAnswer));
     const { clock } = context;
-    this.cadence = new Cadence(clock.monotonic() - Math.max(0, clock.now() - view.timeMs));
+    this.cadence = new Cadence(clock.monotonic() - Math.max(0, clock.now() - view.clockMs));
     this.#keepHash(view.version, view.hash);
   }
 
@@ -193,19 +193,21 @@ export class Tip {
     if (this.#break) throw this.#break;
     if (this.#pinned) return this.#view;
     const from = this.#view.version;
+    const { clock } = this.#context;
+    // Who has not looked for long has no idea of how many there are.
+    const isFresh = this.cadence.isFresh(clock.monotonic());
     let relocated = false;
     for (let width = lost ? this.#widthAfterLoss() : 1; ; ) {
       if (this.isStale()) {
         await this.#relocate();
         relocated = true;
       }
-      const found = width > 0 ? await this.#look(width) : await this.#lookByListing();
-      onAnswer?.();
+      const found = width > 0 ? await this.#look(width, onAnswer) : await this.#lookByListing();
       // A tip that was listed in this very call reflects what was acknowledged before it. Who is slow would never see
       // the end of what comes since.
       if (found === 'end' || relocated || width === 0) break;
       if (found === 'unknown') continue;
-      const expected = this.cadence.widthAt(this.#context.clock.monotonic());
+      const expected = isFresh || lost ? this.cadence.widthAt(clock.monotonic()) : 1;
       width = expected === 0 || width >= FOLLOWED_MAX ? 0 : Math.max(2 * width, expected);
     }
     if (this.#view.version > from) this.#context.emit({ type: 'follow', from, to: this.#view.version });
@@ -235,11 +237,12 @@ export class Tip {
    * Reads the slots right after the known tip.
    * @returns `more`: behind the last of them there may be more; `unknown`: the answer came too late to say anything.
    */
-  async #look(width: number): Promise<'end' | 'more' | 'unknown'> {
+  async #look(width: number, onAnswer?: () => void): Promise<'end' | 'more' | 'unknown'> {
     const asked = instant(this.#context.clock);
     const base = this.#confirmedAt;
     const from = this.#view;
-    const records = await this.#log.readNext(from.version, width);
+    const { records, isEnd } = await this.#log.readNext(from.version, width);
+    onAnswer?.();
     // Asleep meanwhile: it may be a collected slot, or somebody's late PUT into one.
     if (this.isStale(base)) return 'unknown';
     const answeredMs = this.#context.clock.monotonic();
@@ -251,7 +254,6 @@ export class Tip {
       });
       steps.push({ record, view });
     }
-    const isEnd = records.length < width;
     this.adopt(view, isEnd ? asked : undefined, steps);
     this.cadence.looked({
       askedMs: asked.monotonic,
@@ -320,14 +322,7 @@ export class Tip {
   #readEarly(known: View, newest: number): Early | undefined {
     if (newest - known.version > EARLY_MAX) return undefined;
     // The tree in a record's header ends before that record.
-    const versions = continuationSizes(known.history.size, newest - 1);
-    return new Map(
-      versions.map((version) => {
-        const header = this.#log.readHeader(version);
-        header.catch(() => {});
-        return [version, header];
-      }),
-    );
+    return this.#log.readEarly(continuationSizes(known.history.size, newest - 1));
   }
 
   /**
