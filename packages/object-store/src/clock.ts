@@ -9,7 +9,8 @@ export interface Clock {
   /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
-   * Calls `act`, which must not throw, after `ms`: for what mostly does not come to pass, such as the end of a call's time.
+   * Calls `act`, which must not throw, after `ms`, never before it returns: for what mostly does not come to pass, such as
+   * the end of a call's time.
    * @returns ends the wait.
    */
   after(ms: number, act: () => void): () => void;

@@ -46,8 +46,8 @@ export interface Outstanding extends Carried {
   /** Who waits for its transactions; nobody any more once they were told. */
   waiting: readonly Waiting[];
   edit: WaitingEdit | undefined;
-  /** Resolves when its PUT has ended, however. */
-  readonly sent: Promise<void>;
+  /** Resolves when its PUT has ended, to whether it was answered. */
+  readonly sent: Promise<boolean>;
   /** When that began, by the monotonic clock. */
   readonly sentMs: number;
 }
@@ -137,13 +137,19 @@ export class Announcer {
     return known?.k === k && equalBytes(known.hash, hash) ? known : undefined;
   }
 
-  /** Sends it until the store has answered. What it answers says nothing. */
+  /**
+   * Sends it until the store has answered. What it answers says nothing of the intent.
+   * @returns whether it did.
+   */
   async #send(
     { writerId, k, bytes }: Pick<Outstanding, 'writerId' | 'k' | 'bytes'>,
     options: CallOptions,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { store } = this.#context;
-    await store.put(intentName(writerId, k), bytes, { ...options, ifAbsent: true }).catch(() => {});
+    return store.put(intentName(writerId, k), bytes, { ...options, ifAbsent: true }).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** What became of what is out, by the newest state; undefined: it is not decided. */

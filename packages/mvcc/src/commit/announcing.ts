@@ -69,15 +69,16 @@ export class Announcing {
     const edit = group.edits.find((waiting) => waiting.edit.flush !== undefined);
     if (group.members.length === 0 && !edit) return false;
     await this.#refuse(view, group, calls, inWords);
-    const waiting = together(group.members);
+    const waiting = together(alike(group.members));
     if (waiting.length === 0 && !edit) return false;
     const hints = this.#hints(waiting);
     // From here on its callers can't leave.
     for (const one of waiting) one.stage = 'sent';
     try {
-      const { sent } = await this.#announcer.announce(view, { waiting, edit }, hints, calls);
-      const sentMs = this.#context.clock.monotonic();
-      sent.then(() => this.#lead.answered(this.#context.clock.monotonic() - sentMs));
+      const { sent, sentMs } = await this.#announcer.announce(view, { waiting, edit }, hints, calls);
+      sent.then((isAnswered) => {
+        if (isAnswered) this.#lead.answered(this.#context.clock.monotonic() - sentMs);
+      });
     } catch (error) {
       for (const one of waiting) one.stage = 'waiting';
       if (!(error instanceof HoldfastError && error.code === 'LIMIT_EXCEEDED')) throw error;
@@ -199,4 +200,11 @@ function takenBack(ms: number): HoldfastError {
     'UNAVAILABLE',
     `The transaction was announced, and no record has taken it up within commitTimeoutMs, ${ms} ms. It was taken back: it did not happen and can't happen any more. Try again.`,
   );
+}
+
+/** Last tries go alone: an intent says of all of its transactions whether they run again where they lose. */
+function alike(members: readonly Waiting[]): readonly Waiting[] {
+  const isLast = ({ proposal }: Waiting): boolean => proposal.isLastTry === true;
+  const [first] = members;
+  return members.filter((one) => isLast(one) === isLast(first!));
 }

@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { RangeTombstones } from '../state/range-tombstones.js';
 import { fromStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
+import type { Outstanding } from './announcer.js';
 import { candidatesOf } from './candidates.js';
 import type { Collected } from './collector.js';
 import type { Proposal, Waiting } from './proposal.js';
@@ -33,7 +34,7 @@ function waiting(key: string, more: Partial<Proposal> = {}): Waiting {
 const carried = (n: number, ...members: Waiting[]): Collected =>
   ({ intent: { processId: id(n) }, members }) as unknown as Collected;
 const candidates = (own: Waiting[], others: Collected[]): ReturnType<typeof candidatesOf> =>
-  candidatesOf(own, others, { turns, out: undefined, givesUp: false });
+  candidatesOf(own, others, { turns, out: undefined, givesUp: false, isPatient: true });
 
 test('what would write to what a turn has read is told of it, and in no record', () => {
   say(1, 'a');
@@ -42,6 +43,15 @@ test('what would write to what a turn has read is told of it, and in no record',
   const { all, decides } = candidates([], intents);
   expect(all).toEqual([other, whose]);
   expect(decides).toEqual(intents);
+});
+
+test('what is out and in the way of a turn is told of it, but for a last try', () => {
+  say(1, 'a');
+  const [runsAgain, lastTry] = [waiting('a'), waiting('a', { isLastTry: true })];
+  const out = { members: [runsAgain, lastTry] } as unknown as Outstanding;
+  const { all, decides } = candidatesOf([], [], { turns, out, givesUp: false, isPatient: true });
+  expect(all).toEqual([lastTry]);
+  expect(decides).toEqual([out]);
 });
 
 test('who has lost before comes first', () => {

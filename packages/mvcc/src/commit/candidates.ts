@@ -20,16 +20,28 @@ export interface Candidates {
 
 /**
  * Others' transactions that have lost before come first, then this process's own, then the rest.
- * @param givesUp what is out is taken back.
+ * @param o.givesUp what is out is taken back.
+ * @param o.isPatient it has not waited for others' turns for as long as one of them may take.
  */
 export function candidatesOf(
   members: readonly Waiting[],
   carried: readonly Collected[],
-  { turns, out, givesUp }: { turns: Turns; out: Outstanding | undefined; givesUp: boolean },
+  {
+    turns,
+    out,
+    givesUp,
+    isPatient,
+  }: {
+    readonly turns: Turns;
+    readonly out: Outstanding | undefined;
+    readonly givesUp: boolean;
+    readonly isPatient: boolean;
+  },
 ): Candidates {
   const putOff = members.filter(({ proposal }) => turns.putsOff(proposal));
   const own = members.filter((waiting) => !putOff.includes(waiting));
-  const announced = out && !givesUp ? out.members.filter(({ proposal }) => !isToLose(proposal, turns)) : [];
+  const announced =
+    out && !givesUp ? out.members.filter(({ proposal }) => !(isPatient && isToLose(proposal, turns))) : [];
   const foreign = carried.flatMap(({ intent, members: theirs }) =>
     theirs.filter(({ proposal }) => !turns.putsOff(proposal, toHex(intent.processId))),
   );

@@ -263,7 +263,8 @@ export class Committer {
     const next = await this.#plan(view, group, deadline, givesUp);
     // To tell others that they have lost is not worth a record, nor is it to take the slot of whose turn it is for that.
     const { out } = this.#announcer;
-    const isPutOff = out?.members.some(({ proposal }) => isToLose(proposal, this.#turns));
+    const isPutOff =
+      this.#isPatient() && out?.members.some(({ proposal }) => isToLose(proposal, this.#turns));
     const isWorthwhile =
       next.members.length > 0 || next.edits.length > 0 || (out !== undefined && (givesUp || !isPutOff));
     if (!isWorthwhile) {
@@ -271,7 +272,9 @@ export class Committer {
       if (group.members.length === 0 && !this.#announcer.isAwaited) return 'done';
       // All of it is put off. Of whom the next record is expected looks for others to carry.
       if (this.#lead.isNamed(view) && (await this.#finds(view, deadline))) return undefined;
-      const untilMs = this.#turns.lapsesAtMs ?? this.#context.clock.monotonic() + this.#lead.roundTripMs;
+      const lapsesAtMs = this.#turns.lapsesAtMs ?? this.#context.clock.monotonic() + this.#lead.roundTripMs;
+      const patientMs = Math.min(this.#turns.longestMs, this.#patienceMs);
+      const untilMs = out ? Math.min(lapsesAtMs, out.sinceMs + patientMs) : lapsesAtMs;
       return this.#standBack(view, group, untilMs, deadline);
     }
     const built = await this.#builder.build(next, deadline.next);
@@ -319,7 +322,9 @@ export class Committer {
   async #plan(view: View, group: Group, deadline: Deadline, givesUp: boolean): Promise<Plan> {
     const { out } = this.#announcer;
     const [turns, lead] = [this.#turns, this.#lead];
-    const candidates = candidatesOf(group.members, this.#carrying.carriable(view), { turns, out, givesUp });
+    const isPatient = this.#isPatient();
+    const carriable = this.#carrying.carriable(view);
+    const candidates = candidatesOf(group.members, carriable, { turns, out, givesUp, isPatient });
     const { own, carried } = candidates;
     const verdict = await validate(view, candidates.all, deadline.next.signal);
     for (const { waiting, error } of verdict.refused) {
@@ -340,6 +345,20 @@ export class Committer {
     const left = new Set([...losers, ...verdict.refused].map(({ waiting }) => waiting));
     group.members = group.members.filter((waiting) => !left.has(waiting));
     return next;
+  }
+
+  /** How long callers wait. */
+  get #patienceMs(): number {
+    return this.#commitTimeoutMs || Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Whether what is out waits for others' turns. No longer than the longest of them takes: a crowd that died at once
+   * leaves many, one after the other.
+   */
+  #isPatient(): boolean {
+    const { out } = this.#announcer;
+    return out !== undefined && this.#context.clock.monotonic() < out.sinceMs + this.#turns.longestMs;
   }
 
   /** Whether others make records faster than this process can. */
@@ -437,7 +456,8 @@ export class Committer {
     const ahead = this.#announcer.out ? 0 : Math.max(0, (this.#turns.ahead ?? 0) - POLLED_AHEAD_MAX);
     const isOver = (): boolean =>
       !this.#announcer.out && !this.#queue.isIdle && (this.#turns.ahead ?? 0) === 0;
-    const asleepUntilMs = clock.monotonic() + ahead * ASLEEP_ROUND_TRIPS * this.#lead.roundTripMs;
+    const asleepMs = ahead * ASLEEP_ROUND_TRIPS * this.#lead.roundTripMs;
+    const asleepUntilMs = clock.monotonic() + Math.min(asleepMs, this.#patienceMs / 2);
     await this.#standby.wait(view, { untilMs: Math.max(untilMs, asleepUntilMs), ahead, isOver, signal });
   }
 

@@ -39,7 +39,8 @@ function hints(
 ): Contention {
   const candidates = { all: [], own: new Set(own), putOff, carried: others, decides: [] };
   const members = accepted.map((one): Accepted => ({ waiting: one, rangeDeletes: [], writes: [] }));
-  const parent = { version: 1, madeBy: id(9) } as unknown as View;
+  const contention = { contended: true, turns: [] };
+  const parent = { version: 1, madeBy: id(9), contention } as unknown as View;
   return hintsOf(parent, members, candidates, { lead, turns, out: undefined, isOutrun: false });
 }
 const turnsOf = ({ turns: all }: Contention): number[] => all.map(({ processId }) => processId[0]!);

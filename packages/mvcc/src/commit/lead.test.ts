@@ -29,7 +29,8 @@ const carried = (n: number, recordsMade = 0, roundTripMs = 50): Collected =>
 const turn = (n: number): Turn => ({ processId: id(n), waitMs: 10, reads: { points: [], ranges: [] } });
 
 function hints(parent: number, o: Partial<Parameters<Lead['hints']>[0]> = {}): Contention {
-  const state = { version: parent, madeBy: id(BEFORE) };
+  const { contention, madeBy } = view(parent);
+  const state = { version: parent, madeBy, contention };
   return lead.hints({
     parent: state,
     turns: [],
@@ -151,6 +152,11 @@ describe('a record says', () => {
     const line = { turns: [turn(1), turn(2)], areSerial: true };
     expect(named(make(1, { ...line, carried: [carried(3)] }))).toBe(1);
     expect(named(make(2, { ...line, carried: [carried(3), carried(4)] }))).toBe(OWN);
+  });
+
+  test('not again the one that was named by the record before, and has let another make this one', () => {
+    const parent = view(1, { contended: true, successor: id(1) });
+    expect(named(hints(1, { parent, turns: [turn(1), turn(2)], areSerial: true }))).toBe(OWN);
   });
 
   test('that there is contention as long as there are turns', () => {

@@ -3,7 +3,7 @@
  *
  * Alone it is whoever has something to commit. Where several are at it the last record names one (its `successor`): its
  * own writer for a while, then another, so that shares come out even, since who makes records commits with each of
- * them. Nobody has to wait for it: after one and a half round trips of silence anyone steps in.
+ * them. Nobody has to wait for it: after some silence anyone steps in.
  *
  * Invariant: a hint. What two processes that both think it is theirs do, or none, is decided by the slot.
  */
@@ -175,7 +175,7 @@ export class Lead {
    */
   hints(o: {
     /** The state that the record follows. */
-    readonly parent: Pick<View, 'version' | 'madeBy'>;
+    readonly parent: Pick<View, 'version' | 'madeBy' | 'contention'>;
     /** Others make records faster than this process can. */
     readonly isOutrun: boolean;
     readonly turns: readonly Turn[];
@@ -187,12 +187,16 @@ export class Lead {
     const contended = turns.length > 0 || this.isContended;
     if (!contended) return { contended, turns };
     // All wait for one key: only who has its newest state can write it.
-    if (o.areSerial && carried.length < 2) return { contended, turns, successor: turns[0]!.processId };
+    // Unless it was named and let the silence pass: then its intent may still be carried.
+    const { contention, madeBy } = o.parent;
+    const first = o.areSerial && carried.length < 2 ? turns[0]!.processId : undefined;
+    const isPassed = first && contention.successor && equalBytes(first, contention.successor);
+    if (first && !isPassed) return { contended, turns, successor: first };
     const term = this.#termAfter(o.parent.version);
     const areTurns = turns.some(({ reads }) => reads.points.length > 0 || reads.ranges.length > 0);
     const termMax = areTurns ? TERM_RECORDS_TURNS : TERM_RECORDS;
     if (!o.stays || o.isOutrun || term >= termMax) {
-      const faster = o.isOutrun ? o.parent.madeBy : undefined;
+      const faster = o.isOutrun ? madeBy : undefined;
       const successor = this.#heir ?? this.#next(carried)?.processId ?? faster;
       this.#heir = undefined;
       return { contended, turns, successor: successor ?? this.processId };

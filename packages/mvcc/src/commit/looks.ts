@@ -4,7 +4,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 export type Looks = <T>(look: () => Promise<T>) => Promise<T>;
 
 /** How many keys and ranges are asked for at once. */
-export const LOOKS_AT_ONCE = 128;
+const LOOKS_AT_ONCE = 128;
 
 export function newLooks(): Looks {
   let limit: LimitFunction | undefined;

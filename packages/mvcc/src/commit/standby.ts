@@ -51,7 +51,7 @@ export class Standby {
 
   /** Waits until others may have taken up what was put at `sentMs`, or until it is `sent`; for as long as `untilMs`. */
   async untilSent(
-    { sent, sentMs, roundTripMs }: { sent: Promise<void>; sentMs: number; roundTripMs: number },
+    { sent, sentMs, roundTripMs }: { sent: Promise<unknown>; sentMs: number; roundTripMs: number },
     untilMs: number,
   ): Promise<void> {
     const dueMs = Math.min(untilMs, this.#tip.cadence.carriedFromMs(sentMs + roundTripMs / 2));

@@ -155,6 +155,11 @@ export class Turns {
     return (at < 0 ? live : live.slice(0, at)).filter((standing) => countBefore(standing, live) === 0);
   }
 
+  /** How long the longest of them may be in force, ms. */
+  get longestMs(): number {
+    return Math.max(0, ...this.#live().map((standing) => this.#waitMs(standing)));
+  }
+
   /** When the next of them lapses, by the monotonic clock; undefined: there is none. */
   get lapsesAtMs(): number | undefined {
     const live = this.#live();
@@ -167,7 +172,8 @@ export class Turns {
 
   /** Who is asked to make the next record needs nobody to carry what it has run again. */
   #waitMs({ turn, name }: Standing): number {
-    return name === this.#named ? turn.waitMs / 2 : turn.waitMs;
+    const waitMs = Math.min(turn.waitMs, TURN_MS_MAX);
+    return name === this.#named ? waitMs / 2 : waitMs;
   }
 
   #live(): readonly Standing[] {
