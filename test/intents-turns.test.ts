@@ -19,14 +19,14 @@ function stale(key: string): AnnouncedTransaction {
   return { ...rivals.write(key, 'stale'), reads: { points: [storedKey(key)], ranges: [] } };
 }
 
-/** Two processes that don't come back have a turn each, on a key of their own. */
-async function held(keys: readonly [string, string]): Promise<void> {
+/** So many processes that don't come back have a turn each, on the key of theirs. */
+async function held(keys: readonly string[], turnMs: number = TURN_MS): Promise<void> {
   for (const key of keys) await rivals.run(leader.db.set(key, 'newer'));
   for (const [i, key] of keys.entries())
     await rivals.announce({
       processId: new Uint8Array(16).fill(1 + i),
       base: leader.db.version,
-      turnMs: TURN_MS,
+      turnMs,
       transactions: [stale(key)],
     });
   do await rivals.busy(leader, 1);
@@ -77,5 +77,35 @@ test('who waits for somebody whose turn it is does not take the slot from that o
   await rivals.clock.advance(TURN_MS / 2);
   expect(rivals.server.objects().has(recordName(version + 1))).toBe(false);
   await rivals.run(told);
+  expect(await rivals.run(other.db.get('a'))).toEqual(['newer']);
+});
+
+test('what waits for somebody whose turn it is, is taken back when the time for the commit is over', async () => {
+  await held(['a', 'b'], 5_000);
+  const hasty = await rivals.open({ commitTimeoutMs: 1_000 });
+  await rivals.run(hasty.db.get('busy'));
+  const startMs = rivals.clock.monotonic();
+  const told = hasty.db.transact(async (tx) => tx.set('a', [await tx.get('a')]));
+  await expect(rivals.run(told)).rejects.toMatchObject({ code: 'UNAVAILABLE', maybeCommitted: false });
+  expect(rivals.clock.monotonic() - startMs).toBeLessThan(1_500);
+  await rivals.busy(leader, 4);
+  expect(await rivals.run(leader.db.get('a'))).toBe('newer');
+});
+
+test('a last try goes alone: it is not told of a conflict because of what is announced beside it', async () => {
+  await held(['a', 'b']);
+  await rivals.run(other.db.get('busy'));
+  const body = async (tx: Transaction): Promise<void> => tx.set('a', [await tx.get('a')]);
+  const both = [other.db.transact(body, { maxRetries: 0 }), other.db.set('other', 1)];
+  await rivals.busyUntil(leader, Promise.all(both));
+  expect(await rivals.run(leader.db.get('a'))).toEqual(['newer']);
+});
+
+test('what is announced waits no longer than the longest turn, though many are dead that had one', async () => {
+  await held(Array.from({ length: 8 }, () => 'a'));
+  await rivals.run(other.db.get('busy'));
+  const startMs = rivals.clock.monotonic();
+  await rivals.run(other.db.transact(async (tx) => tx.set('a', [await tx.get('a')])));
+  expect(rivals.clock.monotonic() - startMs).toBeLessThan(2 * TURN_MS);
   expect(await rivals.run(other.db.get('a'))).toEqual(['newer']);
 });

@@ -137,6 +137,23 @@ describe('who announces', () => {
     expect(await rivals.count()).toBe(1);
   });
 
+  test('sends no record of its own while those of others come faster than it can', async () => {
+    // So that no record says that others are about: then it would wait in any case.
+    hide(leader);
+    await rivals.busy(leader, 8);
+    const far = await rivals.open({}, 8 * ROUND_TRIP_MS);
+    const before = rivals.server.intents.size;
+    const told = far.db.set('far', 1);
+    while (rivals.server.intents.size === before) await rivals.busy(leader, 1);
+    const { rebases } = far.db.stats();
+    await rivals.busy(leader, 60);
+    // Each would have lost its slot.
+    expect(far.db.stats()).toMatchObject({ announced: 1, rebases, commits: 0 });
+    leader.faults.clear();
+    await rivals.busyUntil(leader, told);
+    expect(far.db.stats()).toMatchObject({ rebases, commits: 0, transactions: 1 });
+  });
+
   test('decides it with each record of its own, along with what came later', async () => {
     hide(leader);
     const { told } = await rivals.announced(other, () => other.db.add('n', 1));

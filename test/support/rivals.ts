@@ -80,10 +80,13 @@ export class Rivals {
   #opened = 0;
   #id: Uint8Array | undefined;
 
-  /** @param options.random of its own unless given. */
-  async open(options: Partial<OpenOptions> = {}): Promise<Rival> {
+  /**
+   * @param options.random of its own unless given.
+   * @param roundTripMs what each answer of the store takes to get to it.
+   */
+  async open(options: Partial<OpenOptions> = {}, roundTripMs: number = ROUND_TRIP_MS): Promise<Rival> {
     const slow = new SlowStore(this.server, this.clock, 'log/');
-    slow.ms = ROUND_TRIP_MS;
+    slow.ms = roundTripMs;
     const gate = new GatedStore(slow, { open: true, when: (call) => rival.held(call) });
     const faults = new FaultyStore(gate, { clock: this.clock });
     const events: DatabaseEvent[] = [];

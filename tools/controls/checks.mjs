@@ -338,9 +338,9 @@ export const checks = [
   {
     name: 'only a record acknowledges: nothing is learnt from the answer to an intent (owner-only acknowledgement)',
     file: announcing,
-    find: 'sent.then(() => this.#lead.answered(this.#context.clock.monotonic() - sentMs));',
+    find: 'if (isAnswered) this.#lead.answered(this.#context.clock.monotonic() - sentMs);',
     replace:
-      'sent.then(() => {\n        this.#lead.answered(this.#context.clock.monotonic() - sentMs);\n        for (const { resolve } of waiting) resolve({ version: view.version + 1, order: 0 });\n      });',
+      'if (isAnswered) this.#lead.answered(this.#context.clock.monotonic() - sentMs);\n        for (const { resolve } of waiting) resolve({ version: view.version + 1, order: 0 });',
     contended: true,
   },
   {

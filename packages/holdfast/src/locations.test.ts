@@ -104,7 +104,7 @@ describe('a scheme that is added', () => {
     expect([...stores.keys()]).toEqual(['shelf://a/b?c=d']);
     expect(given).toEqual([{ credentials, signal: undefined }]);
     expect(await (await open(new URL('SHELF://a/b?c=d'), { key })).get('a')).toBe(1);
-    await expect(resolveLocation('gs://b')).rejects.toThrow('oss://bucket/prefix, way-out:, shelf:');
+    await expect(resolveLocation('gs://b')).rejects.toThrow(/oss:\/\/bucket\/prefix, (.+:, )?shelf:/);
   });
 
   test.each(['', 'a', 'A1', 'gs:', '1a', 'a b', 'ä-', 7])('is not called %s', (scheme) => {

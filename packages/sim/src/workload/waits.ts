@@ -43,8 +43,8 @@ export interface WaitsReport {
   readonly problems: readonly string[];
 }
 
-/** What conflicts with nothing waits so many round trips of its own at most. */
-export const WAIT_ROUND_TRIPS = 48;
+/** What conflicts with nothing waits so many round trips of its own at most: as in a line of 64, and 8 more. */
+export const WAIT_ROUND_TRIPS = 72;
 /** Besides, for those who make records, or have their turns, before: so many round trips of the slowest. */
 export const TURNS_ROUND_TRIPS = 8;
 /** What conflicts itself waits for everybody once: so many round trips of the slowest each, and what bodies pause. */
