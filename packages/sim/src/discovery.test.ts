@@ -5,8 +5,7 @@ import { expect, test } from 'vitest';
 import { type EngineSettings, Worker } from './world/fleet.js';
 import { Machine, soundClock } from './world/machine.js';
 import { networkTo } from './world/network.js';
-import { Random } from './world/random.js';
-import type { Store } from './world/sim-store.js';
+import { storeIn } from './world/sim-store.js';
 import { World } from './world/world.js';
 
 const SETTINGS: EngineSettings = {
@@ -26,14 +25,7 @@ const COMMITS_MAX = 1_000;
 
 test('a slow writer beside a fast one that never pauses commits within twenty of its round trips', async () => {
   const world = new World();
-  const store: Store = {
-    world,
-    server: new MemoryStore('discovery'),
-    incidents: { over: true, ofCall: (what) => ({ fault: undefined, random: new Random(1, what) }) },
-    latency: { fastMs: 1, usualMs: 2 },
-    stalledUntilMs: 0,
-    outUntilMs: 0,
-  };
+  const store = storeIn(world, { server: new MemoryStore('discovery') });
   const [fast, slow] = [FAST_MS, SLOW_MS].map((ms, i) => {
     const machine = new Machine(world, `m${i + 1}`, soundClock);
     return new Worker(world, store, machine, SETTINGS, defaultProvider(), {

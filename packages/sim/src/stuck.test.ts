@@ -6,7 +6,7 @@ import { type Answer, type EngineSettings, Worker } from './world/fleet.js';
 import type { CallFates } from './world/incidents.js';
 import { Machine, soundClock } from './world/machine.js';
 import { Random } from './world/random.js';
-import type { Store } from './world/sim-store.js';
+import { storeIn } from './world/sim-store.js';
 import { World } from './world/world.js';
 
 const SETTINGS: EngineSettings = {
@@ -42,14 +42,7 @@ class Stuck implements CallFates {
 
 function worldWith(incidents: CallFates): { world: World; worker: Worker } {
   const world = new World();
-  const store: Store = {
-    world,
-    server: new MemoryStore('stuck'),
-    incidents,
-    latency: { fastMs: 1, usualMs: 2 },
-    stalledUntilMs: 0,
-    outUntilMs: 0,
-  };
+  const store = storeIn(world, { server: new MemoryStore('stuck'), incidents });
   return {
     world,
     worker: new Worker(world, store, new Machine(world, 'm1', soundClock), SETTINGS, defaultProvider()),
@@ -124,14 +117,7 @@ test.each([200, 2_000])(
     };
     let armed = false;
     const { world } = worldWith(stuck);
-    const store: Store = {
-      world,
-      server: new MemoryStore('bounded'),
-      incidents: stuck,
-      latency: { fastMs: 1, usualMs: 2 },
-      stalledUntilMs: 0,
-      outUntilMs: 0,
-    };
+    const store = storeIn(world, { server: new MemoryStore('bounded'), incidents: stuck });
     const machine = new Machine(world, 'm1', soundClock);
     const worker = new Worker(world, store, machine, { ...SETTINGS, commitTimeoutMs }, defaultProvider());
     await world.until(

@@ -170,8 +170,8 @@ export class Lead {
 
   /**
    * What the record that is about to be made says of who goes next.
-   * @param o `turns` after it; `stays`: whether this process has transactions, in it or behind it; `carried`: whose of others, as far
-   * as they commit.
+   * @param o `turns` after it; `stays`: whether this process has transactions, in it or behind it; `carried`: whose of
+   * others, as far as they commit.
    */
   hints(o: {
     /** The state that the record follows. */
@@ -186,8 +186,8 @@ export class Lead {
     const { turns, carried } = o;
     const contended = turns.length > 0 || this.isContended;
     if (!contended) return { contended, turns };
-    // All wait for one key: only who has its newest state can write it.
-    // Unless it was named and let the silence pass: then its intent may still be carried.
+    // All wait for one key: only who has its newest state can write it. Whoever was named before, and let the silence
+    // pass, is not named again: its intent may still be carried.
     const { contention, madeBy } = o.parent;
     const first = o.areSerial && carried.length < 2 ? turns[0]!.processId : undefined;
     const isPassed = first && contention.successor && equalBytes(first, contention.successor);

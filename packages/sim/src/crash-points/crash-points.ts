@@ -10,7 +10,7 @@ import { checkChain } from '../check/chain.js';
 import { type Answer, type EngineSettings, Worker } from '../world/fleet.js';
 import type { CallFault } from '../world/incidents.js';
 import { Machine, soundClock } from '../world/machine.js';
-import type { Store } from '../world/sim-store.js';
+import { storeIn } from '../world/sim-store.js';
 import { World } from '../world/world.js';
 import { type Interrupted, type Looked, leaveTrace, NAME, RIVAL } from './interrupted.js';
 import { needWithin } from './need.js';
@@ -70,8 +70,7 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
   let rivals: Promise<Answer<unknown>> | undefined;
   const machines: Machine[] = [];
   const script = new Script('m2', blows, () => world.after(0, () => machines[1]!.crash('the blow')));
-  const store: Store = {
-    world,
+  const store = storeIn(world, {
     server: new MemoryStore('crash points'),
     incidents: {
       get over() {
@@ -93,10 +92,8 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
       },
     },
     latency: { fastMs: 1, usualMs: 4 },
-    stalledUntilMs: 0,
-    outUntilMs: 0,
     onViolation: (violation) => problems.push(violation),
-  };
+  });
   const crypto = defaultProvider();
   const spawn = (): Worker => {
     const machine = new Machine(world, `m${machines.length + 1}`, soundClock);

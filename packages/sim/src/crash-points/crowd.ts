@@ -13,7 +13,7 @@ import { type Answer, type EngineSettings, Worker } from '../world/fleet.js';
 import type { CallFault } from '../world/incidents.js';
 import { Machine, soundClock } from '../world/machine.js';
 import { networkTo } from '../world/network.js';
-import type { Store } from '../world/sim-store.js';
+import { storeIn } from '../world/sim-store.js';
 import { World } from '../world/world.js';
 import { BLOWS } from './crash-points.js';
 import { type Errand, errands } from './errands.js';
@@ -88,17 +88,14 @@ export async function runCrowdCase({ errand, struck, blow }: CrowdCase): Promise
   const script = new Script(victim, blow ? [blow] : [], () =>
     world.after(0, () => machines[struck + 1]!.crash('the blow')),
   );
-  const store: Store = {
-    world,
+  const store = storeIn(world, {
     server: new WatchedStore((name) => {
       if (parseRecordName(name) !== undefined) recordsMs.push(world.nowMs);
     }),
     incidents: script,
     latency: { fastMs: 1, usualMs: 4 },
-    stalledUntilMs: 0,
-    outUntilMs: 0,
     onViolation: (violation) => problems.push(violation),
-  };
+  });
   const crypto = defaultProvider();
   const spawn = (): Worker => {
     const machine = new Machine(world, `m${machines.length + 1}`, soundClock);

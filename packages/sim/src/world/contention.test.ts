@@ -8,7 +8,7 @@ import { Machine, soundClock } from './machine.js';
 import { networkTo } from './network.js';
 import { Random } from './random.js';
 import { scenarioOf } from './scenario.js';
-import type { Store } from './sim-store.js';
+import { storeIn } from './sim-store.js';
 import { World } from './world.js';
 
 const seeds = Array.from({ length: 400 }, (_, i) => i + 1);
@@ -67,14 +67,7 @@ test("a leg takes half of its store's latency, as often as the writer is further
 
 test('clones draw the same: databases that commit at once under one random source', async () => {
   const world = new World();
-  const store: Store = {
-    world,
-    server: new MemoryStore('clones'),
-    incidents: { over: true, ofCall: (what) => ({ fault: undefined, random: new Random(1, what) }) },
-    latency: { fastMs: 1, usualMs: 2 },
-    stalledUntilMs: 0,
-    outUntilMs: 0,
-  };
+  const store = storeIn(world, { server: new MemoryStore('clones') });
   const settings: EngineSettings = {
     seed: 1,
     sealed: true,

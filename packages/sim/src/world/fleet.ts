@@ -9,7 +9,7 @@ import { type ClockFaults, Machine, soundClock } from './machine.js';
 import { type Network, networkTo } from './network.js';
 import { Random } from './random.js';
 import type { Scenario } from './shape.js';
-import { SimConnection, type Store } from './sim-store.js';
+import { SimConnection, type Store, storeIn } from './sim-store.js';
 import type { World } from './world.js';
 
 /** What of a scenario an open database depends on. */
@@ -54,14 +54,7 @@ export class Fleet {
     this.#scenario = scenario;
     this.#listeners = listeners;
     this.#random = new Random(scenario.seed, 'fleet');
-    this.#other = {
-      world,
-      server: new MemoryStore('other'),
-      incidents: { over: true, ofCall: (what) => ({ fault: undefined, random: new Random(1, what) }) },
-      latency: { fastMs: 1, usualMs: 2 },
-      stalledUntilMs: 0,
-      outUntilMs: 0,
-    };
+    this.#other = storeIn(world, { server: new MemoryStore('other') });
     if (!scenario.shortLived) for (let i = 0; i < scenario.machines; i++) this.#replenish(i * 10, i);
   }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Intents } from './intents.js';
 import { Machine, soundClock } from './machine.js';
 import { Random } from './random.js';
-import { SimConnection } from './sim-store.js';
+import { SimConnection, storeIn } from './sim-store.js';
 import { World } from './world.js';
 
 const NAME = `int/${'ab'.repeat(16)}/7`;
@@ -39,15 +39,11 @@ test('a hidden intent is absent from reads and listings for a while, and taken a
   const intents = new Intents(server);
   await intents.befall('intent-hidden', new Random(1, 'hidden'), 0);
   const connection = new SimConnection(
-    {
-      world,
+    storeIn(world, {
       server,
       incidents: { over: false, ofCall: (what) => ({ fault: undefined, random: new Random(1, what) }) },
-      latency: { fastMs: 1, usualMs: 2 },
       hiddenUntilMs: intents.hiddenUntilMs,
-      stalledUntilMs: 0,
-      outUntilMs: 0,
-    },
+    }),
     new Machine(world, 'm1', soundClock),
   );
   const listed = async (): Promise<string[]> => {

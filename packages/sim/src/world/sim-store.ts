@@ -15,7 +15,7 @@ import {
   type GetOptions,
   type ListedObject,
   type ListOptions,
-  type MemoryStore,
+  MemoryStore,
   type ObjectStore,
   onAbort,
   type PutOptions,
@@ -28,7 +28,7 @@ import type { CallFates, CallFault, Fate, Lie } from './incidents.js';
 import { lieOfGet, lieOfList } from './lies.js';
 import type { Machine } from './machine.js';
 import { type CallKind, type Latency, type Network, unevenNetwork } from './network.js';
-import type { Random } from './random.js';
+import { Random } from './random.js';
 import type { World } from './world.js';
 
 export interface Store {
@@ -46,6 +46,19 @@ export interface Store {
   /** Until when nothing arrives, and until when everything is refused; virtual milliseconds. */
   stalledUntilMs: number;
   outUntilMs: number;
+}
+
+/** A store that is near and well, and that nothing befalls, but for what is said in `parts`. */
+export function storeIn(world: World, parts: Partial<Store>): Store {
+  return {
+    world,
+    server: new MemoryStore('sim'),
+    incidents: { over: true, ofCall: (what) => ({ fault: undefined, random: new Random(1, what) }) },
+    latency: { fastMs: 1, usualMs: 2 },
+    stalledUntilMs: 0,
+    outUntilMs: 0,
+    ...parts,
+  };
 }
 
 interface Call<T> {

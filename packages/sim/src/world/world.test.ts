@@ -2,23 +2,16 @@ import { parseRecordName } from '@holdfast/core';
 import { MemoryStore, type StoreError } from '@holdfast/object-store';
 import { expect, test } from 'vitest';
 import { litter } from './foreign.js';
-import type { CallFault } from './incidents.js';
+import type { CallFates, CallFault } from './incidents.js';
 import { Listeners } from './listeners.js';
 import { Machine, soundClock } from './machine.js';
 import { Random } from './random.js';
-import { SimConnection, type Store } from './sim-store.js';
+import { SimConnection, type Store, storeIn } from './sim-store.js';
 import { Hang, World } from './world.js';
 
 function storeWith(world: World, fault: CallFault | undefined, onViolation?: Store['onViolation']): Store {
-  return {
-    world,
-    server: new MemoryStore(),
-    incidents: { over: false, ofCall: (what) => ({ fault, random: new Random(1, what) }) },
-    latency: { fastMs: 1, usualMs: 2 },
-    stalledUntilMs: 0,
-    outUntilMs: 0,
-    onViolation,
-  };
+  const incidents: CallFates = { over: false, ofCall: (what) => ({ fault, random: new Random(1, what) }) };
+  return storeIn(world, { server: new MemoryStore(), incidents, onViolation });
 }
 
 const bytes = Uint8Array.of(1);
