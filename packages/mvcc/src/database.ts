@@ -41,6 +41,7 @@ import { formatVersionstamp } from './state/versionstamp.js';
 import type { View } from './state/view.js';
 import { type Stats, statsOf } from './stats.js';
 import { AtomicOperation } from './transaction/atomic.js';
+import { type LoadEntries, type LoadOptions, type LoadResult, load, loading } from './transaction/load.js';
 import {
   deleting,
   deletingRange,
@@ -251,6 +252,24 @@ export class Database implements AsyncDisposable {
       const write = settingStream(key, source, options);
       const call = takeCall(this.#context, 'setStream', options, write);
       return this.#written(await this.#committing((parts) => setStream(parts, write, call)));
+    });
+  }
+
+  /**
+   * Writes any number of entries as one transaction, in bounded memory: they go to the store as they come, and one
+   * commit makes all of them visible, or none. In key order or not; of one key's entries the last one stays. It reads
+   * nothing, and never conflicts.
+   *
+   * A `requestId` stands for the call, not for the entries: a repeated call gets the first one's result, and its source
+   * is not read.
+   */
+  load(entries: LoadEntries, options?: LoadOptions): Promise<LoadResult> {
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      const work = loading(entries, options);
+      const call = takeCall(this.#context, 'load', options, work);
+      const { result, stamp } = await this.#committing((parts) => load(parts, work, call));
+      return { entries: result, version: (stamp ?? this.#tip.view).version };
     });
   }
 

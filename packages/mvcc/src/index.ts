@@ -1,6 +1,7 @@
 // `AsyncDisposable`, for readers of these types whose `lib` does not have it.
 /// <reference lib="esnext.disposable" preserve="true" />
 export { MISS } from '@holdfast/core';
+export type { LoadProgress } from './commit/load-upload.js';
 export type { Budget } from './context/budget.js';
 export type { ByteSource } from './context/byte-source.js';
 export type { DatabaseEvent } from './context/context.js';
@@ -16,6 +17,7 @@ export {
   Namespace,
   type NamespaceChange,
   type NamespaceDifference,
+  type NamespaceEntries,
   NamespaceSnapshot,
   NamespaceTransaction,
 } from './namespace/namespace.js';
@@ -34,6 +36,7 @@ export { formatVersionstamp, parseVersionstamp, type Versionstamp } from './stat
 export type { Stats } from './stats.js';
 export { AtomicOperation, type AtomicResult, type Check } from './transaction/atomic.js';
 export type { ExpiryOptions } from './transaction/expiry.js';
+export type { LoadEntries, LoadEntry, LoadOptions, LoadResult } from './transaction/load.js';
 export type { SetOptions, WriteOptions, WriteResult } from './transaction/one-write.js';
 export type { TransactOptions } from './transaction/transact.js';
 export { TRANSACTION_BYTES_MAX, type Transaction } from './transaction/transaction.js';

@@ -95,5 +95,6 @@ function fromAnnouncedChange(change: AnnouncedChange): Change {
 
 /** The version that was known when the first of these segments was sent. */
 export function oldestBase(segments: readonly SegmentDescriptor[]): number {
-  return Math.min(...segments.map(({ id }) => baseOf(id)));
+  // Thousands, perhaps: too many for the arguments of one call.
+  return segments.reduce((least, { id }) => Math.min(least, baseOf(id)), Number.POSITIVE_INFINITY);
 }

@@ -3,7 +3,7 @@ import { toHex } from '@holdfast/core';
 import { type Outstanding, voided } from './announcer.js';
 import type { Collected } from './collector.js';
 import type { Carried } from './plan.js';
-import { isLarge, type Proposal, type Waiting } from './proposal.js';
+import { isLarge, isLoad, type Proposal, type Waiting } from './proposal.js';
 import type { Turns } from './turns.js';
 
 export interface Candidates {
@@ -47,14 +47,15 @@ export function candidatesOf(
   );
   const elders = new Set(carried.flatMap((intent) => eldersOf(intent, turns)));
   const small = (all: readonly Waiting[]): readonly Waiting[] => all.filter((one) => !isLarge(one));
+  const atHand = own.filter((one) => !isLoad(one));
   const all = [
     ...small(foreign).filter((one) => elders.has(one)),
     ...small(announced),
-    ...own.filter(({ proposal }) => !proposal.rerun),
+    ...atHand.filter(({ proposal }) => !proposal.rerun),
     ...small(foreign).filter((one) => !elders.has(one)),
-    ...own.filter(({ proposal }) => proposal.rerun),
-    // Nothing may be laid on what is not at hand.
-    ...[...announced, ...foreign].filter(isLarge).slice(0, 1),
+    ...atHand.filter(({ proposal }) => proposal.rerun),
+    // Nothing may be laid on what is not at hand. Where this process loads, no other's large one is carried.
+    ...[...announced.filter(isLarge), ...own.filter(isLoad), ...foreign.filter(isLarge)].slice(0, 1),
   ];
   const decides = [...carried, ...(out ? [givesUp ? voided(out) : out] : [])];
   return { all, own: new Set(own), putOff, carried, decides };

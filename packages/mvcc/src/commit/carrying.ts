@@ -8,7 +8,7 @@ import { type Collected, Collector } from './collector.js';
 import { GROUP_TRANSACTIONS_MAX } from './commit-queue.js';
 import type { Lead } from './lead.js';
 import type { Plan } from './plan.js';
-import { isLarge } from './proposal.js';
+import { isLarge, isLoad, type Waiting } from './proposal.js';
 import type { Turns } from './turns.js';
 
 /** What one record takes of others' intents, bytes. */
@@ -42,12 +42,15 @@ export class Carrying {
     this.#vainVersion = view.version;
   }
 
-  /** What of others' intents goes into the record on `view`: one at least, if any may. */
-  carriable(view: View): Collected[] {
+  /**
+   * What of others' intents goes into the record on `view`: one at least, if any may.
+   * @param own what of this process's goes into it.
+   */
+  carriable(view: View, own: readonly Waiting[]): Collected[] {
     const taken: Collected[] = [];
     let [bytes, transactions] = [0, 0];
     // A record lays one large transaction on the state, behind all others: this process's own first.
-    let hasLarge = this.#announcer.out?.members.some(isLarge) ?? false;
+    let hasLarge = (this.#announcer.out?.members.some(isLarge) ?? false) || own.some(isLoad);
     for (const found of this.#collector.carriable(view)) {
       if (this.#isPutOff(found)) continue;
       const large = found.members.some(isLarge);

@@ -323,7 +323,7 @@ export class Committer {
     const { out } = this.#announcer;
     const [turns, lead] = [this.#turns, this.#lead];
     const isPatient = this.#isPatient();
-    const carriable = this.#carrying.carriable(view);
+    const carriable = this.#carrying.carriable(view, group.members);
     const candidates = candidatesOf(group.members, carriable, { turns, out, givesUp, isPatient });
     const { own, carried } = candidates;
     const verdict = await validate(view, candidates.all, deadline.next.signal);

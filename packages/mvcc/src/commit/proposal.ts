@@ -20,6 +20,8 @@ export interface Proposal extends CallOptions, Touched {
   readonly nowMs: number;
   /** Segments that hold its plain writes, durable already; `changes` names their keys too. */
   readonly bulk?: readonly SegmentDescriptor[] | undefined;
+  /** `bulk` is a load's: `changes` names none of its keys, so nothing can be laid on it in its record. */
+  readonly isLoad?: boolean | undefined;
   /** The parts of the stream that it writes. Never with `bulk`: a stream is a transaction of its own. */
   readonly streamRun?: StreamRun | undefined;
   /** How often it has lost before, to others' writes. */
@@ -74,6 +76,11 @@ export interface WaitingEdit {
   readonly edit: Edit;
   readonly resolve: (published: boolean) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** This process's own load. */
+export function isLoad({ proposal }: Waiting): boolean {
+  return proposal.isLoad === true;
 }
 
 /** Its writes are in segments, not at hand. */

@@ -3,6 +3,7 @@ import type { Key, KeyRange, MISS } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { ByteSource } from '../context/byte-source.js';
 import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
+import { type RowSource, Rows } from '../context/row-source.js';
 import { atCall, mapSteps } from '../context/steps.js';
 import type { Change } from '../past/changes.js';
 import type { WatchOptions } from '../past/history.js';
@@ -11,6 +12,13 @@ import type { Guard } from '../reading/listing.js';
 import type { Difference, Snapshot, SnapshotOptions } from '../reading/snapshot.js';
 import type { AtomicOperation } from '../transaction/atomic.js';
 import { EXPIRY_OPTIONS, type ExpiryOptions } from '../transaction/expiry.js';
+import {
+  type LoadEntries,
+  type LoadEntry,
+  type LoadOptions,
+  type LoadResult,
+  UnfitRow,
+} from '../transaction/load.js';
 import type { SetOptions, WriteOptions, WriteResult } from '../transaction/one-write.js';
 import { TRANSACT_OPTIONS, type TransactOptions } from '../transaction/transact.js';
 import type { Transaction, TransactionAttempt } from '../transaction/transaction.js';
@@ -22,6 +30,7 @@ export interface NamespaceHost extends ReadHost<ReadOptions, ReadOptions & ListO
   set(key: Key, value: unknown, options?: SetOptions): Promise<WriteResult>;
   setStream(key: Key, source: ByteSource, options?: SetOptions): Promise<WriteResult>;
   getStream(key: Key, options?: ReadOptions): Promise<ReadableStream<Uint8Array> | undefined>;
+  load(entries: LoadEntries, options?: LoadOptions): Promise<LoadResult>;
   delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
   deleteRange(range: KeyRange, options?: WriteOptions): Promise<WriteResult>;
   add(key: Key, n: number | bigint, options?: WriteOptions): Promise<WriteResult>;
@@ -69,6 +78,11 @@ export class Namespace<V = unknown, In = V> extends NamespaceReads<
 
   async getStream(key: Key, options?: ReadOptions): Promise<ReadableStream<Uint8Array> | undefined> {
     return this.#db.getStream(this.form.keyOf(key), options);
+  }
+
+  /** As `Database.load`, in this namespace's keys and values. */
+  async load(entries: NamespaceEntries<In>, options?: LoadOptions): Promise<LoadResult> {
+    return this.#db.load(translatedRows(this.form, entries), options);
   }
 
   async delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
@@ -120,6 +134,11 @@ export class Namespace<V = unknown, In = V> extends NamespaceReads<
     return new Namespace(this.#db, this.form.boundOf(prefix), options);
   }
 }
+
+/** What `Namespace.load` takes. */
+export type NamespaceEntries<In> = RowSource<
+  readonly [key: Key, value: In, options?: ExpiryOptions | undefined]
+>;
 
 /** A change with the namespace's own key and values. */
 export type NamespaceChange<V> = Omit<Change<V>, 'key'> & { readonly key: Key };
@@ -235,6 +254,38 @@ export class NamespaceTransaction<V = unknown, In = V> extends NamespaceReads<V,
   min(key: Key, n: number | bigint): void {
     this.#attempt.min(this.form.keyOf(key), n);
   }
+}
+
+/** Rows in the database's keys and values, one by one. What is no row is left to the database to refuse. */
+function translatedRows<V, In>(form: NamespaceForm<V>, entries: NamespaceEntries<In>): LoadEntries {
+  const rows = new Rows('load', entries, 'an (async) iterable of [key, value]');
+  const translate = async (entry: unknown): Promise<unknown> => {
+    if (!Array.isArray(entry)) return entry;
+    try {
+      const [key, value, ...options] = entry as [Key, In, ...unknown[]];
+      const whole = form.keyOf(key);
+      const encoded = form.encode(value);
+      // A promise as a value is none: the database says so.
+      const stored = encoded !== value && isPromise(encoded) ? await encoded : encoded;
+      return [whole, stored, ...options];
+    } catch (error) {
+      return new UnfitRow(error);
+    }
+  };
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        const { done, value } = await rows.next();
+        return done
+          ? { done, value: undefined }
+          : { done: false, value: (await translate(value)) as LoadEntry };
+      },
+      async return() {
+        rows.stop();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
 }
 
 function bindMethods(target: object): void {

@@ -26,7 +26,7 @@ export interface OneWrite {
   /** What a request id stands for: encoded, so that equal ones are equal. */
   readonly input: () => readonly unknown[];
   /** The options that it takes beside those of every write. */
-  readonly takes?: typeof EXPIRY_OPTIONS;
+  readonly takes?: readonly string[];
 }
 
 export function setting(

@@ -6,7 +6,7 @@
  *   another database (or a nested transaction that has given up) may throw through the body.
  * - What a body concluded from a state that has since changed is no conclusion: not a result, not an error.
  */
-import { encodeValue, HoldfastError, isUint8Array } from '@holdfast/core';
+import { encodeValue, HoldfastError, isUint8Array, type SegmentDescriptor } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Committer } from '../commit/committer.js';
 import type { Contender, Touched } from '../commit/contender.js';
@@ -86,6 +86,8 @@ export interface TransactCall extends CallOptions {
   readonly request: Request | undefined;
   /** What the body's one write needs beside it: the parts of its stream. */
   readonly streamRun?: StreamRun | undefined;
+  /** Or those of a load, which the body says nothing of. */
+  readonly load?: readonly SegmentDescriptor[] | undefined;
 }
 
 interface Request {
@@ -180,7 +182,7 @@ async function runOnce<T>(
   losses: number,
 ): Promise<Run<T>> {
   const { tip, committer, context } = parts;
-  const { signal, meter, isolation, streamRun } = call;
+  const { signal, meter, isolation, streamRun, load } = call;
   const view = tip.view;
   const startedMs = context.clock.monotonic();
   const tx = attemptOn(parts, view, call);
@@ -200,7 +202,7 @@ async function runOnce<T>(
     throw error;
   }
   if (ended.replayed) return { committed: { result: ended.result, stamp: ended.replayed } };
-  if (tx.writesNothing) {
+  if (tx.writesNothing && !load) {
     const lost = await staleReads(parts, tx, call);
     return lost
       ? { lost, touched: touchedBy(tx, tx.reads) }
@@ -208,9 +210,9 @@ async function runOnce<T>(
   }
   parts.checkWritable();
   // A session's entry may be large. A record has one run for each transaction.
-  const isBulk = !streamRun && tx.bytes - tx.inlineBytes > BULK_BYTES;
+  const isBulk = !streamRun && !load && tx.bytes - tx.inlineBytes > BULK_BYTES;
   const plain = isBulk ? bulkEntries(tx) : [];
-  const bulk = isBulk ? await uploadRun(context, view.version, plain, { signal, meter }) : undefined;
+  const bulk = isBulk ? await uploadRun(context, view.version, plain, { signal, meter }) : load;
   // Its record may carry others' writes too: each pays for one request and for its own bytes, so that an
   // account does not depend on its neighbours.
   const bytes = isBulk ? tx.inlineBytes : tx.bytes;
@@ -223,6 +225,7 @@ async function runOnce<T>(
     deleted: tx.deleted,
     nowMs: tx.nowMs,
     bulk: bulk && bulk.length > 0 ? bulk : undefined,
+    isLoad: load !== undefined,
     streamRun,
     bytes,
     losses,
@@ -232,21 +235,22 @@ async function runOnce<T>(
     meter,
     contender,
     // A slow body would end too late there.
-    rerun: contender.isSlow
-      ? undefined
-      : async (on) => {
-          const again = attemptOn(parts, on, call);
-          const { replayed, result: value } = resultOf(await runBody(again, body, call.request));
-          if (replayed || again.writesNothing || again.bytes - again.inlineBytes > BULK_BYTES)
-            return undefined;
-          result = value;
-          return {
-            changes: new Map(again.changes.entries()),
-            deleted: again.deleted,
-            bytes: again.bytes,
-            nowMs: again.nowMs,
-          };
-        },
+    rerun:
+      contender.isSlow || load
+        ? undefined
+        : async (on) => {
+            const again = attemptOn(parts, on, call);
+            const { replayed, result: value } = resultOf(await runBody(again, body, call.request));
+            if (replayed || again.writesNothing || again.bytes - again.inlineBytes > BULK_BYTES)
+              return undefined;
+            result = value;
+            return {
+              changes: new Map(again.changes.entries()),
+              deleted: again.deleted,
+              bytes: again.bytes,
+              nowMs: again.nowMs,
+            };
+          },
   };
   try {
     const stamp = await committer.commit(proposal);
@@ -262,8 +266,8 @@ async function runOnce<T>(
 const RUN_AGAIN: ReadonlySet<string> = new Set(['CONFLICT', 'TRANSACTION_TOO_OLD']);
 
 /** What was uploaded for it stays as old as it is, however often it runs. */
-function isUploadTooOld({ code }: HoldfastError, { streamRun }: TransactCall): boolean {
-  return streamRun !== undefined && code === 'TRANSACTION_TOO_OLD';
+function isUploadTooOld({ code }: HoldfastError, { streamRun, load }: TransactCall): boolean {
+  return (streamRun !== undefined || load !== undefined) && code === 'TRANSACTION_TOO_OLD';
 }
 
 function attemptOn(
