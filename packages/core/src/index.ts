@@ -1,5 +1,13 @@
 export { isUint8Array } from '@holdfast/crypto';
-export { encodeKey, type Key, type KeyPart, type KeyTuple, MAX_KEY_BYTES, MAX_KEY_DEPTH } from './key/key.js';
+export {
+  encodeKey,
+  encodeKeyTo,
+  type Key,
+  type KeyPart,
+  type KeyTuple,
+  MAX_KEY_BYTES,
+  MAX_KEY_DEPTH,
+} from './key/key.js';
 export { decodeKey } from './key/key-decode.js';
 export { type KeyRange, keyBounds } from './key/key-range.js';
 export { type ChangedManifest, Manifest, type PageUpload } from './manifest/manifest.js';
@@ -158,4 +166,11 @@ export {
 } from './segment/stream.js';
 export type { StreamPart } from './segment/stream-part.js';
 export { WindowBudget } from './segment/window-budget.js';
-export { decodeValue, encodeValue, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, type Value } from './value/value.js';
+export {
+  decodeValue,
+  encodeValue,
+  encodeValueTo,
+  MAX_VALUE_BYTES,
+  MAX_VALUE_DEPTH,
+  type Value,
+} from './value/value.js';

@@ -63,6 +63,24 @@ const trail: number[] = [];
 export function encodeKey(key: Key): Uint8Array {
   const out = spare ?? new Uint8Array(MAX_KEY_BYTES);
   spare = undefined;
+  const length = writeKey(out, key);
+  spare = out;
+  return out.slice(0, length);
+}
+
+/**
+ * Encodes a key without memory of its own: `take` is given bytes that begin with it, good until it returns, and its
+ * length.
+ * @throws as `encodeKey`.
+ */
+export function encodeKeyTo(key: Key, take: (bytes: Uint8Array, length: number) => void): void {
+  const out = spare ?? new Uint8Array(MAX_KEY_BYTES);
+  spare = undefined;
+  take(out, writeKey(out, key));
+  spare = out;
+}
+
+function writeKey(out: Uint8Array, key: Key): number {
   let length: number;
   if (typeof key === 'string') length = writeString(out, 0, key, -1);
   else if (Array.isArray(key)) length = writeParts(out, 0, key as readonly KeyPart[], 0);
@@ -71,13 +89,12 @@ export function encodeKey(key: Key): Uint8Array {
     throw new TypeError(
       `expected a key that is an array, a string or a Uint8Array, found ${describe(key)}; write [part, …]`,
     );
-  spare = out;
   if (length > MAX_KEY_BYTES)
     throw new HoldfastError(
       'LIMIT_EXCEEDED',
       `the key takes ${length} bytes encoded, at most ${MAX_KEY_BYTES} are allowed; keep what is long in the value`,
     );
-  return out.slice(0, length);
+  return length;
 }
 
 // The writers take the offset to write at and return the one after. Past the end of `out` typed arrays ignore

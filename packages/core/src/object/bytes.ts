@@ -93,6 +93,11 @@ export class ByteWriter {
   finish(): Uint8Array {
     return this.#buffer.slice(0, this.#length);
   }
+
+  /** Empty again, in the same memory. */
+  clear(): void {
+    this.#length = 0;
+  }
 }
 
 export class ByteReader {

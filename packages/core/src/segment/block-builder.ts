@@ -74,8 +74,13 @@ export class BlockBuilder {
     this.#writer.varint(length).varint(firstChunk);
   }
 
+  /** The block; the next one begins, in the same memory. */
   finish(): Uint8Array {
     for (const offset of this.#restarts) this.#writer.u32(offset);
-    return this.#writer.u32(this.#restarts.length).finish();
+    const block = this.#writer.u32(this.#restarts.length).finish();
+    this.#writer.clear();
+    this.#restarts.length = 0;
+    this.#entries = 0;
+    return block;
   }
 }

@@ -37,7 +37,7 @@ export class SegmentBuilder {
   readonly #sealing: Sealing;
   readonly #id: ObjectId;
   readonly #blockBytes: number;
-  #block: BlockBuilder;
+  readonly #block: BlockBuilder;
   readonly #filter = new FilterBuilder();
 
   /** Plaintext of the chunks, in order; views of the caller's bytes where a value is large. */
@@ -66,11 +66,7 @@ export class SegmentBuilder {
     this.#sealing = sealing;
     this.#id = id;
     this.#blockBytes = options.blockBytes ?? BLOCK_BYTES;
-    this.#block = this.#newBlock();
-  }
-
-  #newBlock(): BlockBuilder {
-    return new BlockBuilder(Math.min(this.#blockBytes, 2 * BLOCK_BYTES) + 4096);
+    this.#block = new BlockBuilder(Math.min(this.#blockBytes, 2 * BLOCK_BYTES) + 4096);
   }
 
   /** What the object would weigh if it were finished now, in bytes: exact but for some lengths of numbers. */
@@ -166,7 +162,6 @@ export class SegmentBuilder {
     this.#bytes += this.#blockFirstKey!.length + 3;
     this.#blockFirstKey = undefined;
     this.#close(this.#block.finish());
-    this.#block = this.#newBlock();
   }
 
   /** Gives the next chunk number to a block or a piece. */

@@ -81,29 +81,44 @@ const packr = new Packr({
  * @throws HoldfastError LIMIT_EXCEEDED over MAX_VALUE_BYTES or MAX_VALUE_DEPTH.
  */
 export function encodeValue(value: unknown): Uint8Array {
-  const raw = isUint8Array(value);
+  const body = bodyOf(value);
+  const bytes = new Uint8Array(body.length + 1);
+  bytes[0] = kindOfValue(value);
+  bytes.set(body, 1);
+  return bytes;
+}
+
+/**
+ * Encodes a value without memory of its own: `take` is given its first byte and the rest, which is good until it returns.
+ * @throws as `encodeValue`.
+ */
+export function encodeValueTo(value: unknown, take: (kind: number, body: Uint8Array) => void): void {
+  take(kindOfValue(value), bodyOf(value));
+}
+
+function kindOfValue(value: unknown): number {
+  return isUint8Array(value) ? RAW : MESSAGE;
+}
+
+/** All but the first byte: what was given, or a view of a buffer that the next call writes over. */
+function bodyOf(value: unknown): Uint8Array {
   let body: Uint8Array;
-  if (raw) body = value;
+  if (isUint8Array(value)) body = value;
   else if (value === undefined)
     throw new TypeError(
       'value is undefined; expected something to store. Use delete to remove a key, or store null',
     );
   else {
     const admitted = admitValue(value, MAX_VALUE_DEPTH, MAX_VALUE_BYTES);
-    // The result is a view of a buffer that the next call writes over: copied below, before there is one.
     body = packr.pack(admitted, RESET_BUFFER_MODE);
     if (body.length > KEPT_BYTES_MAX) packr.useBuffer(smallBuffer());
   }
-  const length = body.length + 1;
-  if (length > MAX_VALUE_BYTES)
+  if (body.length >= MAX_VALUE_BYTES)
     throw new HoldfastError(
       'LIMIT_EXCEEDED',
-      `the value takes ${length} bytes encoded, at most ${MAX_VALUE_BYTES} are allowed; split it over several keys`,
+      `the value takes ${body.length + 1} bytes encoded, at most ${MAX_VALUE_BYTES} are allowed; split it over several keys`,
     );
-  const bytes = new Uint8Array(length);
-  bytes[0] = raw ? RAW : MESSAGE;
-  bytes.set(body, 1);
-  return bytes;
+  return body;
 }
 
 /**

@@ -5,6 +5,8 @@
  * - `sorted()` gives each key once, ascending, with what was added for it last.
  * - What it gives are views, valid until `clear()`.
  */
+import { encodeKeyTo, encodeValueTo, type Key } from '@holdfast/core';
+import { USER_SPACE } from '../state/space.js';
 
 /** A row as it is written. */
 export interface LoadedRow {
@@ -22,6 +24,8 @@ const ROWS_MIN = 1024;
 const ROW_OVERHEAD_BYTES = 34;
 /** Digits that fit into a number: keys are compared by so many bytes at once, after those that all of them share. */
 const DIGITS = 6;
+/** What is shorter is copied faster byte by byte. */
+const SHORT_BYTES = 48;
 
 export class LoadChunk {
   #bytes = new Uint8Array(0);
@@ -34,6 +38,15 @@ export class LoadChunk {
   /** Bytes at the beginning that all keys have in common. */
   #shared = 0;
   #isAscending = true;
+  /** Of the key whose value is to follow. */
+  #newKeyLength = 0;
+
+  readonly #bytesMax: number;
+
+  /** @param bytesMax what its rows will weigh at most, but for the last one. */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
 
   get rows(): number {
     return this.#rows;
@@ -49,23 +62,43 @@ export class LoadChunk {
     return this.#isAscending;
   }
 
-  /** Adds a row; its bytes are copied. */
-  add(key: Uint8Array, value: Uint8Array, expiresMs = 0): void {
-    const row = this.#rows++;
+  /** Adds a key, at once where nothing is wrong with it; its value follows. @throws as `encodeKey`. */
+  addKey(key: Key): void {
+    encodeKeyTo(key, this.#takeKey);
+  }
+
+  readonly #takeKey = (bytes: Uint8Array, length: number): void => {
+    const at = this.#length;
+    if (at + 1 + length > this.#bytes.length) this.#growBytes(at + 1 + length);
+    this.#bytes[at] = USER_SPACE;
+    if (length < SHORT_BYTES) for (let i = 0; i < length; i++) this.#bytes[at + 1 + i] = bytes[i]!;
+    else this.#bytes.set(bytes.subarray(0, length), at + 1);
+    this.#newKeyLength = 1 + length;
+  };
+
+  /** Adds the value of the key before it: now they are a row. @throws as `encodeValue`; then there is no row. */
+  addValue(value: unknown, expiresMs = 0): void {
+    encodeValueTo(value, this.#takeValue);
+    this.#expiresMs[this.#rows - 1] = expiresMs;
+  }
+
+  readonly #takeValue = (kind: number, body: Uint8Array): void => {
+    const row = this.#rows;
     if (row === this.#at.length) this.#growRows();
     const at = this.#length;
-    const end = at + key.length + value.length;
-    if (end > this.#bytes.length) this.#growBytes(end);
-    this.#bytes.set(key, at);
-    this.#bytes.set(value, at + key.length);
+    const valueAt = at + this.#newKeyLength;
+    const end = valueAt + 1 + body.length;
+    if (end > this.#bytes.length) this.#growBytes(end, valueAt);
+    this.#bytes[valueAt] = kind;
+    this.#bytes.set(body, valueAt + 1);
     this.#length = end;
     this.#at[row] = at;
-    this.#keyLength[row] = key.length;
-    this.#valueLength[row] = value.length;
-    this.#expiresMs[row] = expiresMs;
-    if (row === 0) this.#shared = key.length;
+    this.#keyLength[row] = this.#newKeyLength;
+    this.#valueLength[row] = end - valueAt;
+    this.#rows++;
+    if (row === 0) this.#shared = this.#newKeyLength;
     else this.#compareWithLast(row);
-  }
+  };
 
   #compareWithLast(row: number): void {
     const order = this.#compare(row - 1, row);
@@ -145,9 +178,13 @@ export class LoadChunk {
     this.#isAscending = true;
   }
 
-  #growBytes(needed: number): void {
-    const grown = new Uint8Array(Math.max(needed, BYTES_MIN, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#length));
+  /** @param used so much of what is there is kept. */
+  #growBytes(needed: number, used = this.#length): void {
+    const doubled = Math.max(BYTES_MIN, this.#bytes.length * 2);
+    // Half of the way to the bound it takes all of it: what is copied is there twice.
+    const wanted = doubled * 2 > this.#bytesMax ? this.#bytesMax : doubled;
+    const grown = new Uint8Array(Math.max(needed, wanted));
+    grown.set(this.#bytes.subarray(0, used));
     this.#bytes = grown;
   }
 

@@ -16,7 +16,7 @@ import { compareBytes, objectName, SEGMENT_PREFIX, type SegmentDescriptor } from
 import { type CallOptions, onAbort } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import type { Rows } from '../context/row-source.js';
-import { LoadChunk, type LoadedRow } from './load-chunk.js';
+import { LoadChunk } from './load-chunk.js';
 import { mergeRuns } from './load-merge.js';
 import { type LoadedRun, Memory, type RunOptions, RunWriter } from './load-run.js';
 
@@ -33,7 +33,7 @@ export interface LoadSizes {
 
 export const LOAD_SIZES: LoadSizes = {
   ascendingBytes: 4 * 1024 * 1024,
-  chunkBytes: 48 * 1024 * 1024,
+  chunkBytes: 64 * 1024 * 1024,
   segmentBytes: 16 * 1024 * 1024,
   runsMax: 64,
 };
@@ -43,8 +43,8 @@ const TURN_ROWS = 64;
 const TURN_MS = 20;
 
 export interface LoadOptions extends CallOptions, Pick<RunOptions, 'base'> {
-  /** @returns undefined: it is left out. @throws for what can't be stored. */
-  readonly encode: (row: unknown) => LoadedRow | undefined;
+  /** Adds a row to the chunk, or leaves it out. @throws for what can't be stored. */
+  readonly add: (row: unknown, chunk: LoadChunk) => void;
   readonly onProgress: (progress: LoadProgress) => void;
   readonly sizes?: LoadSizes | undefined;
 }
@@ -95,7 +95,7 @@ class LoadUpload {
   readonly #sizes: LoadSizes;
   readonly #run: RunOptions;
   readonly #pool = new Memory();
-  #chunk = new LoadChunk();
+  #chunk: LoadChunk;
   #isAscending = true;
   #writer: RunWriter;
   #tiers: Tier[] = [];
@@ -112,6 +112,7 @@ class LoadUpload {
     this.#signal = stop.signal;
     this.#o = o;
     this.#sizes = sizes;
+    this.#chunk = new LoadChunk(sizes.chunkBytes);
     this.#run = {
       signal: stop.signal,
       meter,
@@ -132,12 +133,8 @@ class LoadUpload {
       const next = rows.next();
       const { done, value } = next instanceof Promise ? await this.#wait(next) : next;
       if (done) break;
-      const row = this.#o.encode(value);
-      if (row) {
-        this.#chunk.add(row.key, row.value, row.expiresMs);
-        this.#rows++;
-        if (this.#chunk.bytes >= this.#chunkBytes) await this.#spill();
-      }
+      this.#o.add(value, this.#chunk);
+      if (this.#chunk.bytes >= this.#chunkBytes) await this.#spill();
       if (++given % TURN_ROWS !== 0) continue;
       const pausing = this.#pause();
       if (pausing) await pausing;
@@ -145,7 +142,7 @@ class LoadUpload {
     await this.#spill();
     await this.#endRun();
     // Nothing is sorted any more.
-    this.#chunk = new LoadChunk();
+    this.#chunk = undefined!;
     const runs = this.#tiers.map(({ run }) => run);
     return { segments: runs.length > 1 ? await this.#merge(runs) : (runs[0] ?? []), rows: this.#rows };
   }
@@ -184,6 +181,7 @@ class LoadUpload {
       this.#isAscending = false;
       await this.#endRun();
     }
+    this.#rows += chunk.rows;
     await this.#writer.addAll(chunk.sorted());
     chunk.clear();
     this.#tell('rows');

@@ -8,13 +8,12 @@
  * - A row that can't be stored ends the load, unless its caller wants to hear of it and go on: nothing is left out
  *   silently.
  */
-import { encodeKey, encodeValue, HoldfastError, type Key } from '@holdfast/core';
-import type { LoadedRow } from '../commit/load-chunk.js';
+import { HoldfastError, type Key } from '@holdfast/core';
+import type { LoadChunk } from '../commit/load-chunk.js';
 import { LOAD_SIZES, type LoadProgress, type LoadSizes, uploadLoad } from '../commit/load-upload.js';
 import { checkKnown, kindOf } from '../context/call-options.js';
 import { type RowSource, Rows } from '../context/row-source.js';
 import { replay } from '../requests/requests.js';
-import { inSpace, USER_SPACE } from '../state/space.js';
 import { EXPIRY_OPTIONS, type ExpiryOptions, expiresMs, takeExpiry } from './expiry.js';
 import type { OneWrite, WriteOptions } from './one-write.js';
 import { type Committed, runTransaction, type TransactCall, type TransactParts } from './transact.js';
@@ -95,17 +94,16 @@ export async function load(
     };
     return tip.isStale() ? tip.refresh(signal).then(check) : check(tip.view);
   };
-  const encoder = new RowEncoder(parts.nowMs());
-  const encode = (row: unknown): LoadedRow | undefined => {
+  const taker = new RowTaker(parts.nowMs());
+  const add = (row: unknown, chunk: LoadChunk): void => {
     try {
-      return encoder.encode(row);
+      taker.take(row, chunk);
     } catch (error) {
-      if (!onRefused || !isRefusal(error)) throw inRow(encoder.rows, error);
-      onRefused(encoder.rows, error);
-      return undefined;
+      if (!onRefused || !isRefusal(error)) throw inRow(taker.rows, error);
+      onRefused(taker.rows, error);
     }
   };
-  const uploaded = await uploadLoad(context, rows, { base, encode, onProgress, sizes, signal, meter });
+  const uploaded = await uploadLoad(context, rows, { base, add, onProgress, sizes, signal, meter });
   const entries = uploaded.rows;
   if (uploaded.segments.length === 0) return runTransaction(parts, () => entries, call);
   return runTransaction(parts, () => entries, { ...call, load: uploaded.segments });
@@ -127,7 +125,7 @@ export class UnfitRow {
   }
 }
 
-class RowEncoder {
+class RowTaker {
   readonly #nowMs: number;
   /** Given until now. */
   rows = 0;
@@ -137,20 +135,18 @@ class RowEncoder {
     this.#nowMs = nowMs;
   }
 
-  /** @throws TypeError, RangeError, HoldfastError LIMIT_EXCEEDED. */
-  encode(row: unknown): LoadedRow {
+  /** @throws TypeError, RangeError, HoldfastError LIMIT_EXCEEDED: then nothing of it is in the chunk. */
+  take(row: unknown, chunk: LoadChunk): void {
     this.rows++;
     if (row instanceof UnfitRow) throw row.error;
     if (!Array.isArray(row) || row.length < 2 || row.length > 3)
       throw new TypeError(
         `expected [key, value], found ${Array.isArray(row) ? `an array of ${row.length}` : kindOf(row)}`,
       );
-    const [key, value, options] = row as unknown as LoadEntry;
-    return {
-      key: inSpace(USER_SPACE, encodeKey(key)),
-      value: encodeValue(value),
-      expiresMs: options === undefined ? undefined : this.#expiry(options),
-    };
+    const options = row[2] as ExpiryOptions | undefined;
+    const expiry = options === undefined ? undefined : this.#expiry(options);
+    chunk.addKey(row[0] as Key);
+    chunk.addValue(row[1], expiry);
   }
 
   #expiry(options: ExpiryOptions): number | undefined {
