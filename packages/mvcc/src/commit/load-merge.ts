@@ -22,8 +22,8 @@ import { MergeCursor, type MergeSource } from '../state/merge-cursor.js';
 import { RangeCovers } from '../state/range-covers.js';
 import type { LoadedRun, RunWriter } from './load-run.js';
 
-const WINDOWS_BYTES = 32 * 1024 * 1024;
-const CACHE_BYTES = 32 * 1024 * 1024;
+const WINDOWS_BYTES = 16 * 1024 * 1024;
+const CACHE_BYTES = 16 * 1024 * 1024;
 /** Rows between two looks whether others wait for the event loop. */
 const TURN_ROWS = 256;
 
@@ -100,7 +100,8 @@ async function merge(
   const cursor = new MergeCursor(sources, new RangeCovers(), false);
   const out = newRun();
   await cursor.start();
-  for (let rows = 1; !cursor.done; rows++) {
+  let untold = 0;
+  while (!cursor.done) {
     const value = cursor.value();
     const { key, expiresMs } = cursor;
     const row = {
@@ -112,10 +113,13 @@ async function merge(
     if (adding) await adding;
     const moving = cursor.next();
     if (moving) await moving;
-    if (rows % TURN_ROWS !== 0) continue;
-    onRows(TURN_ROWS);
+    if (++untold < TURN_ROWS) continue;
+    onRows(untold);
+    untold = 0;
     const pausing = pause();
     if (pausing) await pausing;
   }
-  return out.finish();
+  const run = await out.finish();
+  onRows(untold);
+  return run;
 }

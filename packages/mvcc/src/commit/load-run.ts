@@ -12,7 +12,7 @@ import { newObjectId } from './new-object.js';
 import { SegmentUploads } from './segment-uploads.js';
 
 /** Segments that are sent at once. */
-const UPLOADS_AT_ONCE = 4;
+const UPLOADS_AT_ONCE = 3;
 /** What a segment may take beyond the weight at which it is closed, unless its last row is a large one. */
 const OVERSHOOT_BYTES = 256 * 1024;
 /** Above this a builder keeps a value's bytes as they are until the segment is finished. */

@@ -33,7 +33,7 @@ export interface LoadSizes {
 
 export const LOAD_SIZES: LoadSizes = {
   ascendingBytes: 4 * 1024 * 1024,
-  chunkBytes: 64 * 1024 * 1024,
+  chunkBytes: 32 * 1024 * 1024,
   segmentBytes: 16 * 1024 * 1024,
   runsMax: 64,
 };

@@ -525,4 +525,39 @@ describe('what was uploaded below the floor', () => {
     expect(parts).toBe(2);
     await nothingNamed();
   });
+
+  /** Two segments, as soon as it is asked for a row after them. */
+  const rows = function* (): Generator<[unknown[], Uint8Array]> {
+    for (let i = 0; i < 4; i++) yield [['film', i], new Uint8Array(9 * 1024 * 1024)];
+  };
+
+  test('a load is not published, and its caller is told: its source was read', async () => {
+    const writer = await openDatabase(memory, { ...OPTIONS, clock, maintenance: 'manual' });
+    const source = async function* () {
+      yield* rows();
+      await raiseFloor();
+    };
+    await expect(writer.load(source() as never)).rejects.toMatchObject({
+      code: 'TRANSACTION_TOO_OLD',
+      message: expect.stringMatching(/began at version 2/),
+    });
+    await nothingNamed();
+    expect(await writer.load(rows() as never)).toMatchObject({ entries: 4 });
+    expect(await newProcessReads(['film', 3])).toHaveLength(9 * 1024 * 1024);
+  });
+
+  test('a load is given up at its next segment', async () => {
+    const writer = await openDatabase(memory, { ...OPTIONS, clock, maintenance: 'manual' });
+    let given = 0;
+    const source = (async function* () {
+      for (let i = 0; i < 10; i++, given++) {
+        for (const [[, n], value] of rows()) yield [['film', i, n], value];
+        if (i === 0) await raiseFloor();
+        await writer.get('n');
+      }
+    })();
+    await expect(writer.load(source as never)).rejects.toMatchObject({ code: 'TRANSACTION_TOO_OLD' });
+    expect(given).toBeLessThan(3);
+    await nothingNamed();
+  });
 });

@@ -5,6 +5,7 @@ import type { Worker } from '../world/fleet.js';
 import { Random } from '../world/random.js';
 import { expiring } from './expiring.js';
 import { commit, type Interrupted, leaveTrace, NAME, prepare } from './interrupted.js';
+import { loads } from './loads.js';
 import { rangeDeletes } from './range-deletes.js';
 import { streams } from './streams.js';
 
@@ -71,6 +72,7 @@ export const operations: readonly Interrupted[] = [
   ...rangeDeletes,
   ...expiring,
   ...streams,
+  ...loads,
   {
     name: 'flush',
     prepare: prepareLongTail,
