@@ -950,6 +950,41 @@ describe('import and export', () => {
     }
   }
 
+  test('a file is one transaction, its bad lines are left out, and it is not written twice', async () => {
+    const rows = Array.from(
+      { length: 4_000 },
+      (_, i) => `{"key":[${(i * 37) % 4_000}],"value":"${'v'.repeat(700)}"}`,
+    );
+    rows[1_000] = 'no row';
+    rows[2_000] = `{"key":["${'k'.repeat(9_000)}"],"value":1}`;
+    writeFileSync(join(folder, 'whole.ndjson'), `${rows.join('\n')}\n`);
+    const args = ['import', 'file:./whole', 'whole.ndjson', '--create', '--json'];
+    const first = await run(args);
+    expect([first.code, first.err]).toEqual([
+      1,
+      expect.stringMatching(/line 1001: [^]*line 2001: .*at most 8192/),
+    ]);
+    expect(lines(first.out)).toMatchObject([
+      { written: 3_998, alreadyThere: 0, badLines: 2, batches: 1, version: 2 },
+    ]);
+    expect((await run(['count', 'file:./whole'])).out).toBe('3998\n');
+    const again = await run(args);
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining('line 1001: ')]);
+    expect(lines(again.out)).toMatchObject([
+      { written: 0, alreadyThere: 3_998, badLines: 2, batches: 0, version: 2 },
+    ]);
+    const strict = await run([
+      'import',
+      'file:./whole-strict',
+      'whole.ndjson',
+      '--create',
+      '--strict',
+      '--json',
+    ]);
+    expect(strict.code).toBe(1);
+    expect(lines(strict.out)).toMatchObject([{ written: 1_000, badLines: 1, stoppedAtBadLine: true }]);
+  });
+
   test.each(['SIGINT', 'SIGKILL'] as const)(
     'an import that %s ended goes on where it stopped',
     async (signal) => {

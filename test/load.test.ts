@@ -65,7 +65,7 @@ describe('what was loaded is there,', () => {
     ['an array in no order', () => entries.toReversed()],
   ])('given as %s', async (_, source) => {
     const result = await db.load(source());
-    expect(result).toEqual({ entries: 500, version: db.version });
+    expect(result).toEqual({ entries: 500, refused: 0, version: db.version });
     for (const reader of [db, await openAgain()]) {
       expect(await reader.count()).toBe(500);
       expect(await reader.getEntry('k123')).toMatchObject({ value: 123, version: result.version });
@@ -130,7 +130,7 @@ describe('what was loaded is there,', () => {
 
 test('nothing to load changes nothing', async () => {
   const { version } = db;
-  expect(await db.load([])).toEqual({ entries: 0, version });
+  expect(await db.load([])).toEqual({ entries: 0, refused: 0, version });
   expect(segmentNames()).toEqual([]);
 });
 
@@ -187,8 +187,8 @@ describe('a row that is none ends it, and changes nothing:', () => {
   test('or is told, and left out', async () => {
     const refused: unknown[] = [];
     const onRefused = (row: number, error: Error): unknown => refused.push([row, error.constructor]);
-    const { entries } = await db.load([['a', 1], 'none' as never, ['b', undefined], ['c', 3]], { onRefused });
-    expect(entries).toBe(2);
+    const result = await db.load([['a', 1], 'none' as never, ['b', undefined], ['c', 3]], { onRefused });
+    expect(result).toMatchObject({ entries: 2, refused: 2 });
     expect(refused).toEqual([
       [2, TypeError],
       [3, TypeError],
@@ -284,7 +284,7 @@ describe('a repeated request', () => {
     expect(await db.outcome('once')).toMatchObject({
       status: 'committed',
       version: first.version,
-      result: 5,
+      result: { entries: 5, refused: 0 },
     });
   });
 

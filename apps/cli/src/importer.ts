@@ -1,18 +1,20 @@
 /**
- * Writes rows in batches, each one a transaction that takes effect once.
+ * Writes rows as one transaction, or in batches, each of which takes effect once.
  *
  * Invariants:
+ * - Rows that can be read once only (of a pipe) go in batches, and so does what was begun so; a file goes as one.
  * - A batch's request id is a hash of everything imported up to its end. The same file cut into the same batches
  *   gives the same ids, so a batch that was committed before is not written again, whoever asks.
  * - Rows are written in the file's order: of one key's values the last one stays.
  * - At most one batch and the chunk after it are in memory.
+ * - A file's request id is a hash of its bytes: known before any of it is written.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { type Database, HoldfastError, type KeyTuple } from 'holdfast';
+import { type Database, HoldfastError, type KeyTuple, type LoadEntry } from 'holdfast';
 import type { Row } from './import-rows.js';
 
 /** Bytes of the file, not of the database: batches are cut the same on every run. */
-const BATCH_BYTES = 2 * 1024 * 1024;
+export const BATCH_BYTES: number = 2 * 1024 * 1024;
 
 export interface BadRow {
   readonly line: number;
@@ -86,6 +88,82 @@ export class Importer {
     this.#batch.push(row);
     this.#batchBytes += row.raw.length;
     return this.#batchBytes < BATCH_BYTES || this.finish();
+  }
+
+  /** Whether the first batch of these rows was committed before. */
+  async isBegun(source: AsyncIterable<Row[]>): Promise<boolean> {
+    const hash = this.#hash.copy();
+    let bytes = 0;
+    for await (const rows of source)
+      for (const { raw, problem } of rows) {
+        if (problem !== undefined) continue;
+        hash.update(`${raw.length}:`).update(raw);
+        bytes += raw.length;
+        if (bytes >= BATCH_BYTES) {
+          const requestId = `import ${hash.digest('hex')}`;
+          return (await this.#db.outcome(requestId, { signal: this.#options.signal })).status !== 'open';
+        }
+      }
+    return false;
+  }
+
+  /**
+   * Writes all rows as one transaction.
+   * @param file names their bytes.
+   * @param onSorting told of how many rows are in order by now, where they came in none.
+   */
+  async load(source: AsyncIterable<Row[]>, file: string, onSorting: (rows: number) => void): Promise<void> {
+    const { signal, prefix, strict } = this.#options;
+    const { tally } = this;
+    const { seed } = this.#options;
+    const requestId = `import file ${createHash('sha256').update(`${strict} ${seed}\n${file}`).digest('hex')}`;
+    const known = await this.#db.outcome(requestId, { signal });
+    let row: Row | undefined;
+    const told: Promise<void>[] = [];
+    let isOver = false;
+    const note = this.#note.bind(this);
+    async function* entries(): AsyncGenerator<LoadEntry, void, undefined> {
+      for await (const rows of source)
+        for (row of rows) {
+          await Promise.all(told.splice(0));
+          if (isOver) return;
+          if (row.problem !== undefined) {
+            await note(row, row.problem);
+            if (strict) return;
+            continue;
+          }
+          const { key, value, expiresAt } = row;
+          yield [[...prefix, ...key], value, expiresAt && { expireAt: expiresAt }];
+          if (known.status === 'open' && !isOver) tally.entries++;
+        }
+      await Promise.all(told.splice(0));
+    }
+    if (known.status === 'open') {
+      const loaded = await this.#db.load(entries(), {
+        requestId,
+        signal,
+        onRefused: (_, error) => {
+          tally.entries--;
+          isOver = strict;
+          told.push(note(row!, error.message));
+        },
+        onProgress: ({ phase, merged }) => {
+          if (phase === 'merge') onSorting(merged);
+        },
+      });
+      tally.entries = loaded.entries;
+    } else {
+      // Its bad lines are told again, but for those that only the database knew.
+      for await (const _ of entries());
+      const { entries: before, refused } = (known as { result: { entries: number; refused: number } }).result;
+      tally.entries = before;
+      tally.entriesBefore = before;
+      tally.batchesBefore = 1;
+      tally.badRows += refused;
+    }
+    await Promise.all(told);
+    tally.batches = 1;
+    tally.throughLine = row?.line ?? 0;
   }
 
   /** Writes what is left. Resolves to whether to go on. */

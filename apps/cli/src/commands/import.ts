@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { type Call, type CommandSpec, defineCommand } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { fileFailure, UsageError } from '../failure.js';
 import { type Row, readCsv, readNdjson } from '../import-rows.js';
-import { BAD_ROWS_TOLD_MAX, Importer } from '../importer.js';
+import { BAD_ROWS_TOLD_MAX, BATCH_BYTES, Importer } from '../importer.js';
 import { openInput } from '../input.js';
 import { parseKeyArgument, printKey } from '../key-text.js';
 import { countOf, formatBytes, formatCount } from '../output.js';
@@ -46,9 +47,10 @@ export const importCommand: CommandSpec = defineCommand<ImportOptions>({
   help: `NDJSON is one {"key": …, "value": …} per line, as export writes it. In CSV the first line names the columns; the
 value of a row is an object of the columns that are not in the key.
 
-Entries are written in transactions of about 2 MiB of the file. After an interruption run the same command again: it
-goes on where it stopped, and writes nothing twice. Nor does it write a file
-again that was imported completely, unless you give it a new name: --as second.
+A file is written as one transaction: readers see all of it, or nothing until it is there. Standard input is written in
+transactions of about 2 MiB. After an interruption run the same command again: a file begins anew, standard input goes
+on where it stopped, and nothing is written twice. Nor is a file written again that was imported completely, unless you
+give it a new name: --as second.
 
 Good lines are imported and bad ones reported with their number; the exit code is then 1.
 
@@ -85,14 +87,25 @@ Examples:
           : `${countOf(tally.entries, 'entry', 'entries')}, up to line ${formatCount(tally.throughLine)}, ${tally.entries === 1 ? 'is' : 'are'} in the database (version ${db.version}). Run the same command again to go on from there.`;
       const progress = call.progress('importing');
       let bytes = 0;
+      const tell = (more = ''): void => {
+        const detail = `${countOf(tally.entries, 'entry', 'entries')}, ${formatBytes(bytes)}${more}`;
+        progress.update(bytes, input.size, detail);
+      };
       const chunks = counted(input.chunks(signal), (length) => {
         bytes += length;
-        const detail = `${countOf(tally.entries, 'entry', 'entries')}, ${formatBytes(bytes)}`;
-        progress.update(bytes, input.size, detail);
+        tell();
       });
+      const parse = (all: AsyncIterable<Uint8Array>): AsyncIterable<Row[]> =>
+        isCsv ? readCsv(all, csv) : readNdjson(all);
+      const again = async (): Promise<AsyncIterable<Uint8Array>> => (await openInput(path)).chunks(signal);
       const startedMs = performance.now();
       try {
-        await importRows(importer, isCsv ? readCsv(chunks, csv) : readNdjson(chunks));
+        const isFile = path !== '-' && input.size !== undefined && input.size > BATCH_BYTES;
+        if (isFile && !(await importer.isBegun(parse(await again()))))
+          await importer.load(parse(chunks), await hashOf(await again()), (rows) =>
+            tell(`, ${formatCount(rows)} of them sorted`),
+          );
+        else await importRows(importer, parse(chunks));
       } catch (error) {
         if (!signal.aborted && tally.batches > 0) call.say(`${call.interrupted()} Then it failed:`);
         throw error;
@@ -107,6 +120,12 @@ Examples:
     }
   },
 });
+
+async function hashOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of chunks) hash.update(chunk);
+  return hash.digest('hex');
+}
 
 async function importRows(importer: Importer, source: AsyncIterable<Row[]>): Promise<void> {
   for await (const rows of source) for (const row of rows) if (!(await importer.add(row))) return;

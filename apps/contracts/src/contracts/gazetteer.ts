@@ -3,7 +3,7 @@
  *
  * Cities are keyed by country, name and their place in the source, because two of one name are common.
  */
-import type { Transaction } from 'holdfast';
+import type { KeyTuple, Transaction } from 'holdfast';
 import { type Contract, checkText, checkWhole, type Reader } from '../contract.js';
 
 export interface City {
@@ -28,12 +28,10 @@ const SOURCE_KEY = ['gazetteer', 'source'] as const;
 /** Texts are ordered by their UTF-8 bytes: nothing that begins like a name comes after it with this at its end. */
 const LAST_CHARACTER = '\u{10ffff}';
 
-/** Sets cities number `first`, `first + 1`, … */
-export function load(tx: Transaction, { first, cities }: { first: number; cities: readonly City[] }): number {
-  checkWhole('first', first, 0);
+/** What the state holds of cities, in the order of the source. */
+export function* entriesOf(cities: readonly City[]): Generator<[KeyTuple, Place], void, undefined> {
   for (const [i, { country, name, latitude, longitude }] of cities.entries())
-    tx.set([...CITY, country, name, first + i], { latitude, longitude } satisfies Place);
-  return cities.length;
+    yield [[...CITY, country, name, i], { latitude, longitude }];
 }
 
 export function setSource(tx: Transaction, { name, version, records }: Source): void {
@@ -73,5 +71,5 @@ export async function countByCountry(tx: Reader): Promise<Record<string, number>
 
 export const gazetteer: Contract = {
   queries: { source, citiesOf, countByCountry },
-  commands: { load, setSource },
+  commands: { setSource },
 };

@@ -37,8 +37,13 @@ export interface LoadOptions extends WriteOptions {
 export interface LoadResult {
   /** Entries that were taken; where a key came several times, each counts. */
   readonly entries: number;
+  /** Those that `onRefused` was told of. */
+  readonly refused: number;
   readonly version: number;
 }
+
+/** What is kept with its request. */
+type Taken = Pick<LoadResult, 'entries' | 'refused'>;
 
 interface Load extends Pick<OneWrite, 'input' | 'takes'> {
   readonly rows: Rows;
@@ -72,7 +77,7 @@ export async function load(
   parts: TransactParts,
   { rows, onProgress, onRefused, sizes }: Load,
   call: TransactCall,
-): Promise<Committed<number>> {
+): Promise<Committed<Taken>> {
   const { context, tip } = parts;
   const { signal, meter, request } = call;
   signal?.throwIfAborted();
@@ -82,7 +87,7 @@ export async function load(
     const { stored, bytes } = request.entry.at;
     const found = await view.get(stored, bytes, { signal, meter });
     const known = replay(request.entry, request.digest, found);
-    if (known) return { result: known.result as number, stamp: known.stamp };
+    if (known) return { result: known.result as Taken, stamp: known.stamp };
   }
   const { version: oldest } = view;
   const base = (): Promise<number> | number => {
@@ -104,9 +109,9 @@ export async function load(
     }
   };
   const uploaded = await uploadLoad(context, rows, { base, add, onProgress, sizes, signal, meter });
-  const entries = uploaded.rows;
-  if (uploaded.segments.length === 0) return runTransaction(parts, () => entries, call);
-  return runTransaction(parts, () => entries, { ...call, load: uploaded.segments });
+  const taken = { entries: uploaded.rows, refused: taker.rows - uploaded.rows };
+  if (uploaded.segments.length === 0) return runTransaction(parts, () => taken, call);
+  return runTransaction(parts, () => taken, { ...call, load: uploaded.segments });
 }
 
 function loadTooOld(baseVersion: number, floor: number): HoldfastError {
