@@ -960,18 +960,15 @@ describe('import and export', () => {
     writeFileSync(join(folder, 'whole.ndjson'), `${rows.join('\n')}\n`);
     const args = ['import', 'file:./whole', 'whole.ndjson', '--create', '--json'];
     const first = await run(args);
-    expect([first.code, first.err]).toEqual([
+    expect([first.code, ...lines(first.out)]).toMatchObject([
       1,
-      expect.stringMatching(/line 1001: [^]*line 2001: .*at most 8192/),
+      { written: 3_998, alreadyThere: 0, badLines: 2, bad: [{ line: 1_001 }, { line: 2_001 }], batches: 1 },
     ]);
-    expect(lines(first.out)).toMatchObject([
-      { written: 3_998, alreadyThere: 0, badLines: 2, batches: 1, version: 2 },
-    ]);
-    expect((await run(['count', 'file:./whole'])).out).toBe('3998\n');
+    expect(await answer('count', 'file:./whole')).toEqual([0, '3998\n']);
     const again = await run(args);
-    expect([again.code, again.err]).toEqual([1, expect.stringContaining('line 1001: ')]);
-    expect(lines(again.out)).toMatchObject([
-      { written: 0, alreadyThere: 3_998, badLines: 2, batches: 0, version: 2 },
+    expect([again.code, ...lines(again.out)]).toMatchObject([
+      1,
+      { written: 0, alreadyThere: 3_998, badLines: 2, bad: [{ line: 1_001 }], batches: 0, version: 2 },
     ]);
     const strict = await run([
       'import',
