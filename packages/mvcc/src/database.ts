@@ -55,6 +55,7 @@ import {
 import { setStream, settingStream } from './transaction/set-stream.js';
 import {
   type Committed,
+  runOneWrite,
   runTransaction,
   type TransactCall,
   type TransactOptions,
@@ -103,6 +104,7 @@ export class Database implements AsyncDisposable {
   /** How long what was begun may take after `close()`, ms. */
   readonly #patienceMs: number;
   #closing: Promise<void> | undefined;
+  readonly #parts: TransactParts;
 
   /** Made by `openDatabase()`. */
   constructor(
@@ -139,6 +141,13 @@ export class Database implements AsyncDisposable {
     this.#tiler = new Tiler(context, tip, (tiledThrough) => {
       builder.tiledThrough = tiledThrough;
     });
+    this.#parts = {
+      context,
+      tip,
+      committer: this.#committer,
+      checkWritable: () => this.#refuseReadOnly(),
+      nowMs: () => this.#nowMs(),
+    };
     this.#history = new History(context, log, tip);
     this.#reads = new Reads(context.lifetime, {
       read: (at, taken) => this.#read(at, taken),
@@ -301,7 +310,8 @@ export class Database implements AsyncDisposable {
     return this.#context.lifetime.run(async () => {
       this.#refuseReadOnly();
       const write = make();
-      return this.#written(await this.#transact(write.apply, takeCall(this.#context, call, options, write)));
+      const taken = takeCall(this.#context, call, options, write);
+      return this.#written(await this.#committing((parts) => runOneWrite(parts, write, taken)));
     });
   }
 
@@ -325,13 +335,7 @@ export class Database implements AsyncDisposable {
   }
 
   async #committing<T>(commit: (parts: TransactParts) => Promise<Committed<T>>): Promise<Committed<T>> {
-    const committed = await commit({
-      context: this.#context,
-      tip: this.#tip,
-      committer: this.#committer,
-      checkWritable: () => this.#refuseReadOnly(),
-      nowMs: () => this.#nowMs(),
-    });
+    const committed = await commit(this.#parts);
     if (committed.stamp && this.#maintenance === 'auto') {
       // Of many writers one is enough: who has made the newest record.
       if (this.#committer.madeTip) this.#flusher.consider();

@@ -108,7 +108,8 @@ export function encodeBody(body: RecordDraft, flushedThrough: number): Uint8Arra
   const { refs, ranges = [], entries } = body.carry;
   const from = carryFrom(body.carry, flushedThrough);
   const carried = 'bytes' in entries ? entries : encodeEntries(entries, from);
-  const writer = new ByteWriter(1024 + carried.bytes.length);
+  // Grown, it would be zeroed and copied again.
+  const writer = new ByteWriter(1024 + carried.bytes.length + writesBytes(body.transactions));
   const { contended = false, successor } = body;
   writer
     .raw(body.writerId)
@@ -136,6 +137,16 @@ export function encodeBody(body: RecordDraft, flushedThrough: number): Uint8Arra
   }
   writer.varint(carried.count).raw(carried.bytes);
   return writer.view();
+}
+
+/** What writes take, at most, but for rare numbers. */
+function writesBytes(transactions: RecordDraft['transactions']): number {
+  let bytes = 0;
+  for (const { writes } of transactions) {
+    bytes += 16;
+    for (const { key, value } of writes) bytes += key.length + (value?.length ?? 0) + 16;
+  }
+  return bytes;
 }
 
 function encodeEntries(entries: readonly Entry[], from: number): EncodedEntries {

@@ -58,9 +58,15 @@ export function readWriteOf(reader: ByteReader, key: Uint8Array, form: number): 
   };
 }
 
+/** Used again by each call: most entries are small. */
+const scratch = new ByteWriter(1024);
+const SCRATCH_BYTES_MAX = 64 * 1024;
+
 /** One carried entry. @param from what `carryFrom` gives for its record. */
 export function encodeEntry(entry: Entry, from: number): Uint8Array {
-  const writer = new ByteWriter(entry.key.length + (entry.value?.length ?? 0) + 24);
+  const bytes = entry.key.length + (entry.value?.length ?? 0) + 24;
+  const writer = bytes > SCRATCH_BYTES_MAX ? new ByteWriter(bytes) : scratch;
+  writer.clear();
   writeWrite(writer, entry);
   return writer
     .varint(entry.version - from)

@@ -8,6 +8,8 @@ import type { GroupWrites } from './group-writes.js';
 import { type Looks, newLooks } from './looks.js';
 
 export class ReadSet {
+  /** Of whoever has read nothing, and will not. */
+  static readonly none: ReadSet = new ReadSet();
   readonly #points = new Set<StoredKey>();
   readonly #ranges: Bounds[] = [];
 

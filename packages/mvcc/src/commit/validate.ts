@@ -19,6 +19,8 @@ import { type Looks, newLooks } from './looks.js';
 import { applyMutations, type Change, isBulkWrite, TRANSACTION_INLINE_BYTES_MAX } from './mutation.js';
 import type { Accepted, Loser, Proposal, Waiting } from './proposal.js';
 
+type Resolved = Omit<Accepted, 'waiting'>;
+
 export interface Verdict {
   readonly accepted: Accepted[];
   /** Lost to an accepted one: what they read is about to be written, if it was not written before. */
@@ -51,7 +53,9 @@ export async function validate(
         verdict.outrun.push({ waiting });
         continue;
       }
-      verdict.accepted.push({ waiting, ...(await resolveWrites(bases, written, proposal)) });
+      const { rangeDeletes, writes } =
+        plainWrites(written, proposal) ?? (await resolveWrites(bases, written, proposal));
+      verdict.accepted.push({ waiting, rangeDeletes, writes });
     } catch (error) {
       verdict.refused.push({ waiting, error });
     }
@@ -201,6 +205,21 @@ export class Bases {
   }
 }
 
+/** The same, at once, of a proposal that is what most are: writes of values, and no more. */
+function plainWrites(written: GroupWrites, { changes, deleted, bulk }: Proposal): Resolved | undefined {
+  if (bulk || deleted.size > 0) return undefined;
+  const writes: Write[] = [];
+  const resolved: [StoredKey, Held][] = [];
+  for (const [stored, change] of changes) {
+    if (!('value' in change)) return undefined;
+    const { value, expiresMs, stream } = change;
+    writes.push({ key: fromStoredKey(stored), value, expiresMs, stream });
+    resolved.push([stored, change]);
+  }
+  written.add(deleted, resolved);
+  return { rangeDeletes: [], writes };
+}
+
 /**
  * What of a proposal goes into the record, mutations resolved.
  * @param bases of the view that the record follows.
@@ -210,7 +229,7 @@ export async function resolveWrites(
   bases: Bases,
   written: GroupWrites,
   proposal: Pick<Proposal, 'changes' | 'deleted' | 'bulk' | 'meter' | 'nowMs'>,
-): Promise<Omit<Accepted, 'waiting'>> {
+): Promise<Resolved> {
   const { changes, deleted, bulk } = proposal;
   const resolved: [StoredKey, Held][] = [];
   const writes: Write[] = [];

@@ -23,12 +23,13 @@ import type { Tip } from '../log/tip.js';
 import { requestEntry } from '../requests/request-entry.js';
 import { type RequestEntry, type RequestId, replay, requestDigest } from '../requests/requests.js';
 import type { Held } from '../state/alive.js';
+import { RangeTombstones } from '../state/range-tombstones.js';
 import { fromStoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { Stamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
 import type { OneWrite } from './one-write.js';
-import { TransactionAttempt } from './transaction.js';
+import { TransactionAttempt, weigh } from './transaction.js';
 
 export interface TransactOptions extends CallOptions, UnbackedOptions {
   /** `snapshot`: only writes of the same key conflict. Default `serializable`. */
@@ -140,6 +141,47 @@ export function takeCall(
   };
 }
 
+/** Runs a transaction of one write. */
+export async function runOneWrite(
+  parts: TransactParts,
+  { apply, change }: OneWrite,
+  call: TransactCall,
+): Promise<Committed<unknown>> {
+  if (!change || call.request) return runTransaction(parts, apply, call);
+  const { context, tip, committer } = parts;
+  const { signal, meter } = call;
+  signal?.throwIfAborted();
+  context.lifetime.checkBegun();
+  const nowMs = parts.nowMs();
+  const [stored, what] = change(nowMs);
+  const bytes = weigh(stored, what);
+  if (bytes > BULK_BYTES) return runTransaction(parts, apply, call);
+  meter?.request('write', bytes);
+  // What reads nothing loses to nobody: there is no body to run again, and no turn to wait for.
+  const proposal: Proposal = {
+    readVersion: tip.view.version,
+    reads: ReadSet.none,
+    changes: new Map([[stored, what]]),
+    deleted: RangeTombstones.none,
+    nowMs,
+    bytes,
+    losses: 0,
+    bodyMs: 0,
+    signal,
+    meter,
+    rerun: noRerun,
+  };
+  try {
+    return { result: undefined, stamp: await committer.commit(proposal) };
+  } catch (error) {
+    // But it may be too old by now, or have been announced to somebody who could not read it.
+    if (!(error instanceof HoldfastError && RUN_AGAIN.has(error.code))) throw error;
+    return runTransaction(parts, apply, call);
+  }
+}
+
+const noRerun = async (): Promise<undefined> => undefined;
+
 export async function runTransaction<T>(
   parts: TransactParts,
   body: Body<T>,
@@ -221,7 +263,7 @@ async function runOnce<T>(
   const proposal: Proposal = {
     readVersion: view.version,
     reads: isolation === 'snapshot' ? writtenKeys(tx) : tx.reads,
-    changes: new Map(tx.changes.entries()),
+    changes: tx.changes.inOrder(),
     deleted: tx.deleted,
     nowMs: tx.nowMs,
     bulk: bulk && bulk.length > 0 ? bulk : undefined,
@@ -245,7 +287,7 @@ async function runOnce<T>(
               return undefined;
             result = value;
             return {
-              changes: new Map(again.changes.entries()),
+              changes: again.changes.inOrder(),
               deleted: again.deleted,
               bytes: again.bytes,
               nowMs: again.nowMs,
@@ -363,7 +405,7 @@ async function staleReads(
 
 /** @param reads all that it can lose by. */
 function touchedBy({ changes, deleted }: TransactionAttempt, reads: ReadSet): Touched {
-  return { reads, changes: new Map(changes.entries()), deleted };
+  return { reads, changes: changes.inOrder(), deleted };
 }
 
 /** Under snapshot isolation two transactions conflict when they write the same key (Berenson et al. 1995, P4). */
@@ -377,7 +419,7 @@ function writtenKeys({ changes, deleted }: TransactionAttempt): ReadSet {
 
 /** What goes into segments, in key order. */
 function* bulkEntries(tx: TransactionAttempt): Generator<Held & { key: Uint8Array; version: 0; order: 0 }> {
-  for (const [stored, change] of tx.changes.entries())
+  for (const [stored, change] of tx.changes.inOrder())
     if (isBulkWrite(stored, change)) yield { key: fromStoredKey(stored), ...change, version: 0, order: 0 };
 }
 

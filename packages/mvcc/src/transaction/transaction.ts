@@ -38,11 +38,12 @@ import type { Listing } from '../reading/listing.js';
 import { RangeReads } from '../reading/range-reads.js';
 import type { Held } from '../state/alive.js';
 import { RangeTombstones } from '../state/range-tombstones.js';
-import { type SortedMap, sortedMap } from '../state/sorted-map.js';
+import { sortedMap } from '../state/sorted-map.js';
 import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import { OWN_VERSION } from '../state/versionstamp.js';
 import type { Overlay, View } from '../state/view.js';
+import { ChangeSet } from './change-set.js';
 import { type Expiry, type ExpiryOptions, expiresMs, takeOnlyExpiry } from './expiry.js';
 import { PendingReads } from './pending-reads.js';
 import { TrackedCursor } from './tracked-cursor.js';
@@ -105,11 +106,11 @@ export class TransactionAttempt implements Transaction {
   readonly #clockMs: () => number;
   #nowMs = 0;
   readonly #checkOpen: () => void;
-  readonly #pending = new PendingReads();
-  readonly #ranges: RangeReads;
+  /** Of a body that reads. */
+  #begunReads: PendingReads | undefined;
+  #rangeReads: RangeReads | undefined;
   readonly reads: ReadSet = new ReadSet();
-  /** In key order: large ones become segments as they are. */
-  readonly changes: SortedMap<Change> = sortedMap();
+  readonly changes: ChangeSet = new ChangeSet();
   #deleted = RangeTombstones.none;
   #bytes = 0;
   #inlineBytes = 0;
@@ -120,16 +121,25 @@ export class TransactionAttempt implements Transaction {
     this.#calls = calls;
     this.#clockMs = nowMs;
     this.#checkOpen = checkOpen;
-    this.#ranges = new RangeReads({
+  }
+
+  get #pending(): PendingReads {
+    this.#begunReads ??= new PendingReads();
+    return this.#begunReads;
+  }
+
+  get #ranges(): RangeReads {
+    this.#rangeReads ??= new RangeReads({
       takes: LIST_OPTIONS,
       run: (read) => this.#read(read),
       guard: (steps) => this.trackWalk(steps),
       scan: ({ bounds, reverse }, options, keysOnly) => {
-        const signal = options.signal ?? calls.signal;
-        const scan = { ...calls, signal, reverse, keysOnly };
-        return { cursor: new TrackedCursor(view, this, bounds, scan), nowMs: this.#nowMs, signal };
+        const signal = options.signal ?? this.#calls.signal;
+        const scan = { ...this.#calls, signal, reverse, keysOnly };
+        return { cursor: new TrackedCursor(this.#view, this, bounds, scan), nowMs: this.#nowMs, signal };
       },
     });
+    return this.#rangeReads;
   }
 
   get readVersion(): number {
@@ -171,7 +181,7 @@ export class TransactionAttempt implements Transaction {
 
   /** Whether this attempt's own calls raised the error, and not another database, or the body's code. */
   hasRaised(error: unknown): boolean {
-    return this.#pending.hasRaised(error);
+    return this.#begunReads?.hasRaised(error) ?? false;
   }
 
   /**
@@ -179,13 +189,13 @@ export class TransactionAttempt implements Transaction {
    * @throws what a read failed with that the body has not seen.
    */
   complete(): Promise<void> {
-    return this.#pending.settle();
+    return this.#begunReads?.settle() ?? NONE;
   }
 
   /** No more reads or writes. */
   finish(): void {
     this.#finished = true;
-    this.#pending.close();
+    this.#begunReads?.close();
   }
 
   #check(): void {
@@ -324,12 +334,13 @@ export class TransactionAttempt implements Transaction {
     const grown = deleted.bytes - this.#deleted.bytes;
     this.#weigh(grown, grown);
     this.#deleted = deleted;
+    if (this.changes.size === 0) return;
     // What it has done there until now is deleted with the rest.
-    for (let pair = this.changes.getPairOrNextHigher(begin); pair && pair[0] < end; ) {
+    for (let pair = this.changes.atOrAfter(begin); pair && pair[0] < end; ) {
       const [stored, change] = pair;
       this.#weigh(-weigh(stored, change), -weighInline(stored, change));
       this.changes.delete(stored);
-      pair = this.changes.nextHigherPair(stored);
+      pair = this.changes.after(stored);
     }
   }
 
@@ -386,8 +397,8 @@ export class TransactionAttempt implements Transaction {
     // All of one moment, whatever the body writes while values are fetched.
     const ranges = this.#deleted;
     const mutated: [StoredKey, Mutation[]][] = [];
-    let pair = this.changes.getPairOrNextHigher(toStoredKey(bounds.begin));
-    for (; pair && (end === undefined || pair[0] < end); pair = this.changes.nextHigherPair(pair[0])) {
+    let pair = this.changes.atOrAfter(toStoredKey(bounds.begin));
+    for (; pair && (end === undefined || pair[0] < end); pair = this.changes.after(pair[0])) {
       const [stored, change] = pair;
       if ('value' in change) entries.set(stored, { ...change, ...OWN_STAMP });
       else mutated.push([stored, change.mutations.slice()]);
@@ -400,10 +411,13 @@ export class TransactionAttempt implements Transaction {
   }
 }
 
+const NONE = Promise.resolve();
+
 /** Own writes are newer than anything in the state. */
 const OWN_STAMP = { version: OWN_VERSION, order: 0 } as const;
 
-function weigh(stored: StoredKey, change: Change | undefined): number {
+/** What a change weighs in a transaction. */
+export function weigh(stored: StoredKey, change: Change | undefined): number {
   if (change === undefined) return 0;
   const bytes =
     'value' in change
