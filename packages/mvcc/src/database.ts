@@ -260,7 +260,7 @@ export class Database implements AsyncDisposable {
       this.#refuseReadOnly();
       const write = settingStream(key, source, options);
       const call = takeCall(this.#context, 'setStream', options, write);
-      return this.#written(await this.#committing((parts) => setStream(parts, write, call)));
+      return this.#written(await this.#committing((parts) => setStream(parts, write, call), call.signal));
     });
   }
 
@@ -277,7 +277,7 @@ export class Database implements AsyncDisposable {
       this.#refuseReadOnly();
       const work = loading(entries, options);
       const call = takeCall(this.#context, 'load', options, work);
-      const { result, stamp } = await this.#committing((parts) => load(parts, work, call));
+      const { result, stamp } = await this.#committing((parts) => load(parts, work, call), call.signal);
       return { ...result, version: (stamp ?? this.#tip.view).version };
     });
   }
@@ -311,7 +311,7 @@ export class Database implements AsyncDisposable {
       this.#refuseReadOnly();
       const write = make();
       const taken = takeCall(this.#context, call, options, write);
-      return this.#written(await this.#committing((parts) => runOneWrite(parts, write, taken)));
+      return this.#written(await this.#committing((parts) => runOneWrite(parts, write, taken), taken.signal));
     });
   }
 
@@ -331,10 +331,16 @@ export class Database implements AsyncDisposable {
   }
 
   #transact<T>(body: (tx: TransactionAttempt) => Promise<T> | T, call: TransactCall): Promise<Committed<T>> {
-    return this.#committing((parts) => runTransaction(parts, body, call));
+    return this.#committing((parts) => runTransaction(parts, body, call), call.signal);
   }
 
-  async #committing<T>(commit: (parts: TransactParts) => Promise<Committed<T>>): Promise<Committed<T>> {
+  async #committing<T>(
+    commit: (parts: TransactParts) => Promise<Committed<T>>,
+    signal: AbortSignal | undefined,
+  ): Promise<Committed<T>> {
+    const room =
+      this.#maintenance === 'auto' ? this.#flusher.makeRoom(this.#patienceMs / 2, signal) : undefined;
+    if (room) await room;
     const committed = await commit(this.#parts);
     if (committed.stamp && this.#maintenance === 'auto') {
       // Of many writers one is enough: who has made the newest record.

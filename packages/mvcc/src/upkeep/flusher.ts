@@ -3,10 +3,12 @@
  * with the next record; if another process was faster, its flush stands and ours is left for GC.
  */
 import type { Entry } from '@holdfast/core';
+import { orAborted } from '@holdfast/object-store';
 import type { Committer } from '../commit/committer.js';
 import { FlushEdit } from '../commit/flush-edit.js';
 import { uploadRanges, uploadRun } from '../commit/segment-upload.js';
 import type { Context } from '../context/context.js';
+import { inTime } from '../context/in-time.js';
 import type { Tip } from '../log/tip.js';
 import { toRangeTombstone } from '../state/range-tombstones.js';
 import { fromStoredKey } from '../state/space.js';
@@ -19,6 +21,13 @@ const TAIL_BYTES_MAX = 2 * 1024 * 1024;
 /** Whether the tail is due. */
 export function isFlushDue(view: View): boolean {
   return view.refs.length >= HOLDERS_MAX || view.tailBytes >= TAIL_BYTES_MAX;
+}
+
+/** So many times as large as when a flush is due, the tail has outrun it. */
+const OUTRUN_TIMES = 8;
+
+function isOutrun(view: View): boolean {
+  return view.refs.length >= OUTRUN_TIMES * HOLDERS_MAX || view.tailBytes >= OUTRUN_TIMES * TAIL_BYTES_MAX;
 }
 
 export class Flusher {
@@ -39,6 +48,22 @@ export class Flusher {
     // A database that is closing settles what it has begun, and begins nothing.
     if (this.#running || this.#context.lifetime.ending.aborted || !isFlushDue(this.#tip.view)) return;
     this.flush().catch((error: unknown) => this.#context.emit({ type: 'flush-failed', error }));
+  }
+
+  /**
+   * Where commits come faster than a flush can upload, the next ones wait for it: memory, and what an open has to fetch,
+   * stay bounded. Whoever has waited for `waitMsMax` goes on all the same: a flush that can't be done fails no commit.
+   * @returns undefined: there is room.
+   */
+  makeRoom(waitMsMax: number, signal: AbortSignal | undefined): Promise<unknown> | undefined {
+    const { clock, lifetime } = this.#context;
+    if (!this.#running || lifetime.ending.aborted || !isOutrun(this.#tip.view)) return undefined;
+    return orAborted(orAborted(inTime(clock, this.idle(), waitMsMax), signal), lifetime.ending).catch(
+      (error: unknown) => {
+        // Who closes the database meanwhile hears of that from the commit, not from here.
+        if (signal?.aborted) throw error;
+      },
+    );
   }
 
   /**
