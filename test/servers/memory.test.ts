@@ -83,6 +83,15 @@ describe(`resident memory stays below ${PEAK_MIB_MAX} MiB`, () => {
     }, 600_000);
 });
 
+describe(`a load of 1 GiB takes less than ${PEAK_MIB_MAX} MiB`, () => {
+  for (const shuffled of [false, true])
+    test(`its entries ${shuffled ? 'in random order' : 'in key order'}`, async () => {
+      const { items, peakMiB } = await measure('load', { bytes: STATE_BYTES, shuffled });
+      expect(items).toBeGreaterThan(400_000);
+      expect(peakMiB).toBeLessThan(PEAK_MIB_MAX);
+    }, 600_000);
+});
+
 describe(`a stream of 2 GB is written and read below ${STREAM_PEAK_MIB_MAX} MiB`, () => {
   /** @param options where, unless it is the folder. */
   async function writeAndRead(options: object, env?: NodeJS.ProcessEnv): Promise<void> {

@@ -1,7 +1,7 @@
 /** One task of the memory measure: does it, tells its peak, ends. */
 import { FileStore } from '@holdfast/object-store/file';
 import type { MemoryAnswer, MemoryOrder } from './measures/memory.js';
-import { importCounters, importRecords, openBench } from './sample-state.js';
+import { importCounters, importRecords, openBench, ROW_BYTES, rowsOf } from './sample-state.js';
 
 const { folder, task, amount } = JSON.parse(process.argv[2]!) as MemoryOrder;
 const { signal } = new AbortController();
@@ -15,6 +15,9 @@ if (task === 'import-counters') {
   entries = amount;
 } else if (task === 'import-records') {
   entries = await importRecords(db, amount, signal, () => {});
+} else if (task === 'load' || task === 'load-shuffled') {
+  const rows = rowsOf(Math.ceil(amount / ROW_BYTES), task === 'load-shuffled');
+  ({ entries } = await db.load(rows));
 } else {
   for await (const { value } of (await db.snapshot()).list<Uint8Array>()) if (value.length > 0) entries++;
 }

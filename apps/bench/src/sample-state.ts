@@ -63,6 +63,26 @@ export async function importRecords(
   return records;
 }
 
+const ROW_KEY_BYTES = 20;
+const ROW_VALUE_BYTES = 400;
+/** What a row of `rowsOf` is, key and value. */
+export const ROW_BYTES: number = ROW_KEY_BYTES + ROW_VALUE_BYTES;
+
+/** Rows with keys of 20 bytes and values that don't compress. Out of order, each place is a fixed one. */
+export function* rowsOf(
+  count: number,
+  shuffled: boolean,
+): Generator<[Uint8Array, Uint8Array], void, undefined> {
+  const values = noise('rows', 4_000_000);
+  for (let i = 0; i < count; i++) {
+    // Odd, so that no two are the same.
+    const n = shuffled ? Math.imul(i, 2_654_435_761) >>> 0 : i;
+    const at = (i * 401) % (values.length - ROW_VALUE_BYTES);
+    const key = Buffer.from(String(n).padStart(ROW_KEY_BYTES, '0'), 'latin1');
+    yield [key, values.subarray(at, at + ROW_VALUE_BYTES)];
+  }
+}
+
 /** Small, quick and good enough to choose keys with (Mulberry32). Every run chooses the same. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;

@@ -15,6 +15,7 @@ export interface Scale {
   readonly pointReads: number;
   readonly scanBytes: number;
   readonly deletedKeys: number;
+  readonly loadRows: number;
   readonly importRecords: number;
   readonly memoryScanBytes: number;
 }
@@ -33,6 +34,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     pointReads: 1_000,
     scanBytes: 200 * MB,
     deletedKeys: 1_000_000,
+    loadRows: 200_000,
     importRecords: 100_000,
     memoryScanBytes: 1_000 * MB,
   },
@@ -47,6 +49,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     pointReads: 1_000,
     scanBytes: 20 * MB,
     deletedKeys: 100_000,
+    loadRows: 100_000,
     importRecords: 100_000,
     memoryScanBytes: 100 * MB,
   },
@@ -62,6 +65,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     pointReads: 20,
     scanBytes: 100_000,
     deletedKeys: 300,
+    loadRows: 300,
     importRecords: 500,
     memoryScanBytes: 100_000,
   },

@@ -3,6 +3,7 @@ import { coldIncrement } from './cold-increment.js';
 import { commitLatency } from './commit-latency.js';
 import { fullScan } from './full-scan.js';
 import { groupCommit } from './group-commit.js';
+import { load } from './load.js';
 import { memory } from './memory.js';
 import { openAndRead } from './open-and-read.js';
 import { pointReads } from './point-reads.js';
@@ -12,6 +13,7 @@ import { rangeDeletes } from './range-deletes.js';
 export const measures: readonly Measure[] = [
   commitLatency,
   groupCommit,
+  load,
   coldIncrement,
   openAndRead,
   pointReads,

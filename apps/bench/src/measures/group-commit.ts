@@ -1,13 +1,12 @@
-/** Acknowledged transactions per second of 64 clients in one process, against one client. */
+/** Acknowledged transactions per second of many clients in one process, against one client. */
 import type { Database } from 'holdfast';
 import type { Measure, Row, Stage, Target } from '../measure.js';
 import { counterOf, openBench } from '../sample-state.js';
 import { summarize } from '../stats.js';
 
-const CLIENTS = 64;
-
 interface Load {
   readonly what: string;
+  readonly clients: number;
   readonly target?: Target;
   /** One transaction; `turn` counts the client's own. */
   transaction(db: Database, client: number, turn: number): Promise<unknown>;
@@ -20,16 +19,24 @@ const HOT = ['hot'];
 const loads: readonly Load[] = [
   {
     what: 'set() of keys of their own',
+    clients: 64,
     target: { atLeast: 20 },
     transaction: (db, client, turn) => db.set(['client', client, turn % 50], counterOf(turn)),
   },
   {
+    what: 'set() of keys of their own',
+    clients: 1024,
+    transaction: (db, client, turn) => db.set(['client', client, turn % 50], counterOf(turn)),
+  },
+  {
     what: 'blind add() to one key',
+    clients: 64,
     transaction: (db) => db.transact((tx) => tx.add(HOT, 1)),
     counter: HOT,
   },
   {
     what: 'read and write of one key',
+    clients: 64,
     transaction: (db) => db.transact(async (tx) => tx.set(HOT, ((await tx.get<number>(HOT)) ?? 0) + 1)),
     counter: HOT,
   },
@@ -48,7 +55,7 @@ export const groupCommit: Measure = {
 async function runLoad(stage: Stage, load: Load): Promise<Row> {
   const { rounds, loadMs } = stage.scale;
   const db = await openBench(stage.place().store);
-  const turns = Array.from({ length: CLIENTS }, () => 0);
+  const turns = Array.from({ length: load.clients }, () => 0);
   const one: number[] = [];
   const many: number[] = [];
   let acknowledged = 0;
@@ -56,7 +63,7 @@ async function runLoad(stage: Stage, load: Load): Promise<Row> {
   for (let round = 0; round <= rounds; round++) {
     for (const [clients, rates] of [
       [1, one],
-      [CLIENTS, many],
+      [load.clients, many],
     ] as const) {
       stage.progress(`${load.what}: ${clients} clients, round ${round} of ${rounds}`);
       const startedMs = performance.now();
@@ -83,7 +90,7 @@ async function runLoad(stage: Stage, load: Load): Promise<Row> {
   await db.close();
   return {
     measure: groupCommit.name,
-    what: `${CLIENTS} clients: ${load.what}`,
+    what: `${load.clients} clients: ${load.what}`,
     network: stage.network,
     unit: 'tx/s',
     ours: summarize(many),

@@ -12,7 +12,7 @@ import { summarize } from '../stats.js';
 
 export interface MemoryOrder {
   readonly folder: string;
-  readonly task: 'import-counters' | 'import-records' | 'scan';
+  readonly task: 'import-counters' | 'import-records' | 'scan' | 'load' | 'load-shuffled';
   readonly amount: number;
 }
 
@@ -44,6 +44,14 @@ export const memory: Measure = {
         {
           order: { folder: join(folder, 'b'), task: 'scan', amount: memoryScanBytes },
           what: `scan of ${size}`,
+        },
+        {
+          order: { folder: join(folder, 'c'), task: 'load', amount: memoryScanBytes },
+          what: `load of ${size} in key order`,
+        },
+        {
+          order: { folder: join(folder, 'd'), task: 'load-shuffled', amount: memoryScanBytes },
+          what: `load of ${size} in no order`,
         },
       ] as const;
       const rows: Row[] = [];

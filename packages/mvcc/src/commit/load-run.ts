@@ -24,6 +24,8 @@ export type LoadedRun = readonly SegmentDescriptor[];
 export interface RunOptions extends CallOptions {
   /** A segment is closed when it weighs this much. */
   readonly segmentBytes: number;
+  /** Or, by now, less. */
+  readonly closeAtBytes: () => number;
   /**
    * Asked before each segment. @returns the tip as known then: what protects the segment from GC until a record names
    * it. @throws what makes it useless to go on.
@@ -41,6 +43,8 @@ export class RunWriter {
   readonly #pool: Memory;
   readonly #uploads: SegmentUploads;
   #builder: SegmentBuilder | undefined;
+  /** Of the segment that fills. */
+  #closeAtBytes = 0;
   /** Of the last row: a copy. */
   lastKey: Uint8Array | undefined;
 
@@ -60,7 +64,7 @@ export class RunWriter {
       this.#builder ??= await this.#begin();
       this.#put(this.#builder, row);
       last = row;
-      if (this.#builder.bytes >= this.#o.segmentBytes) await this.#send();
+      if (this.#builder.bytes >= this.#closeAtBytes) await this.#send();
     }
     if (last) this.lastKey = new Uint8Array(last.key);
   }
@@ -70,7 +74,7 @@ export class RunWriter {
     const builder = this.#builder;
     if (!builder) return this.#addFirst(row);
     this.#put(builder, row);
-    return builder.bytes >= this.#o.segmentBytes ? this.#send() : undefined;
+    return builder.bytes >= this.#closeAtBytes ? this.#send() : undefined;
   }
 
   async #addFirst(row: LoadedRow): Promise<void> {
@@ -78,10 +82,11 @@ export class RunWriter {
     const own = { ...row, key: new Uint8Array(row.key), value: new Uint8Array(row.value) };
     this.#builder = await this.#begin();
     this.#put(this.#builder, own);
-    if (this.#builder.bytes >= this.#o.segmentBytes) await this.#send();
+    if (this.#builder.bytes >= this.#closeAtBytes) await this.#send();
   }
 
   async #begin(): Promise<SegmentBuilder> {
+    this.#closeAtBytes = this.#o.closeAtBytes();
     return new SegmentBuilder(this.#context.sealing, newObjectId(this.#context, await this.#o.base()));
   }
 
