@@ -1198,6 +1198,58 @@ const expiring = [
   },
 ];
 
+const loads = [
+  {
+    name: 'of one key a load keeps what was given last, in a chunk',
+    file: 'packages/mvcc/src/commit/load-chunk.ts',
+    find: 'this.#compare(a, b) || a - b',
+    replace: 'this.#compare(a, b) || b - a',
+    tests: ['packages/mvcc/src/commit/load-upload.test.ts', 'test/load.test.ts'],
+  },
+  {
+    name: 'of one key a load keeps what was given last, among its runs',
+    file: 'packages/mvcc/src/commit/load-merge.ts',
+    find: 'placeSegment(segment, { ...place, stampOrder })',
+    replace: 'placeSegment(segment, { ...place, stampOrder: runs.length - stampOrder })',
+    tests: ['packages/mvcc/src/commit/load-upload.test.ts'],
+  },
+  {
+    name: 'a chunk goes to the end of a run only if it comes after it',
+    file: 'packages/mvcc/src/commit/load-upload.ts',
+    find: 'compareBytes(first, lastKey) <= 0',
+    replace: 'compareBytes(first, lastKey) < 0',
+    tests: ['packages/mvcc/src/commit/load-upload.test.ts'],
+  },
+  {
+    name: 'nothing is laid on a load in its record',
+    file: 'packages/mvcc/src/commit/candidates.ts',
+    find: 'const atHand = own.filter((one) => !isLoad(one));',
+    replace: 'const atHand = own;',
+    tests: ['test/load.test.ts'],
+  },
+  {
+    name: 'a load that was committed before is answered before its source is read',
+    file: 'packages/mvcc/src/transaction/load.ts',
+    find: 'if (known) return { result: known.result as Taken, stamp: known.stamp };',
+    replace: '',
+    tests: ['test/load.test.ts'],
+  },
+  {
+    name: 'a load whose beginning has sunk below the floor is given up',
+    file: 'packages/mvcc/src/transaction/load.ts',
+    find: 'if (oldest < floor) throw loadTooOld(oldest, floor);',
+    replace: '',
+    tests: ['packages/mvcc/src/log/grace.test.ts'],
+  },
+  {
+    name: 'what outruns its flush waits for it',
+    file: 'packages/mvcc/src/upkeep/flusher.ts',
+    find: 'lifetime.ending.aborted || !isOutrun(this.#tip.view)',
+    replace: 'lifetime.ending.aborted || this.#tip.view.version > 0',
+    tests: ['packages/mvcc/src/upkeep/flusher.test.ts'],
+  },
+];
+
 const streams = [
   {
     name: 'a part of a stream is as long as its place in it says',
@@ -1236,8 +1288,8 @@ const streams = [
   {
     name: 'a stream that is too old is not sent again on the same parts',
     file: 'packages/mvcc/src/transaction/transact.ts',
-    find: "return streamRun !== undefined && code === 'TRANSACTION_TOO_OLD';",
-    replace: 'return streamRun !== undefined && code.length === 0;',
+    find: "return (streamRun !== undefined || load !== undefined) && code === 'TRANSACTION_TOO_OLD';",
+    replace: 'return (streamRun !== undefined || load !== undefined) && code.length === 0;',
     tests: ['packages/mvcc/src/log/grace.test.ts'],
   },
   {
@@ -1402,6 +1454,7 @@ export const checksByTests = [
   ...ranges,
   ...groups,
   ...streams,
+  ...loads,
   ...expiring,
   ...whatWaits,
   ...format2,
