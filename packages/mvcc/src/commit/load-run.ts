@@ -15,6 +15,8 @@ import { SegmentUploads } from './segment-uploads.js';
 const UPLOADS_AT_ONCE = 3;
 /** What a segment may take beyond the weight at which it is closed, unless its last row is a large one. */
 const OVERSHOOT_BYTES = 256 * 1024;
+/** Rows between two looks whether others wait for the event loop. */
+const TURN_ROWS = 256;
 /** Above this a builder keeps a value's bytes as they are until the segment is finished. */
 const COPIED_BYTES_MAX = 64 * 1024;
 
@@ -31,6 +33,8 @@ export interface RunOptions extends CallOptions {
    * it. @throws what makes it useless to go on.
    */
   readonly base: () => Promise<number> | number;
+  /** Asked now and then: gives others their turn of the event loop. */
+  readonly pause: () => Promise<void> | undefined;
   /** Told at once of an upload that fails. */
   readonly onFailure: (error: unknown) => void;
   /** Told of each segment that is on its way. */
@@ -60,11 +64,14 @@ export class RunWriter {
   /** Writes rows, each above the one before. Their bytes are the caller's again when it resolves. */
   async addAll(rows: Iterable<LoadedRow>): Promise<void> {
     let last: LoadedRow | undefined;
+    let count = 0;
     for (const row of rows) {
       this.#builder ??= await this.#begin();
       this.#put(this.#builder, row);
       last = row;
       if (this.#builder.bytes >= this.#closeAtBytes) await this.#send();
+      const pausing = ++count % TURN_ROWS === 0 ? this.#o.pause() : undefined;
+      if (pausing) await pausing;
     }
     if (last) this.lastKey = new Uint8Array(last.key);
   }

@@ -123,6 +123,7 @@ class LoadUpload {
       segmentBytes: sizes.segmentBytes,
       closeAtBytes: () =>
         sizes.segmentBytes / (this.#segments < SMALL ? 4 : this.#segments < 2 * SMALL ? 2 : 1),
+      pause: () => this.#pause(),
       onFailure: (error) => stop.abort(error),
       onSegment: (bytes) => {
         this.#segments++;
