@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { dispatch } from '../dispatch.js';
 import type { Standing } from './auction.js';
 import type { NumberedMessage } from './chat.js';
-import type { City } from './gazetteer.js';
+import { type City, entriesOf } from './gazetteer.js';
 
 const key = new Uint8Array(32).fill(7);
 let store: MemoryStore;
@@ -187,7 +187,7 @@ describe('the gazetteer', () => {
       city('FJ', 'Pau'),
       city('GA', 'Pau'),
     ];
-    expect(await ask('import', 'gazetteer.load', { first: 0, cities })).toBe(6);
+    expect((await db.load(entriesOf(cities))).entries).toBe(6);
   });
 
   test('finds the cities of a country in order, and no other country’s', async () => {
