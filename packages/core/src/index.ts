@@ -138,6 +138,8 @@ export {
 export { encodeEntry, type Write } from './record/write.js';
 export { BlockCache } from './segment/block-cache.js';
 export { type Entry, VALUE_PIECE_BYTES } from './segment/entry.js';
+export { Fetched } from './segment/fetched.js';
+export { SoughtKey } from './segment/filter.js';
 export { MISS } from './segment/miss.js';
 export { type RangeDelete, type RangeTombstone, rangeAfter } from './segment/range-tombstone.js';
 export { auditSegment } from './segment/segment-audit.js';
@@ -154,6 +156,7 @@ export {
 } from './segment/segment-entry.js';
 export { SMALL_SEGMENT_BYTES, type VerifyOptions } from './segment/segment-object.js';
 export { SegmentReader } from './segment/segment-reader.js';
+export { SegmentReaders } from './segment/segment-readers.js';
 export type { SegmentDeps } from './segment/segment-source.js';
 export { hasEntryNear, mayHold } from './segment/segment-source.js';
 export {

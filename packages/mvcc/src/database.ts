@@ -29,13 +29,13 @@ import {
   ownRange,
   type Range,
   type ReadOptions,
-  type StoredAndBytes,
 } from './reading/entry-reader.js';
 import type { Listing } from './reading/listing.js';
 import { Reads } from './reading/reads.js';
 import { Snapshot, type SnapshotOptions } from './reading/snapshot.js';
 import { requestEntry } from './requests/request-entry.js';
 import { type Outcome, outcomeOf, type RequestId } from './requests/requests.js';
+import type { StoredAndBytes } from './state/space.js';
 import type { TailEntry } from './state/tail.js';
 import { formatVersionstamp } from './state/versionstamp.js';
 import type { View } from './state/view.js';
@@ -150,6 +150,7 @@ export class Database implements AsyncDisposable {
     };
     this.#history = new History(context, log, tip);
     this.#reads = new Reads(context.lifetime, {
+      known: (taken) => this.#known(taken),
       read: (at, taken) => this.#read(at, taken),
       fresh: (taken) => this.#fresh(taken),
       nowMs: () => this.#nowMs(),
@@ -208,6 +209,11 @@ export class Database implements AsyncDisposable {
       view.get(stored, bytes, options),
     ]);
     return now === view ? found : now.get(stored, bytes, options);
+  }
+
+  #known(options: ReadOptions): View | undefined {
+    options.signal?.throwIfAborted();
+    return this.#isFreshEnough(options) ? this.#tip.view : undefined;
   }
 
   async #fresh(options: ReadOptions): Promise<View> {

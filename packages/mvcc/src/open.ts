@@ -18,6 +18,7 @@ import {
   type RecordHeader,
   readChecked,
   recordName,
+  SegmentReaders,
   toHex,
 } from '@holdfast/core';
 import { type CryptoProvider, defaultProvider } from '@holdfast/crypto';
@@ -82,7 +83,7 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
       slots,
       sealing,
       cache,
-      segments: { store: readingInWords(store), sealing, cache },
+      segments: new SegmentReaders({ store: readingInWords(store), sealing, cache }),
       clock,
       random: options.random ?? systemRandom,
       emit: tell(options),

@@ -3,36 +3,79 @@ import { StoreError } from '@holdfast/object-store';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { corrupt, HoldfastError } from '../object/errors.js';
-import { BlockCache } from './block-cache.js';
+import { BlockCache, META_SLOT } from './block-cache.js';
 
 const block = (length: number): Uint8Array => new Uint8Array(length);
+const ROOT = Uint8Array.of(1, 2, 3);
+/** The chunk that loads are of. */
+const K = 7;
 
 describe('the block cache', () => {
-  test('stays within its bound whatever is put in', () => {
+  test('stays within its bound whatever is put in, and holds for each chunk what was put there last', () => {
     fc.assert(
       fc.property(
-        fc.nat(5000),
-        fc.array(fc.tuple(fc.nat(20), fc.nat(3000)), { maxLength: 60 }),
-        (maxBytes, sets) => {
+        fc.nat(9000),
+        fc.array(fc.tuple(fc.nat(2), fc.integer({ min: META_SLOT, max: 12 }), fc.nat(3000), fc.boolean()), {
+          maxLength: 120,
+        }),
+        (maxBytes, steps) => {
           const cache = new BlockCache(maxBytes);
-          for (const [id, length] of sets) {
-            cache.set(`k${id}`, block(length));
-            expect(cache.bytes).toBeLessThanOrEqual(maxBytes);
-            if (cache.has(`k${id}`)) expect(cache.get<Uint8Array>(`k${id}`)!.length).toBe(length);
+          const model = new Map<string, Uint8Array>();
+          for (const [id, slot, length, isPut] of steps) {
+            const slots = cache.segment(Uint8Array.of(id));
+            const name = `${id}/${slot}`;
+            if (isPut) {
+              model.set(name, block(length));
+              slots.set(slot, model.get(name)!);
+              expect(cache.bytes).toBeLessThanOrEqual(maxBytes);
+            }
+            const found = cache.segment(Uint8Array.of(id)).get(slot);
+            if (found) expect(found).toBe(model.get(name));
+            else if (isPut) expect(maxBytes).toBeLessThan(2 * (length + 160) + 3160);
           }
+          cache.clear();
+          expect(cache.bytes).toBe(0);
+          for (const id of [0, 1, 2]) expect(cache.segment(Uint8Array.of(id)).get(META_SLOT)).toBeUndefined();
         },
       ),
     );
   });
 
-  test('forgets the least recently used first', () => {
+  test('lets go of what was not used since it came, and of the older first', () => {
     const cache = new BlockCache(3600);
-    for (const id of ['a', 'b', 'c']) cache.set(id, block(1000));
-    cache.get('a');
-    cache.set('d', block(1000));
-    expect(['a', 'b', 'c', 'd'].filter((id) => cache.has(id))).toEqual(['a', 'c', 'd']);
+    const slots = cache.segment(ROOT);
+    for (const slot of [0, 1, 2]) slots.set(slot, block(1000));
+    slots.get(0);
+    slots.set(3, block(1000));
+    expect([0, 1, 2, 3].filter((slot) => slots.has(slot))).toEqual([0, 2, 3]);
     cache.clear();
     expect(cache.bytes).toBe(0);
+  });
+
+  test('keeps metas from blocks, and blocks from more metas than half of it', () => {
+    const cache = new BlockCache(10_000);
+    const metaOf = (id: number): boolean => cache.segment(Uint8Array.of(id)).has(META_SLOT);
+    for (let id = 0; id < 4; id++) cache.segment(Uint8Array.of(id)).set(META_SLOT, block(1000));
+    for (let slot = 0; slot < 100; slot++) cache.segment(ROOT).set(slot, block(1000));
+    expect([0, 1, 2, 3].map(metaOf)).toEqual([true, true, true, true]);
+    for (let id = 4; id < 100; id++) cache.segment(Uint8Array.of(id)).set(META_SLOT, block(1000));
+    expect(Array.from({ length: 100 }, (_, slot) => slot).filter((i) => cache.segment(ROOT).has(i))).toEqual([
+      96, 97, 98, 99,
+    ]);
+  });
+
+  test('forgets a segment of which nothing is left, and readers that come back find one another again', () => {
+    const cache = new BlockCache(3000);
+    const first = cache.segment(ROOT);
+    first.set(1, block(2500));
+    cache.segment(Uint8Array.of(9)).set(1, block(2500));
+    expect([first.ended, first.has(1)]).toEqual([true, false]);
+    first.set(1, block(10));
+    expect(first.has(1)).toBe(false);
+    const second = cache.segment(ROOT);
+    expect(second).not.toBe(first);
+    second.set(1, block(10));
+    expect(cache.segment(ROOT)).toBe(second);
   });
 
   test('joins concurrent loads of one thing, even if nothing is kept', async () => {
@@ -44,9 +87,9 @@ describe('the block cache', () => {
         await Promise.resolve();
         return block(loads);
       };
-      const found = await Promise.all([1, 2, 3].map(() => cache.load('k', load)));
+      const found = await Promise.all([1, 2, 3].map(() => cache.segment(ROOT).load(K, load)));
       expect(found.map((b) => b.length)).toEqual([1, 1, 1]);
-      await cache.load('k', load);
+      await cache.segment(ROOT).load(K, load);
       expect(loads).toBe(maxBytes === 0 ? 2 : 1);
     }
   });
@@ -60,10 +103,12 @@ describe('the block cache', () => {
       if (loads++ < 2) throw budget;
       return block(9);
     };
-    const all = await Promise.allSettled(Array.from({ length: 100 }, () => cache.load('k', load)));
+    const all = await Promise.allSettled(
+      Array.from({ length: 100 }, () => cache.segment(ROOT).load(K, load)),
+    );
     expect(all.filter(({ status }) => status === 'rejected')).toHaveLength(2);
     expect(loads).toBe(3);
-    expect(cache.has('k')).toBe(true);
+    expect(cache.segment(ROOT).has(K)).toBe(true);
   });
 
   test('tells all who joined what the store or the bytes have failed at, and remembers it for nobody', async () => {
@@ -74,10 +119,12 @@ describe('the block cache', () => {
         loads++;
         return Promise.reject(failure);
       };
-      const all = await Promise.allSettled(Array.from({ length: 100 }, () => cache.load('k', load)));
+      const all = await Promise.allSettled(
+        Array.from({ length: 100 }, () => cache.segment(ROOT).load(K, load)),
+      );
       for (const outcome of all) expect(outcome).toEqual({ status: 'rejected', reason: failure });
       expect(loads).toBe(1);
-      expect(await cache.load('k', async () => block(1))).toHaveLength(1);
+      expect(await cache.segment(ROOT).load(K, async () => block(1))).toHaveLength(1);
     }
   });
 
@@ -93,8 +140,8 @@ describe('the block cache', () => {
       });
     };
     const [leader, follower] = [new AbortController(), new AbortController()];
-    const led = cache.load('k', load, leader.signal);
-    const followed = cache.load('k', load, follower.signal);
+    const led = cache.segment(ROOT).load(K, load, leader.signal);
+    const followed = cache.segment(ROOT).load(K, load, follower.signal);
     leader.abort(new Error('the leader left'));
     await expect(led).rejects.toThrow('the leader left');
     expect(signals[0]!.aborted).toBe(false);
@@ -103,8 +150,8 @@ describe('the block cache', () => {
     expect(signals[0]!.aborted).toBe(true);
 
     // Nobody joins what was given up.
-    const [one, forEver] = [new AbortController(), cache.load('k', load)];
-    const joined = cache.load('k', load, one.signal);
+    const [one, forEver] = [new AbortController(), cache.segment(ROOT).load(K, load)];
+    const joined = cache.segment(ROOT).load(K, load, one.signal);
     one.abort(new Error('left'));
     await expect(joined).rejects.toThrow('left');
     finish(block(3));
@@ -123,8 +170,8 @@ describe('the block cache', () => {
         else resolve(block(9));
       });
     };
-    const led = cache.load('k', load(leader.signal), leader.signal);
-    const rest = Array.from({ length: 100 }, () => cache.load('k', load()));
+    const led = cache.segment(ROOT).load(K, load(leader.signal), leader.signal);
+    const rest = Array.from({ length: 100 }, () => cache.segment(ROOT).load(K, load()));
     leader.abort(new Error('left'));
     await expect(led).rejects.toThrow('left');
     await Promise.all(rest);
@@ -138,10 +185,12 @@ describe('the block cache', () => {
     const listen = (warning: Error): void => void warnings.push(warning);
     process.on('warning', listen);
     await Promise.all(
-      Array.from({ length: 60 }, (_, i) => cache.load(`k${i % 30}`, async () => block(9), signal)),
+      Array.from({ length: 60 }, (_, i) => cache.segment(ROOT).load(i % 30, async () => block(9), signal)),
     );
     await Promise.allSettled(
-      Array.from({ length: 60 }, (_, i) => cache.load(`f${i % 30}`, () => Promise.reject(i), signal)),
+      Array.from({ length: 60 }, (_, i) =>
+        cache.segment(ROOT).load(100 + (i % 30), () => Promise.reject(i), signal),
+      ),
     );
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     await new Promise((resolve) => setImmediate(resolve));
@@ -152,14 +201,14 @@ describe('the block cache', () => {
   test('lets who joined leave by an abort of their own', async () => {
     const cache = new BlockCache(1000);
     let finish!: (value: Uint8Array) => void;
-    const slow = cache.load('k', () => new Promise<Uint8Array>((resolve) => (finish = resolve)));
+    const slow = cache.segment(ROOT).load(K, () => new Promise<Uint8Array>((resolve) => (finish = resolve)));
     const abort = new AbortController();
-    const joined = cache.load('k', async () => block(1), abort.signal);
+    const joined = cache.segment(ROOT).load(K, async () => block(1), abort.signal);
     abort.abort(new Error('left'));
     await expect(joined).rejects.toThrow('left');
     finish(block(5));
     expect(await slow).toHaveLength(5);
-    await expect(cache.load('other', async () => block(1), abort.signal)).rejects.toThrow('left');
+    await expect(cache.segment(ROOT).load(8, async () => block(1), abort.signal)).rejects.toThrow('left');
   });
 
   test('refuses a size that is none', () => {

@@ -17,6 +17,7 @@ import {
   KIND_VALUE,
   RESTART_INTERVAL,
 } from './block-builder.js';
+import type { BlockIndex } from './block-index.js';
 
 export class Block {
   readonly bytes: Uint8Array;
@@ -26,6 +27,10 @@ export class Block {
   readonly restarts: number;
   /** How errors name the block. */
   readonly label: string;
+  /** Made when the block is asked for keys again and again. */
+  index: BlockIndex | undefined;
+  /** How often it was asked for a key. */
+  asked = 0;
 
   /** @param label names the object and the chunk. */
   constructor(bytes: Uint8Array, label: string) {
@@ -53,7 +58,7 @@ export class Block {
   }
 
   get byteLength(): number {
-    return this.bytes.length;
+    return this.bytes.length + (this.index?.byteLength ?? 0);
   }
 
   /** Offset of restart i; of the entries' end for the one past the last. */
@@ -73,8 +78,8 @@ export function compareSlice(bytes: Uint8Array, start: number, end: number, key:
 }
 
 export class BlockCursor {
-  readonly block: Block;
-  readonly #bytes: Uint8Array;
+  #block: Block;
+  #bytes: Uint8Array;
   /** Where the next entry begins. */
   #next = 0;
   /** The restart group of the current entry, where it ends, and how many of its entries have been read. */
@@ -97,9 +102,20 @@ export class BlockCursor {
   valueAt: number = 0;
 
   constructor(block: Block) {
-    this.block = block;
+    this.#block = block;
     this.#bytes = block.bytes;
     this.#groupEnd = block.restart(1);
+  }
+
+  get block(): Block {
+    return this.#block;
+  }
+
+  /** As a new cursor over another block. */
+  reset(block: Block): void {
+    this.#block = block;
+    this.#bytes = block.bytes;
+    this.#jump(0);
   }
 
   /** A view of the current key, valid until the cursor moves. */
@@ -122,11 +138,11 @@ export class BlockCursor {
   }
 
   corrupt(detail: string): HoldfastError {
-    return corrupt(this.block.label, `at offset ${this.#next}, ${detail}`);
+    return corrupt(this.#block.label, `at offset ${this.#next}, ${detail}`);
   }
 
   #varint(): number {
-    const end = this.block.entriesEnd;
+    const end = this.#block.entriesEnd;
     const first = this.#bytes[this.#next]!;
     if (first < 0x80 && this.#next < end) {
       this.#next++;
@@ -149,8 +165,8 @@ export class BlockCursor {
 
   #jump(group: number): void {
     this.#group = group;
-    this.#next = this.block.restart(group);
-    this.#groupEnd = this.block.restart(group + 1);
+    this.#next = this.#block.restart(group);
+    this.#groupEnd = this.#block.restart(group + 1);
     this.#inGroup = 0;
     this.#follows = false;
   }
@@ -158,11 +174,11 @@ export class BlockCursor {
   /** Moves to the next entry; the first one on a new cursor. False: there is none. */
   next(): boolean {
     if (this.#next === this.#groupEnd) {
-      if (this.#group + 1 >= this.block.restarts) return false;
+      if (this.#group + 1 >= this.#block.restarts) return false;
       if (this.#inGroup !== RESTART_INTERVAL)
         throw this.corrupt(`expected ${RESTART_INTERVAL} entries before a restart, found ${this.#inGroup}`);
       this.#group++;
-      this.#groupEnd = this.block.restart(this.#group + 1);
+      this.#groupEnd = this.#block.restart(this.#group + 1);
       this.#inGroup = 0;
     }
     if (this.#inGroup === RESTART_INTERVAL) throw this.corrupt('expected a restart');
@@ -174,6 +190,27 @@ export class BlockCursor {
       throw this.corrupt(`expected ${suffix} more bytes of a key, found ${this.#groupEnd - this.#next}`);
     this.#takeKey(shared, suffix);
     this.#inGroup++;
+    this.#takeHead();
+    return true;
+  }
+
+  /**
+   * Moves to the entry that begins at `offset` of a block: for one who has found it by `BlockIndex`, which has walked through the
+   * whole block. There is no `key`, and no way on from here.
+   */
+  readAt(block: Block, offset: number): void {
+    this.#block = block;
+    this.#bytes = block.bytes;
+    this.#next = offset;
+    this.#groupEnd = block.entriesEnd;
+    this.#varint();
+    const suffix = this.#varint();
+    this.#next += suffix;
+    this.#takeHead();
+  }
+
+  /** What stands behind an entry's key. */
+  #takeHead(): void {
     const kind = this.#bytes[this.#next++]!;
     this.version = this.#varint();
     this.order = this.#varint();
@@ -198,7 +235,6 @@ export class BlockCursor {
     } else throw this.corrupt(`expected an entry of kind 0 to 3, or 17 to 19, found ${kind}`);
     if (this.#next > this.#groupEnd)
       throw this.corrupt(`expected the entry to end at ${this.#groupEnd} or before`);
-    return true;
   }
 
   /** Takes the suffix into the key buffer, having checked that the new key is above the one before. */
@@ -234,7 +270,7 @@ export class BlockCursor {
 
   /** Moves to the last entry. True: a block is never empty. */
   last(): boolean {
-    this.#jump(this.block.restarts - 1);
+    this.#jump(this.#block.restarts - 1);
     let found = false;
     while (this.next()) found = true;
     return found;
@@ -250,7 +286,7 @@ export class BlockCursor {
   /** The last group whose first key compares below `key` (or equal to it, if `orEqual`); 0 if none does. */
   #findGroup(key: Uint8Array, orEqual: boolean): number {
     let low = 0;
-    let high = this.block.restarts - 1;
+    let high = this.#block.restarts - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
       const order = this.#compareRestart(middle, key);

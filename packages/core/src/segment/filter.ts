@@ -17,6 +17,47 @@ function fnv1a(key: Uint8Array, basis: number): number {
   return hash >>> 0;
 }
 
+/** A key that is looked for in many places: its hashes are worked out once, when the first of them asks. */
+export class SoughtKey {
+  readonly bytes: Uint8Array;
+  #first = -1;
+  #second = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** Unsigned, 32 bits: where the probes of a filter begin. */
+  get hash(): number {
+    if (this.#first < 0) this.#work();
+    return this.#first;
+  }
+
+  /** Their step: odd. */
+  get step(): number {
+    if (this.#first < 0) this.#work();
+    return this.#second;
+  }
+
+  #work(): void {
+    const { bytes } = this;
+    let first = BASIS_1;
+    let second = BASIS_2;
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes[i]!;
+      first = Math.imul(first ^ byte, FNV_PRIME);
+      second = Math.imul(second ^ byte, FNV_PRIME);
+    }
+    this.#first = first >>> 0;
+    this.#second = (second | 1) >>> 0;
+  }
+}
+
+/** The first hash alone. */
+export function hashOf(key: Uint8Array): number {
+  return fnv1a(key, BASIS_1);
+}
+
 /** Collects keys, 8 bytes each, until their number and so the filter's size is known. */
 export class FilterBuilder {
   #hashes = new Uint32Array(256);
@@ -54,10 +95,10 @@ export class FilterBuilder {
 }
 
 /** False: the key was certainly not added. */
-export function filterMayContain(bits: Uint8Array, probes: number, key: Uint8Array): boolean {
+export function filterMayContain(bits: Uint8Array, probes: number, key: SoughtKey): boolean {
   const m = bits.length * 8;
-  let sum = fnv1a(key, BASIS_1);
-  const step = (fnv1a(key, BASIS_2) | 1) >>> 0;
+  let sum = key.hash;
+  const { step } = key;
   for (let i = 0; i < probes; i++) {
     const bit = sum % m;
     if ((bits[bit >>> 3]! & (1 << (bit & 7))) === 0) return false;

@@ -3,6 +3,7 @@ import { equalBytes } from '../object/bytes.js';
 import { objectName, SEGMENT_PREFIX } from '../object/names.js';
 import { BlockCache } from './block-cache.js';
 import type { Entry } from './entry.js';
+import { SoughtKey } from './filter.js';
 import type { RangeTombstone } from './range-tombstone.js';
 import { SegmentBuilder } from './segment-builder.js';
 import { placeSegment } from './segment-entry.js';
@@ -59,7 +60,7 @@ describe('a segment with range tombstones', () => {
     expect(await reader.get(key('g'))).toMatchObject({ value: undefined, version: 8 });
     expect(await reader.get(key('h'))).toBeUndefined();
     for (const text of ['b', 'd', 'f', 'g', 'h'])
-      expect(reader.peek(key(text)), text).toEqual(await reader.get(key(text)));
+      expect(reader.peek(new SoughtKey(key(text))), text).toEqual(await reader.get(key(text)));
   });
 
   test('may have nothing else, and is read and verified all the same', async () => {

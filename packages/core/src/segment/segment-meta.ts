@@ -9,7 +9,7 @@ import type { ObjectCipher } from '@holdfast/crypto';
 import { ByteReader, ByteWriter, compareBytes, equalBytes } from '../object/bytes.js';
 import { corrupt } from '../object/errors.js';
 import { compareSlice } from './block.js';
-import { FILTER_PROBES, filterMayContain } from './filter.js';
+import { FILTER_PROBES, filterMayContain, type SoughtKey } from './filter.js';
 import { type RangeTombstone, rangeAfter, readRange, writeRange } from './range-tombstone.js';
 import { coverVersions, type SegmentEntry } from './segment-entry.js';
 import type { ChunkTable } from './segment-table.js';
@@ -59,8 +59,6 @@ export class SegmentMeta {
   readonly cipher: ObjectCipher;
   /** Fragmented. */
   readonly ranges: readonly RangeTombstone[];
-  /** Where the cache holds each block: `SegmentSource` fills it in. */
-  readonly cacheKeys: (string | undefined)[];
 
   /**
    * @param plaintext of the meta chunk; kept, so it must not be a view of something larger.
@@ -84,7 +82,6 @@ export class SegmentMeta {
         `expected blocks for ${entry.entries} entries in ${table.chunks} chunks, found ${blocks}`,
       );
     this.#blockChunk = new Uint32Array(blocks);
-    this.cacheKeys = new Array<string | undefined>(blocks);
     this.#keyAt = new Uint32Array(blocks);
     this.#keyEnd = new Uint32Array(blocks);
     let chunk = 0;
@@ -146,7 +143,7 @@ export class SegmentMeta {
   /** What it keeps in memory, about. */
   get byteLength(): number {
     return (
-      this.#plaintext.length + this.table.byteLength + 140 * this.blocks + 200 * this.ranges.length + 1024
+      this.#plaintext.length + this.table.byteLength + 12 * this.blocks + 200 * this.ranges.length + 1024
     );
   }
 
@@ -183,7 +180,7 @@ export class SegmentMeta {
     return range && compareBytes(range.begin, key) <= 0 ? range : undefined;
   }
 
-  mayContain(key: Uint8Array): boolean {
+  mayContain(key: SoughtKey): boolean {
     if (this.#filter.length === 0) return false;
     return filterMayContain(this.#filter, this.#probes, key);
   }

@@ -2,9 +2,12 @@
  * Reads one segment: point gets, cursors, a full check. All that it returns was authenticated by `SegmentSource`.
  */
 import type { CallOptions } from '@holdfast/object-store';
-import { BlockCursor } from './block.js';
+import { Block, BlockCursor } from './block.js';
 import { KIND_LARGE, KIND_STREAM, KIND_TOMBSTONE } from './block-builder.js';
+import { BlockIndex } from './block-index.js';
 import type { Entry } from './entry.js';
+import { Fetched } from './fetched.js';
+import { SoughtKey } from './filter.js';
 import { MISS } from './miss.js';
 import type { RangeTombstone } from './range-tombstone.js';
 import { type CursorOptions, SegmentCursor } from './segment-cursor.js';
@@ -14,6 +17,12 @@ import type { VerifyOptions } from './segment-object.js';
 import { hasEntryNear, mayHold, type SegmentDeps, SegmentSource } from './segment-source.js';
 import { verifySegment } from './segment-verify.js';
 import { StreamPart } from './stream-part.js';
+
+/** So often a block is asked for a key before it gets an index: making one costs as much as so many searches. */
+const INDEX_AFTER = 8;
+
+/** For looks, each of which is over before another begins: none needs a cursor of its own. */
+const scratch = new BlockCursor(new Block(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1), 'nothing'));
 
 export class SegmentReader {
   readonly entry: SegmentEntry;
@@ -35,7 +44,7 @@ export class SegmentReader {
   async mayContain(key: Uint8Array, o?: CallOptions): Promise<boolean> {
     if (!mayHold(this.entry, key)) return false;
     const meta = this.#source.cachedMeta ?? (await this.#source.meta(o));
-    return meta.mayContain(key) || meta.rangeOver(key) !== undefined;
+    return meta.mayContain(new SoughtKey(key)) || meta.rangeOver(key) !== undefined;
   }
 
   /**
@@ -43,73 +52,73 @@ export class SegmentReader {
    * none. Two requests in a cold segment (one if it is small), none in a warm one; one more for a large value.
    * @throws HoldfastError CORRUPT, or the store's StoreError.
    */
-  async get(key: Uint8Array, o?: CallOptions): Promise<Entry | undefined> {
-    if (!mayHold(this.entry, key)) return undefined;
-    const source = this.#source;
-    const meta = source.cachedMeta ?? (await source.meta(o));
-    const range = meta.rangeOver(key);
-    const i = this.#blockOf(meta, key);
-    if (i < 0) return range && deleted(key, range);
-    const cursor = new BlockCursor(source.cachedBlock(meta, i) ?? (await source.block(meta, i, o)));
-    const found = this.#find(cursor, key, range);
-    if (found !== 'in pieces') return found;
-    return this.#entry(cursor, key, await source.value(meta, i, cursor.valueLength, cursor.valueAt, o));
+  async get(key: Uint8Array, o: CallOptions = {}): Promise<Entry | undefined> {
+    const sought = new SoughtKey(key);
+    const fetched = new Fetched();
+    for (;;) {
+      const found = this.peek(sought, fetched);
+      if (found !== MISS) return found;
+      await fetched.fetch(o);
+    }
   }
 
-  /** As `get`, from what is cached; MISS where something would have to be fetched. */
-  peek(key: Uint8Array): Entry | undefined | typeof MISS {
-    if (!mayHold(this.entry, key)) return undefined;
+  /**
+   * As `get`, from what is cached; MISS where something would have to be fetched.
+   * @param fetched what was fetched already; it is told what is missing.
+   */
+  peek(sought: SoughtKey, fetched?: Fetched): Entry | undefined | typeof MISS {
+    const { entry } = this;
     const source = this.#source;
-    const meta = source.cachedMeta;
+    const key = sought.bytes;
+    if (!mayHold(entry, key)) return undefined;
+    const meta = source.cachedMeta ?? fetched?.meta(source);
     if (!meta) return MISS;
-    const range = meta.rangeOver(key);
-    const i = this.#blockOf(meta, key);
+    const range = meta.ranges.length === 0 ? undefined : meta.rangeOver(key);
+    if (!hasEntryNear(entry, key) || !meta.mayContain(sought)) return range && deleted(key, range);
+    const i = meta.findBlock(key, true);
     if (i < 0) return range && deleted(key, range);
-    const block = source.cachedBlock(meta, i);
+    const block = source.cachedBlock(meta, i) ?? fetched?.block(source, i);
     if (!block) return MISS;
-    const cursor = new BlockCursor(block);
-    const found = this.#find(cursor, key, range);
-    if (found !== 'in pieces') return found;
-    const value = source.cachedValue(cursor.valueAt, cursor.valueLength);
-    return value ? this.#entry(cursor, key, value) : MISS;
+    const cursor = scratch;
+    if (!this.#seek(cursor, meta, i, block, sought)) return range && deleted(key, range);
+    const version = source.version(cursor);
+    const order = source.order(cursor);
+    if (range && (range.version > version || (range.version === version && range.order > order)))
+      return deleted(key, range);
+    const { kind, expiresMs } = cursor;
+    if (kind === KIND_TOMBSTONE) return { key, version, order, value: undefined };
+    let value: Uint8Array | undefined;
+    if (kind === KIND_LARGE) {
+      const { valueLength: length, valueAt: first } = cursor;
+      value = source.cachedValue(first, length) ?? fetched?.value(source, { i, length, first });
+      if (!value) return MISS;
+    } else value = cursor.inlineValue;
+    const stream = kind === KIND_STREAM ? true : undefined;
+    return { key, version, order, value, expiresMs: expiresMs === 0 ? undefined : expiresMs, stream };
+  }
+
+  /** Moves to the entry of the key. False: the block has none. */
+  #seek(cursor: BlockCursor, meta: SegmentMeta, i: number, block: Block, sought: SoughtKey): boolean {
+    if (block.index === undefined) {
+      if (++block.asked !== INDEX_AFTER) {
+        cursor.reset(block);
+        return cursor.seek(sought.bytes) && cursor.compareKey(sought.bytes) === 0;
+      }
+      block.index = BlockIndex.of(block);
+      // It may be pushed out by that: it serves this call all the same.
+      this.#source.resizeBlock(meta, i, block);
+      if (block.index === undefined) return this.#seek(cursor, meta, i, block, sought);
+    }
+    const offset = block.index.find(sought.bytes, sought.hash);
+    if (offset < 0) return false;
+    cursor.readAt(block, offset);
+    return true;
   }
 
   /** Its range tombstones. At most one request, none once the meta chunk is cached. */
   async ranges(o?: CallOptions): Promise<readonly RangeTombstone[]> {
     if (this.entry.ranges === 0) return [];
     return (this.#source.cachedMeta ?? (await this.#source.meta(o))).ranges;
-  }
-
-  /** The block that would hold the key; -1: none does. */
-  #blockOf(meta: SegmentMeta, key: Uint8Array): number {
-    return hasEntryNear(this.entry, key) && meta.mayContain(key) ? meta.findBlock(key, true) : -1;
-  }
-
-  /** `in pieces`: a large value, and the cursor stands on it. */
-  #find(
-    cursor: BlockCursor,
-    key: Uint8Array,
-    range: RangeTombstone | undefined,
-  ): Entry | undefined | 'in pieces' {
-    if (!cursor.seek(key) || cursor.compareKey(key) !== 0) return range && deleted(key, range);
-    const version = this.#source.version(cursor);
-    const order = this.#source.order(cursor);
-    if (range && (range.version > version || (range.version === version && range.order > order)))
-      return deleted(key, range);
-    if (cursor.kind === KIND_TOMBSTONE) return deleted(key, { version, order });
-    return cursor.kind === KIND_LARGE ? 'in pieces' : this.#entry(cursor, key, cursor.inlineValue);
-  }
-
-  #entry(cursor: BlockCursor, key: Uint8Array, value: Uint8Array): Entry {
-    const { kind, expiresMs } = cursor;
-    return {
-      key,
-      version: this.#source.version(cursor),
-      order: this.#source.order(cursor),
-      value,
-      expiresMs: expiresMs === 0 ? undefined : expiresMs,
-      stream: kind === KIND_STREAM ? true : undefined,
-    };
   }
 
   /** Walks `[begin, end)`. Nothing is read before its `start`. */

@@ -13,7 +13,7 @@ import { openCipher, type Sealing } from '../object/envelope.js';
 import { corrupt } from '../object/errors.js';
 import { MAX_VALUE_BYTES } from '../value/value.js';
 import { Block, BlockCursor } from './block.js';
-import type { BlockCache } from './block-cache.js';
+import { type BlockCache, type CachedSegment, META_SLOT } from './block-cache.js';
 import { VALUE_PIECE_BYTES } from './entry.js';
 import type { SegmentEntry } from './segment-entry.js';
 import { SegmentMeta } from './segment-meta.js';
@@ -21,19 +21,6 @@ import { SegmentObject, type VerifyOptions } from './segment-object.js';
 
 /** Of the cache's size, what one large value may take. */
 const CACHED_VALUE_SHARE = 1 / 16;
-
-/** Readers are made for single gets, so the string and its hash must outlive them. */
-const cacheKeys = new WeakMap<SegmentEntry, string>();
-
-/** The root's bytes as characters; a chunk's number may follow. */
-function cacheKeyOf(entry: SegmentEntry): string {
-  let cacheKey = cacheKeys.get(entry);
-  if (cacheKey === undefined) {
-    cacheKey = String.fromCharCode(...entry.root);
-    cacheKeys.set(entry, cacheKey);
-  }
-  return cacheKey;
-}
 
 export interface SegmentDeps {
   readonly store: ObjectStore;
@@ -44,25 +31,27 @@ export interface SegmentDeps {
 export class SegmentSource extends SegmentObject<SegmentEntry> {
   readonly cache: BlockCache;
   readonly #sealing: Sealing;
-  readonly #cacheKey: string;
+  #cached: CachedSegment;
 
   constructor(deps: SegmentDeps, entry: SegmentEntry) {
     super(deps.store, deps.sealing.provider.sha256, entry);
     this.#sealing = deps.sealing;
     this.cache = deps.cache;
-    this.#cacheKey = cacheKeyOf(entry);
+    this.#cached = deps.cache.segment(entry.root);
   }
 
-  #chunkKey(chunk: number): string {
-    return this.#cacheKey + String.fromCharCode(chunk >>> 16, chunk & 0xffff);
+  /** What is cached of the segment. */
+  get #slots(): CachedSegment {
+    if (this.#cached.ended) this.#cached = this.cache.segment(this.entry.root);
+    return this.#cached;
   }
 
   get cachedMeta(): SegmentMeta | undefined {
-    return this.cache.get(this.#cacheKey);
+    return this.#cached.get(META_SLOT);
   }
 
   meta(o: CallOptions | undefined): Promise<SegmentMeta> {
-    return this.cache.load(this.#cacheKey, (signal) => this.fetchMeta({ ...o, signal }), o?.signal);
+    return this.#slots.load(META_SLOT, (signal) => this.fetchMeta({ ...o, signal }), o?.signal);
   }
 
   /** From the store, whatever is cached. */
@@ -105,32 +94,27 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
     return block;
   }
 
-  /** Made once per block: a long string's hash is costly, and the string remembers it. */
-  #blockKey(meta: SegmentMeta, i: number): string {
-    let cacheKey = meta.cacheKeys[i];
-    if (cacheKey === undefined) {
-      cacheKey = this.#chunkKey(meta.blockChunk(i));
-      meta.cacheKeys[i] = cacheKey;
-    }
-    return cacheKey;
-  }
-
   cachedBlock(meta: SegmentMeta, i: number): Block | undefined {
-    return this.cache.get(this.#blockKey(meta, i));
+    return this.#cached.get(meta.blockChunk(i));
   }
 
   hasBlock(meta: SegmentMeta, i: number): boolean {
-    return this.cache.has(this.#blockKey(meta, i));
+    return this.#cached.has(meta.blockChunk(i));
   }
 
   keepBlock(meta: SegmentMeta, i: number, block: Block): void {
-    this.cache.set(this.#blockKey(meta, i), block);
+    this.#slots.set(meta.blockChunk(i), block);
+  }
+
+  /** The block has grown in memory. */
+  resizeBlock(meta: SegmentMeta, i: number, block: Block): void {
+    if (this.cachedBlock(meta, i) === block) this.keepBlock(meta, i, block);
   }
 
   block(meta: SegmentMeta, i: number, o: CallOptions | undefined): Promise<Block> {
     const chunk = meta.blockChunk(i);
-    return this.cache.load(
-      this.#blockKey(meta, i),
+    return this.#slots.load(
+      chunk,
       async (signal) => {
         const shared = { ...o, signal };
         const sealed = await this.fetchChunks(meta.table, chunk, chunk + 1, shared);
@@ -177,7 +161,7 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
 
   /** A large value of this length that begins with chunk `first`, if it is cached: it was checked then. */
   cachedValue(first: number, length: number): Uint8Array | undefined {
-    const value = this.cache.get<Uint8Array>(this.#chunkKey(first));
+    const value = this.#cached.get<Uint8Array>(first);
     return value?.length === length ? value : undefined;
   }
 
@@ -196,7 +180,7 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
       return this.openValue(meta, first, end, length, sealed, first, shared);
     };
     return length <= this.cache.maxBytes * CACHED_VALUE_SHARE
-      ? this.cache.load(this.#chunkKey(first), load, o?.signal)
+      ? this.#slots.load(first, load, o?.signal)
       : load(o?.signal);
   }
 

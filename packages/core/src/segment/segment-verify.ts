@@ -11,6 +11,7 @@ import { compareBytes, equalBytes } from '../object/bytes.js';
 import { corrupt } from '../object/errors.js';
 import { BlockCursor } from './block.js';
 import { KIND_LARGE, KIND_STREAM, KIND_TOMBSTONE } from './block-builder.js';
+import { SoughtKey } from './filter.js';
 import type { SegmentMeta } from './segment-meta.js';
 import type { VerifyOptions } from './segment-object.js';
 import type { SegmentSource } from './segment-source.js';
@@ -80,7 +81,7 @@ class Tally {
     const { expiresMs } = cursor;
     if (expiresMs !== 0 && (this.#earliestExpiryMs === 0 || expiresMs < this.#earliestExpiryMs))
       this.#earliestExpiryMs = expiresMs;
-    if (!this.#meta.mayContain(cursor.key))
+    if (!this.#meta.mayContain(new SoughtKey(cursor.key)))
       throw cursor.corrupt('the filter does not know the key before it');
     if (cursor.kind === KIND_STREAM) this.#addStream(cursor);
     if (cursor.kind !== KIND_LARGE) return;

@@ -18,6 +18,7 @@
  *   runs but those of the table.
  */
 import { isUint8Array } from '@holdfast/crypto';
+import { copyBytes } from '../object/bytes.js';
 import { corrupt, HoldfastError } from '../object/errors.js';
 import { addExtension, Packr, RESET_BUFFER_MODE } from './msgpackr.js';
 import { admitValue } from './value-admit.js';
@@ -129,8 +130,8 @@ export function decodeValue(bytes: Uint8Array, object = 'a value'): unknown {
   if (bytes.length > MAX_VALUE_BYTES)
     throw corrupt(object, `expected at most ${MAX_VALUE_BYTES} bytes, found ${bytes.length}`);
   const kind = bytes[0];
-  // Not `slice`: a Buffer's would be a view.
-  if (kind === RAW) return new Uint8Array(bytes.subarray(1));
+  // A Buffer's `slice` would be a view.
+  if (kind === RAW) return bytes.constructor === Uint8Array ? bytes.slice(1) : copyBytes(bytes.subarray(1));
   if (kind !== MESSAGE)
     throw corrupt(object, `expected a first byte of 0 or 1, found ${kind === undefined ? 'no byte' : kind}`);
   // A view of its own, not a Buffer's: msgpackr leaves a property on what it reads, and copies by its class.

@@ -1,5 +1,5 @@
 /** What the parts of one open database share. */
-import { type BlockCache, HoldfastError, type SegmentDeps } from '@holdfast/core';
+import { type BlockCache, HoldfastError, type SegmentReaders } from '@holdfast/core';
 import { type Clock, type ObjectStore, type RandomBytes, StoreError } from '@holdfast/object-store';
 import type { DatabaseSealing } from './database-sealing.js';
 import type { Lifetime } from './lifetime.js';
@@ -31,8 +31,8 @@ export interface Context {
   readonly slots: Slots;
   readonly sealing: DatabaseSealing;
   readonly cache: BlockCache;
-  /** What segments are read with: their store fails in the engine's words. */
-  readonly segments: SegmentDeps;
+  /** Their store fails in the engine's words. */
+  readonly segments: SegmentReaders;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly emit: (event: DatabaseEvent) => void;

@@ -1,7 +1,6 @@
 /** Checkpoints: durable names for versions, which GC leaves alone. Entries of the system space. */
 import { corrupt, decodeKey, decodeValue, encodeKey, encodeValue } from '@holdfast/core';
-import type { StoredAndBytes } from '../reading/entry-reader.js';
-import { boundsInSpace, inSpace, SYSTEM_SPACE, toStoredKey } from '../state/space.js';
+import { boundsInSpace, inSpace, type StoredAndBytes, SYSTEM_SPACE, toStoredKey } from '../state/space.js';
 import type { View } from '../state/view.js';
 
 /** A named version. */

@@ -17,6 +17,7 @@ import {
   type Bounds,
   boundsInSpace,
   inSpace,
+  type StoredAndBytes,
   type StoredKey,
   toStoredKey,
   USER_SPACE,
@@ -60,14 +61,23 @@ export interface ListOptions {
 /** What `ListOptions` and `ReadOptions` know, for those who refuse what they don't. */
 export const LIST_OPTIONS = ['reverse', 'limit', 'signal'] as const;
 
-export interface StoredAndBytes {
-  readonly stored: StoredKey;
+/** The string is made when the tail is asked for it: most reads of a flushed state need none. */
+class UserKey implements StoredAndBytes {
   readonly bytes: Uint8Array;
+  #stored: StoredKey | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  get stored(): StoredKey {
+    this.#stored ??= toStoredKey(this.bytes);
+    return this.#stored;
+  }
 }
 
 export function userKey(key: Key): StoredAndBytes {
-  const bytes = inSpace(USER_SPACE, encodeKey(key));
-  return { stored: toStoredKey(bytes), bytes };
+  return new UserKey(inSpace(USER_SPACE, encodeKey(key)));
 }
 
 /** Many keys, encoded at once: the caller may use its array again. */

@@ -1,10 +1,11 @@
 /**
  * The reads of an open database, over what asks for the newest state. What a read is given is taken at the call.
  */
-import type { Key } from '@holdfast/core';
+import { type Key, MISS } from '@holdfast/core';
 import { READ_OPTIONS, takeOptions } from '../context/call-options.js';
 import type { Lifetime } from '../context/lifetime.js';
 import { alive } from '../state/alive.js';
+import type { StoredAndBytes } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { View } from '../state/view.js';
 import {
@@ -14,7 +15,6 @@ import {
   type ListOptions,
   liveValueOf,
   type ReadOptions,
-  type StoredAndBytes,
   userKey,
   userKeys,
 } from './entry-reader.js';
@@ -23,6 +23,8 @@ import { openStream } from './stream-reader.js';
 
 /** How the newest state is asked for, as fresh as the options want it. */
 export interface Newest {
+  /** What may be read without asking for anything newer; undefined: it must be asked. */
+  readonly known: (options: ReadOptions) => View | undefined;
   readonly read: (at: StoredAndBytes, options: ReadOptions) => Promise<TailEntry | undefined>;
   readonly fresh: (options: ReadOptions) => Promise<View>;
   /** The moment that a read shows, milliseconds since 1970; asked once, at its call. */
@@ -59,19 +61,35 @@ export class Reads {
     return this.#lifetime.run(async () => read(takeOptions(call, options, READ_OPTIONS)));
   }
 
-  get(key: Key, options: ReadOptions | undefined): Promise<unknown> {
-    return this.run('get', options, async (taken) => {
+  /** Of one key. What is in memory and new enough is answered at once: nothing is begun that a close would wait for. */
+  #one<T>(
+    call: string,
+    key: Key,
+    options: ReadOptions | undefined,
+    make: (found: TailEntry | undefined, nowMs: number, bytes: Uint8Array) => T,
+  ): Promise<T> {
+    try {
+      this.#lifetime.check();
+      const taken = takeOptions(call, options, READ_OPTIONS);
+      const at = userKey(key);
       const nowMs = this.#newest.nowMs();
-      return liveValueOf(await this.#newest.read(userKey(key), taken), nowMs);
-    });
+      const view = this.#newest.known(taken);
+      if (view) {
+        const found = view.peek(at);
+        if (found !== MISS) return Promise.resolve(make(found, nowMs, at.bytes));
+      }
+      return this.#lifetime.run(async () => make(await this.#newest.read(at, taken), nowMs, at.bytes));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  get(key: Key, options: ReadOptions | undefined): Promise<unknown> {
+    return this.#one('get', key, options, liveValueOf);
   }
 
   getEntry(key: Key, options: ReadOptions | undefined): Promise<Entry | undefined> {
-    return this.run('getEntry', options, async (taken) => {
-      const at = userKey(key);
-      const nowMs = this.#newest.nowMs();
-      return entryOf(at.bytes, await this.#newest.read(at, taken), nowMs);
-    });
+    return this.#one('getEntry', key, options, (found, nowMs, bytes) => entryOf(bytes, found, nowMs));
   }
 
   getMany(keys: readonly Key[], options: ReadOptions | undefined): Promise<unknown[]> {
@@ -79,8 +97,7 @@ export class Reads {
       const all = userKeys(keys);
       const nowMs = this.#newest.nowMs();
       const view = await this.#newest.fresh(taken);
-      const found = await Promise.all(all.map(({ stored, bytes }) => view.get(stored, bytes, taken)));
-      return found.map((each) => liveValueOf(each, nowMs));
+      return (await view.getMany(all, taken)).map((each) => liveValueOf(each, nowMs));
     });
   }
 
@@ -95,9 +112,6 @@ export class Reads {
   }
 
   has(key: Key, options: ReadOptions | undefined): Promise<boolean> {
-    return this.run('has', options, async (taken) => {
-      const nowMs = this.#newest.nowMs();
-      return alive(await this.#newest.read(userKey(key), taken), nowMs) !== undefined;
-    });
+    return this.#one('has', key, options, (found, nowMs) => alive(found, nowMs) !== undefined);
   }
 }

@@ -9,6 +9,7 @@ import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
 import type { Lifetime } from '../context/lifetime.js';
 import { alive } from '../state/alive.js';
 import type { Bounds } from '../state/space.js';
+import type { TailEntry } from '../state/tail.js';
 import { formatVersionstamp, type Versionstamp } from '../state/versionstamp.js';
 import type { View } from '../state/view.js';
 import { writtenBetween } from './differences.js';
@@ -90,8 +91,8 @@ export class Snapshot {
     return this.#view.hash.slice();
   }
 
-  async get<V = unknown>(key: Key): Promise<V | undefined> {
-    return (await this.getEntry<V>(key))?.value;
+  get<V = unknown>(key: Key): Promise<V | undefined> {
+    return this.#one(key, (found) => liveValueOf(found, this.#nowMs) as V | undefined);
   }
 
   /**
@@ -100,24 +101,34 @@ export class Snapshot {
    */
   peek<V = unknown>(key: Key): V | undefined | typeof MISS {
     this.#lifetime.check();
-    const { stored, bytes } = userKey(key);
-    const found = this.#view.peek(stored, bytes);
+    const found = this.#view.peek(userKey(key));
     return found === MISS ? MISS : (liveValueOf(found, this.#nowMs) as V | undefined);
   }
 
   getMany<V = unknown>(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#lifetime.run(async () => {
-      const found = userKeys(keys).map(({ stored, bytes }) => this.#view.get(stored, bytes, this.#calls));
-      return (await Promise.all(found)).map((entry) => liveValueOf(entry, this.#nowMs) as V | undefined);
+      const found = await this.#view.getMany(userKeys(keys), this.#calls);
+      return found.map((entry) => liveValueOf(entry, this.#nowMs) as V | undefined);
     });
   }
 
   getEntry<V = unknown>(key: Key): Promise<Entry<V> | undefined> {
-    return this.#lifetime.run(async () => {
-      const { stored, bytes } = userKey(key);
-      const found = await this.#view.get(stored, bytes, this.#calls);
-      return entryOf(bytes, found, this.#nowMs) as Entry<V> | undefined;
-    });
+    return this.#one(key, (found, bytes) => entryOf(bytes, found, this.#nowMs) as Entry<V> | undefined);
+  }
+
+  /** What is in memory is answered at once: nothing is begun that a close would wait for. */
+  #one<T>(key: Key, make: (found: TailEntry | undefined, bytes: Uint8Array) => T): Promise<T> {
+    try {
+      this.#lifetime.check();
+      const at = userKey(key);
+      const found = this.#view.peek(at);
+      if (found !== MISS) return Promise.resolve(make(found, at.bytes));
+      return this.#lifetime.run(async () =>
+        make(await this.#view.get(at.stored, at.bytes, this.#calls), at.bytes),
+      );
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `Database.getStream`, of this version. */
@@ -131,10 +142,7 @@ export class Snapshot {
   }
 
   has(key: Key): Promise<boolean> {
-    return this.#lifetime.run(async () => {
-      const { stored, bytes } = userKey(key);
-      return alive(await this.#view.get(stored, bytes, this.#calls), this.#nowMs) !== undefined;
-    });
+    return this.#one(key, (found) => alive(found, this.#nowMs) !== undefined);
   }
 
   /** The first entry of the range, or the last with `reverse`. */

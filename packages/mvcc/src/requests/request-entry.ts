@@ -1,8 +1,7 @@
 /** Where requests are kept: each in an entry of its own, for ever, or all of a session in one (sessions.ts). */
 import { corrupt, decodeValue, encodeKey, encodeValue } from '@holdfast/core';
 import { kindOf } from '../context/call-options.js';
-import type { StoredAndBytes } from '../reading/entry-reader.js';
-import { inSpace, SYSTEM_SPACE, toStoredKey } from '../state/space.js';
+import { inSpace, type StoredAndBytes, SYSTEM_SPACE, toStoredKey } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { Known, RequestEntry, RequestId } from './requests.js';
 import { SessionEntry } from './sessions.js';

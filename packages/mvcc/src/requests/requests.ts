@@ -3,7 +3,7 @@
  * belongs to, so that the two can't part (I6).
  */
 import { encodeValue, HoldfastError, type Sealing } from '@holdfast/core';
-import type { StoredAndBytes } from '../reading/entry-reader.js';
+import type { StoredAndBytes } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import { formatVersionstamp, type Stamp, type Versionstamp } from '../state/versionstamp.js';
 

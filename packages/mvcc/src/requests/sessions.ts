@@ -10,7 +10,7 @@
  *   could not know it, so there it is the entry's; whoever writes the entry next writes it down.
  */
 import { corrupt, decodeValue, encodeValue, HoldfastError } from '@holdfast/core';
-import type { StoredAndBytes } from '../reading/entry-reader.js';
+import type { StoredAndBytes } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import type { Stamp } from '../state/versionstamp.js';
 import type { Known, RequestEntry, SessionRequest } from './requests.js';

@@ -14,6 +14,12 @@ export const USER_SPACE = 1;
 /** A stored key as a binary string. */
 export type StoredKey = string;
 
+/** A key in both its forms. */
+export interface StoredAndBytes {
+  readonly stored: StoredKey;
+  readonly bytes: Uint8Array;
+}
+
 /** The space's byte, and one more in a bound. */
 const STORED_KEY_BYTES_MAX = MAX_KEY_BYTES + 2;
 

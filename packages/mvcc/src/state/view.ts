@@ -7,12 +7,13 @@
  *   segment can be newer than the tail. A range tombstone is a write of all its keys; of one transaction it comes first.
  */
 import {
-  type BlockCache,
   type CarryRef,
   type CompactRange,
   compareBytes,
+  copyBytes,
   type Extensions,
   endsBefore,
+  Fetched,
   type Intents,
   type Manifest,
   MISS,
@@ -20,29 +21,23 @@ import {
   type RangeTombstone,
   type RecordBody,
   rangeAfter,
-  type Sealing,
   type SegmentEntry,
-  SegmentReader,
+  type SegmentReader,
+  type SegmentReaders,
+  SoughtKey,
   segmentBegin,
   WindowBudget,
 } from '@holdfast/core';
-import type { CallOptions, ObjectStore } from '@holdfast/object-store';
+import type { CallOptions } from '@holdfast/object-store';
 import type { FlushedTails } from './flushed-tails.js';
 import { MapCursor } from './map-cursor.js';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
 import { RangeCovers } from './range-covers.js';
 import { RangeTombstones, toFragment } from './range-tombstones.js';
 import type { SortedMap } from './sorted-map.js';
-import { type Bounds, greatest, least, type StoredKey, toStoredKey } from './space.js';
+import { type Bounds, greatest, least, type StoredAndBytes, type StoredKey, toStoredKey } from './space.js';
 import { type LaidTransaction, type Tail, TailBuilder, type TailEntry } from './tail.js';
 import { compareStamps } from './versionstamp.js';
-
-/** Where a view reads its segments. */
-interface SegmentAccess {
-  readonly store: ObjectStore;
-  readonly sealing: Sealing;
-  readonly cache: BlockCache;
-}
 
 /** Hints of a record's writer for whoever comes next: when to commit, never whether it counts. */
 export interface Contention
@@ -111,16 +106,20 @@ export interface ScanOptions extends CallOptions {
   readonly beyondMemory?: boolean | undefined;
 }
 
+/** Of many keys, so many are looked for in the store at once: each of them may need a block of its own. */
+const KEYS_AT_ONCE = 256;
+
 /** What one scan reads ahead, in all segments together. */
 const SCAN_WINDOWS_BYTES = 8 * 1024 * 1024;
 
 export class View extends Parts {
-  readonly #access: SegmentAccess;
+  readonly #segments: SegmentReaders;
   #beyond: { readonly segments: readonly SegmentEntry[]; readonly newest: number } | undefined;
 
-  constructor(parts: ViewParts, access: SegmentAccess) {
+  /** @param segments reads them. */
+  constructor(parts: ViewParts, segments: SegmentReaders) {
     super(parts);
-    this.#access = access;
+    this.#segments = segments;
   }
 
   /** This state with transactions over it that are not in the log yet, as if the next record held them. */
@@ -129,7 +128,7 @@ export class View extends Parts {
     const tail = new TailBuilder(this.tail, flushedThrough, this.tail.freshFrom, flushedThrough);
     for (const transaction of transactions)
       tail.addTransaction(transaction, this.version + 1, transaction.order);
-    return new View({ ...this, tail: tail.finish() }, this.#access);
+    return new View({ ...this, tail: tail.finish() }, this.#segments);
   }
 
   /** Everything the next record carries lies in this many bytes, inline and in holders. */
@@ -139,7 +138,43 @@ export class View extends Parts {
 
   /** A key's newest write, tombstones too. Undefined: none is known. */
   async get(stored: StoredKey, key: Uint8Array, options: CallOptions = {}): Promise<TailEntry | undefined> {
-    return this.#newest(this.tail.get(stored), this.manifest.searched, key, options);
+    const known = this.tail.get(stored);
+    return this.#newest(known, this.#over(key, known), key, options);
+  }
+
+  /** As `get`, of many keys: what is missing in memory is read of all of them at once, side by side where it can be. */
+  async getMany(
+    keys: readonly StoredAndBytes[],
+    options: CallOptions = {},
+  ): Promise<(TailEntry | undefined)[]> {
+    const found = keys.map((at) => this.peek(at));
+    const missing = [...keys.keys()].filter((i) => found[i] === MISS);
+    missing.sort((a, b) => compareBytes(keys[a]!.bytes, keys[b]!.bytes));
+    for (let from = 0; from < missing.length; from += KEYS_AT_ONCE) {
+      const fetched = new Fetched();
+      let left = missing.slice(from, from + KEYS_AT_ONCE);
+      for (;;) {
+        left = left.filter((i) => {
+          const { stored, bytes } = keys[i]!;
+          const known = this.tail.get(stored);
+          const newest = newestIn(this.#over(bytes, known), known, new SoughtKey(bytes), fetched);
+          if (newest === MISS) return true;
+          // Of its own: a few bytes of each block must not keep all the blocks that many keys lie in.
+          found[i] =
+            newest?.value && newest !== known ? { ...newest, value: copyBytes(newest.value) } : newest;
+          return false;
+        });
+        if (left.length === 0) break;
+        await fetched.fetch(options);
+      }
+    }
+    return found as (TailEntry | undefined)[];
+  }
+
+  /** The segments that may hold a newer write of the key than the one that is known. */
+  #over(key: Uint8Array, known: TailEntry | undefined): readonly SegmentReader[] {
+    // Equal too: a large transaction and another can share a record.
+    return this.#segments.index(this.manifest.searched).over(key, known?.version ?? 0);
   }
 
   /** The same; asks memory for what it can tell, the tails that were flushed last too. */
@@ -149,7 +184,7 @@ export class View extends Parts {
     options: CallOptions = {},
   ): Promise<TailEntry | undefined> {
     const known = this.#inMemory(stored);
-    return this.#newest(known, this.segmentsBeyondMemory(known?.version), key, options);
+    return this.#newest(known, this.#readers(this.segmentsBeyondMemory(known?.version), key), key, options);
   }
 
   /** Whether `latest()` of this key has to ask the store or the block cache. */
@@ -198,38 +233,37 @@ export class View extends Parts {
     version: number,
     options: CallOptions = {},
   ): Promise<boolean> {
-    const newest = await this.#newest(undefined, segments, key, options);
+    const newest = await this.#newest(undefined, this.#readers(segments, key), key, options);
     return newest !== undefined && newest.version > version;
+  }
+
+  /** Of these segments those that may say something of the key. */
+  #readers(segments: readonly SegmentEntry[], key: Uint8Array): SegmentReader[] {
+    const near = segments.filter((segment) => mayHold(segment, key));
+    return near.sort((a, b) => b.maxVersion - a.maxVersion).map((segment) => this.reader(segment));
   }
 
   async #newest(
     known: TailEntry | undefined,
-    segments: readonly SegmentEntry[],
+    readers: readonly SegmentReader[],
     key: Uint8Array,
     options: CallOptions,
   ): Promise<TailEntry | undefined> {
-    const candidates = segments.filter(
-      // Equal too: a large transaction and another can share a record.
-      (segment) => segment.maxVersion >= (known?.version ?? 0) && mayHold(segment, key),
-    );
-    if (candidates.length === 0) return known;
-    let best = known;
-    const found = await Promise.all(candidates.map((segment) => this.reader(segment).get(key, options)));
-    for (const entry of found) if (entry && (!best || isNewer(entry, best))) best = entry;
-    return best;
+    if (readers.length === 0) return known;
+    const sought = new SoughtKey(key);
+    const fetched = new Fetched();
+    for (;;) {
+      const newest = newestIn(readers, known, sought, fetched);
+      if (newest !== MISS) return newest;
+      await fetched.fetch(options);
+    }
   }
 
   /** As `get`, from what is in memory; MISS where something would have to be fetched. */
-  peek(stored: StoredKey, key: Uint8Array): TailEntry | undefined | typeof MISS {
-    let best = this.tail.get(stored);
-    const floor = best?.version ?? 0;
-    for (const segment of this.manifest.searched) {
-      if (segment.maxVersion < floor || !mayHold(segment, key)) continue;
-      const found = this.reader(segment).peek(key);
-      if (found === MISS) return MISS;
-      if (found && (!best || isNewer(found, best))) best = found;
-    }
-    return best;
+  peek(at: StoredAndBytes): TailEntry | undefined | typeof MISS {
+    const known = this.tail.isEmpty ? undefined : this.tail.get(at.stored);
+    const readers = this.#over(at.bytes, known);
+    return readers.length === 0 ? known : newestIn(readers, known, new SoughtKey(at.bytes));
   }
 
   /** Walks the newest writes of the keys in `bounds`, tombstones too. Call `start()` first. */
@@ -299,13 +333,37 @@ export class View extends Parts {
   }
 
   reader(segment: SegmentEntry): SegmentReader {
-    return new SegmentReader(this.#access, segment);
+    return this.#segments.of(segment);
   }
 
   /** The segments that a large transaction wrote, if it is still one run. A stream's parts are no writes. */
   bulkSegments(run: number): SegmentEntry[] {
     return this.manifest.searched.filter((segment) => segment.run === run);
   }
+}
+
+/**
+ * A key's newest write; MISS where that can't be told yet.
+ * @param readers the newest first: once what is found is newer than all that the next one holds, it is not asked.
+ * @param fetched is told of all that is missing; without it the first thing that is missing ends the look.
+ */
+function newestIn(
+  readers: readonly SegmentReader[],
+  known: TailEntry | undefined,
+  key: SoughtKey,
+  fetched?: Fetched,
+): TailEntry | undefined | typeof MISS {
+  let best = known;
+  let isMissing = false;
+  for (const reader of readers) {
+    if (best && reader.entry.maxVersion < best.version) break;
+    const found = reader.peek(key, fetched);
+    if (found === MISS) {
+      if (fetched === undefined) return MISS;
+      isMissing = true;
+    } else if (found && (!best || isNewer(found, best))) best = found;
+  }
+  return isMissing ? MISS : best;
 }
 
 /** Of one key: of the same transaction what has a value is the write, and what deletes it the range before it. */

@@ -28,7 +28,6 @@ import {
   LIST_OPTIONS,
   type ListOptions,
   type Range,
-  type StoredAndBytes,
   userBounds,
   userKey,
   userKeys,
@@ -39,7 +38,13 @@ import { RangeReads } from '../reading/range-reads.js';
 import type { Held } from '../state/alive.js';
 import { RangeTombstones } from '../state/range-tombstones.js';
 import { sortedMap } from '../state/sorted-map.js';
-import { type Bounds, fromStoredKey, type StoredKey, toStoredKey } from '../state/space.js';
+import {
+  type Bounds,
+  fromStoredKey,
+  type StoredAndBytes,
+  type StoredKey,
+  toStoredKey,
+} from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
 import { OWN_VERSION } from '../state/versionstamp.js';
 import type { Overlay, View } from '../state/view.js';

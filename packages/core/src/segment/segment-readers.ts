@@ -1,0 +1,37 @@
+/**
+ * The readers of a process's segments: one for each entry of a manifest, for as long as the entry lives, and one index
+ * for each list of them.
+ */
+import type { SegmentEntry } from './segment-entry.js';
+import { SegmentIndex } from './segment-index.js';
+import { SegmentReader } from './segment-reader.js';
+import type { SegmentDeps } from './segment-source.js';
+
+export class SegmentReaders {
+  readonly #deps: SegmentDeps;
+  readonly #readers = new WeakMap<SegmentEntry, SegmentReader>();
+  readonly #indexes = new WeakMap<readonly SegmentEntry[], SegmentIndex>();
+
+  constructor(deps: SegmentDeps) {
+    this.#deps = deps;
+  }
+
+  of(segment: SegmentEntry): SegmentReader {
+    let reader = this.#readers.get(segment);
+    if (reader === undefined) {
+      reader = new SegmentReader(this.#deps, segment);
+      this.#readers.set(segment, reader);
+    }
+    return reader;
+  }
+
+  /** @param segments a list that does not change: it is known by itself. */
+  index(segments: readonly SegmentEntry[]): SegmentIndex {
+    let index = this.#indexes.get(segments);
+    if (index === undefined) {
+      index = new SegmentIndex(segments, (segment) => this.of(segment));
+      this.#indexes.set(segments, index);
+    }
+    return index;
+  }
+}
