@@ -1,6 +1,7 @@
 export { isUint8Array } from '@holdfast/crypto';
 export {
   encodeKey,
+  encodeKeyIn,
   encodeKeyTo,
   type Key,
   type KeyPart,

@@ -29,22 +29,24 @@ const double = new DataView(new ArrayBuffer(8));
 /**
  * Integers come back as numbers where they are safe, else as bigints. Uint8Arrays are copies.
  * @param object how errors name what is being decoded.
+ * @param from where it begins in the bytes.
  * @throws HoldfastError CORRUPT for any bytes that `encodeKey` does not write.
  */
-export function decodeKey(bytes: Uint8Array, object = 'a key'): KeyTuple {
-  if (bytes.length > MAX_KEY_BYTES)
-    throw corrupt(object, `expected at most ${MAX_KEY_BYTES} bytes, found ${bytes.length}`);
-  return new KeyDecoder(bytes, object).parts(0);
+export function decodeKey(bytes: Uint8Array, object = 'a key', from = 0): KeyTuple {
+  if (bytes.length - from > MAX_KEY_BYTES)
+    throw corrupt(object, `expected at most ${MAX_KEY_BYTES} bytes, found ${bytes.length - from}`);
+  return new KeyDecoder(bytes, object, from).parts(0);
 }
 
 class KeyDecoder {
   readonly #bytes: Uint8Array;
   readonly #object: string;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Uint8Array, object: string) {
+  constructor(bytes: Uint8Array, object: string, from: number) {
     this.#bytes = bytes;
     this.#object = object;
+    this.#at = from;
   }
 
   #fail(expected: string): HoldfastError {

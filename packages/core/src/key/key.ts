@@ -47,6 +47,7 @@ export const MAX_KEY_BYTES = 8192;
 /** Tuples nest at most this deep; a key without nested tuples has depth 0. */
 export const MAX_KEY_DEPTH = 64;
 
+const SMALL_BYTES = 64;
 const PARTS = 'string, number, bigint, boolean, null, Uint8Array or array of these';
 const double = new DataView(new ArrayBuffer(8));
 
@@ -61,11 +62,26 @@ const trail: number[] = [];
  * @throws HoldfastError LIMIT_EXCEEDED over MAX_KEY_BYTES, MAX_KEY_DEPTH, or for a bigint over 255 bytes.
  */
 export function encodeKey(key: Key): Uint8Array {
-  const out = spare ?? new Uint8Array(MAX_KEY_BYTES);
+  return encodeAfter(undefined, key);
+}
+
+/** The key's encoding behind a byte that says whose it is. */
+export function encodeKeyIn(space: number, key: Key): Uint8Array {
+  return encodeAfter(space, key);
+}
+
+function encodeAfter(space: number | undefined, key: Key): Uint8Array {
+  const out = spare ?? new Uint8Array(MAX_KEY_BYTES + 1);
   spare = undefined;
-  const length = writeKey(out, key);
+  const start = space === undefined ? 0 : 1;
+  if (space !== undefined) out[0] = space;
+  const end = writeKey(out, start, key);
   spare = out;
-  return out.slice(0, length);
+  // Small arrays cost little to make, and a call of `slice` more than a few bytes do.
+  if (end > SMALL_BYTES) return out.slice(0, end);
+  const bytes = new Uint8Array(end);
+  for (let i = 0; i < end; i++) bytes[i] = out[i]!;
+  return bytes;
 }
 
 /**
@@ -74,27 +90,29 @@ export function encodeKey(key: Key): Uint8Array {
  * @throws as `encodeKey`.
  */
 export function encodeKeyTo(key: Key, take: (bytes: Uint8Array, length: number) => void): void {
-  const out = spare ?? new Uint8Array(MAX_KEY_BYTES);
+  const out = spare ?? new Uint8Array(MAX_KEY_BYTES + 1);
   spare = undefined;
-  take(out, writeKey(out, key));
+  take(out, writeKey(out, 0, key));
   spare = out;
 }
 
-function writeKey(out: Uint8Array, key: Key): number {
-  let length: number;
-  if (typeof key === 'string') length = writeString(out, 0, key, -1);
-  else if (Array.isArray(key)) length = writeParts(out, 0, key as readonly KeyPart[], 0);
-  else if (isUint8Array(key)) length = writeBytes(out, 0, key);
+/** @returns where it ends. */
+function writeKey(out: Uint8Array, start: number, key: Key): number {
+  let end: number;
+  if (typeof key === 'string') end = writeString(out, start, key, -1);
+  else if (Array.isArray(key)) end = writeParts(out, start, key as readonly KeyPart[], 0);
+  else if (isUint8Array(key)) end = writeBytes(out, start, key);
   else
     throw new TypeError(
       `expected a key that is an array, a string or a Uint8Array, found ${describe(key)}; write [part, …]`,
     );
+  const length = end - start;
   if (length > MAX_KEY_BYTES)
     throw new HoldfastError(
       'LIMIT_EXCEEDED',
       `the key takes ${length} bytes encoded, at most ${MAX_KEY_BYTES} are allowed; keep what is long in the value`,
     );
-  return length;
+  return end;
 }
 
 // The writers take the offset to write at and return the one after. Past the end of `out` typed arrays ignore

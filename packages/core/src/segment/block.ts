@@ -90,7 +90,13 @@ export class BlockCursor {
   #follows = false;
   #key = new Uint8Array(64);
   #keyLength = 0;
+  /** Where what stands behind the current key begins. */
+  #headAt = 0;
+  /** Of the group that a walk back is in. */
+  #trail: GroupTrail | undefined;
 
+  /** How many bytes of its key the current entry leaves to the one before it. */
+  shared = 0;
   kind: number = KIND_TOMBSTONE;
   version: number = 0;
   order: number = 0;
@@ -115,6 +121,7 @@ export class BlockCursor {
   reset(block: Block): void {
     this.#block = block;
     this.#bytes = block.bytes;
+    this.#trail = undefined;
     this.#jump(0);
   }
 
@@ -189,7 +196,9 @@ export class BlockCursor {
     if (suffix > this.#groupEnd - this.#next)
       throw this.corrupt(`expected ${suffix} more bytes of a key, found ${this.#groupEnd - this.#next}`);
     this.#takeKey(shared, suffix);
+    this.shared = shared;
     this.#inGroup++;
+    this.#headAt = this.#next;
     this.#takeHead();
     return true;
   }
@@ -262,10 +271,42 @@ export class BlockCursor {
 
   /** Moves to the entry before. False: there is none, and the cursor stays. */
   previous(): boolean {
-    if (this.#inGroup > 1) this.#replay(this.#group, this.#inGroup - 1);
-    else if (this.#group > 0) this.#replay(this.#group - 1, RESTART_INTERVAL);
-    else return false;
+    let [group, n] = [this.#group, this.#inGroup - 1];
+    if (n < 1) {
+      if (group === 0) return false;
+      group--;
+      n = RESTART_INTERVAL;
+    }
+    this.#trail ??= new GroupTrail();
+    if (this.#trail.group !== group || this.#trail.length < n) {
+      this.#record(this.#trail, group, n);
+      return true;
+    }
+    this.#follow(this.#trail, n);
     return true;
+  }
+
+  /** Moves to the n-th entry (from 1) of a group, and remembers those before it: a walk back will want them. */
+  #record(trail: GroupTrail, group: number, n: number): void {
+    this.#jump(group);
+    trail.begin(group);
+    for (let i = 0; i < n; i++) {
+      if (!this.next()) throw this.corrupt(`expected ${n} entries in group ${group}`);
+      trail.add(this.#key, this.#keyLength, this.#headAt);
+    }
+  }
+
+  /** Moves to the n-th entry of the group that is remembered. */
+  #follow(trail: GroupTrail, n: number): void {
+    const start = trail.keyAt[n - 1]!;
+    this.#keyLength = trail.keyAt[n]! - start;
+    for (let i = 0; i < this.#keyLength; i++) this.#key[i] = trail.keys[start + i]!;
+    this.#next = trail.headAt[n - 1]!;
+    this.#group = trail.group;
+    this.#groupEnd = this.#block.restart(trail.group + 1);
+    this.#inGroup = n;
+    this.#follows = true;
+    this.#takeHead();
   }
 
   /** Moves to the last entry. True: a block is never empty. */
@@ -320,5 +361,33 @@ export class BlockCursor {
     if (below === 0) return false;
     this.#replay(group, below);
     return true;
+  }
+}
+
+/** The first entries of one group, for a walk back through it. */
+class GroupTrail {
+  group = -1;
+  length = 0;
+  /** Their keys, whole, one after another: the n-th is `[keyAt[n], keyAt[n + 1])`. */
+  keys = new Uint8Array(1024);
+  readonly keyAt = new Uint32Array(RESTART_INTERVAL + 1);
+  /** Where what stands behind each key begins in the block. */
+  readonly headAt = new Uint32Array(RESTART_INTERVAL);
+
+  begin(group: number): void {
+    this.group = group;
+    this.length = 0;
+  }
+
+  add(key: Uint8Array, length: number, headAt: number): void {
+    const at = this.keyAt[this.length]!;
+    if (at + length > this.keys.length) {
+      const grown = new Uint8Array(2 * (at + length));
+      grown.set(this.keys);
+      this.keys = grown;
+    }
+    for (let i = 0; i < length; i++) this.keys[at + i] = key[i]!;
+    this.headAt[this.length++] = headAt;
+    this.keyAt[this.length] = at + length;
   }
 }

@@ -25,6 +25,8 @@ export interface Cursor {
   readonly done: boolean;
   /** A view, valid until the cursor moves. */
   readonly key: Uint8Array;
+  /** Order of the current key and another; spares the view. */
+  compareKey(key: Uint8Array): number;
   readonly version: number;
   readonly order: number;
   readonly tombstone: boolean;
@@ -111,6 +113,10 @@ export class SegmentCursor implements Cursor {
 
   get key(): Uint8Array {
     return this.#block.key;
+  }
+
+  compareKey(key: Uint8Array): number {
+    return this.#block.compareKey(key);
   }
 
   get version(): number {

@@ -65,8 +65,9 @@ export class SegmentReader {
   /**
    * As `get`, from what is cached; MISS where something would have to be fetched.
    * @param fetched what was fetched already; it is told what is missing.
+   * @param isLikely the key is likely here: the filter is asked only where it spares a request.
    */
-  peek(sought: SoughtKey, fetched?: Fetched): Entry | undefined | typeof MISS {
+  peek(sought: SoughtKey, fetched?: Fetched, isLikely = false): Entry | undefined | typeof MISS {
     const { entry } = this;
     const source = this.#source;
     const key = sought.bytes;
@@ -74,11 +75,16 @@ export class SegmentReader {
     const meta = source.cachedMeta ?? fetched?.meta(source);
     if (!meta) return MISS;
     const range = meta.ranges.length === 0 ? undefined : meta.rangeOver(key);
-    if (!hasEntryNear(entry, key) || !meta.mayContain(sought)) return range && deleted(key, range);
+    if (!hasEntryNear(entry, key) || (!isLikely && !meta.mayContain(sought)))
+      return range && deleted(key, range);
     const i = meta.findBlock(key, true);
     if (i < 0) return range && deleted(key, range);
-    const block = source.cachedBlock(meta, i) ?? fetched?.block(source, i);
-    if (!block) return MISS;
+    let block = source.cachedBlock(meta, i);
+    if (!block) {
+      if (isLikely && !meta.mayContain(sought)) return range && deleted(key, range);
+      block = fetched?.block(source, i);
+      if (!block) return MISS;
+    }
     const cursor = scratch;
     if (!this.#seek(cursor, meta, i, block, sought)) return range && deleted(key, range);
     const version = source.version(cursor);

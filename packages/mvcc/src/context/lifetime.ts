@@ -14,6 +14,11 @@
 import { HoldfastError } from '@holdfast/core';
 import { withNext } from './steps.js';
 
+/** What a walk may have besides: its next step, if nothing must be waited for. */
+type Soon<T> = AsyncGenerator<T, void, undefined> & {
+  readonly soon?: () => IteratorResult<T, void> | undefined;
+};
+
 export class Lifetime {
   /** What a new call hears. */
   #ended: HoldfastError | undefined;
@@ -86,6 +91,7 @@ export class Lifetime {
    */
   iterate<T>(inner: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
     let refused = false;
+    const { soon } = inner as Soon<T>;
     const next = async (): Promise<IteratorResult<T, void>> => {
       try {
         return await this.run(() => inner.next());
@@ -98,7 +104,18 @@ export class Lifetime {
         throw error;
       }
     };
-    return withNext(inner, next);
+    if (soon === undefined) return withNext(inner, next);
+    // A step that waits for nothing is over before a close could begin.
+    return withNext(inner, () => {
+      if (this.#ended === undefined)
+        try {
+          const step = soon.call(inner);
+          if (step) return Promise.resolve(step);
+        } catch (error) {
+          return Promise.reject(error);
+        }
+      return next();
+    });
   }
 
   /** Ends it with FORK or ROLLBACK. What ended it first stays. */

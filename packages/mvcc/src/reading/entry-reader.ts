@@ -4,6 +4,7 @@ import {
   decodeStream,
   decodeValue,
   encodeKey,
+  encodeKeyIn,
   encodeValue,
   type Key,
   type KeyRange,
@@ -16,10 +17,10 @@ import { alive } from '../state/alive.js';
 import {
   type Bounds,
   boundsInSpace,
-  inSpace,
   type StoredAndBytes,
   type StoredKey,
   toStoredKey,
+  tupleOf,
   USER_SPACE,
 } from '../state/space.js';
 import type { TailEntry } from '../state/tail.js';
@@ -77,7 +78,7 @@ class UserKey implements StoredAndBytes {
 }
 
 export function userKey(key: Key): StoredAndBytes {
-  return new UserKey(inSpace(USER_SPACE, encodeKey(key)));
+  return new UserKey(encodeKeyIn(USER_SPACE, key));
 }
 
 /** Many keys, encoded at once: the caller may use its array again. */
@@ -152,7 +153,7 @@ export function toEntry(
 ): Entry {
   const own = version === OWN_VERSION;
   const entry = {
-    key: decodeKey(key.subarray(1)),
+    key: tupleOf(key),
     value,
     version: own ? 0 : version,
     versionstamp: own ? '' : formatVersionstamp({ version, order }),

@@ -6,32 +6,16 @@
  *   a walk does.
  * - The walk itself begins with its first step; each of `batches()` is a walk of its own.
  */
-import { type Cursor, decodeKey, type KeyTuple } from '@holdfast/core';
+import type { KeyTuple } from '@holdfast/core';
 import { atCall } from '../context/steps.js';
 import { isAlive } from '../state/alive.js';
-import { type Entry, type ParsedRange, toEntry, userValueOf } from './entry-reader.js';
-
-/** A scan and the moment whose entries it shows, milliseconds since 1970: one for all of it. */
-export interface Scan {
-  readonly cursor: Cursor;
-  readonly nowMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What a walk goes over. */
-export interface Walk<T> {
-  readonly open: () => Promise<Scan>;
-  readonly range: ParsedRange;
-  /** No value is fetched: `make` gets an empty one. */
-  readonly keysOnly: boolean;
-  /** What the cursor stands on, for the user. */
-  readonly make: (cursor: Cursor, value: Uint8Array) => T;
-}
+import { tupleOf } from '../state/space.js';
+import { type Entry, toEntry, userValueOf } from './entry-reader.js';
+import { NO_VALUE, type Scan, Steps, type Walk } from './steps.js';
 
 /** Lets each step of a generator through, or not. */
 export type Guard = <T>(steps: AsyncGenerator<T, void, undefined>) => AsyncGenerator<T, void, undefined>;
 
-const NO_VALUE = new Uint8Array(0);
 const BATCH_SIZE = 256;
 /** A batch ends early when its values weigh this much: a walk over large values stays small in memory. */
 const BATCH_BYTES_MAX = 1024 * 1024;
@@ -48,26 +32,9 @@ export interface Listing<T> extends AsyncGenerator<T, void, undefined> {
 /** @param prepare makes the walk, at once; what it throws is told at the first step. */
 export function listing<T>(prepare: () => Walk<T>, guard: Guard): Listing<T> {
   const prepared = atCall(prepare);
-  const steps = guard(each(prepared)) as Listing<T>;
+  const steps = guard(new Steps(prepared)) as Listing<T>;
   steps.batches = (size = BATCH_SIZE) => guard(batches(prepared, size));
   return steps;
-}
-
-async function* each<T>(prepared: () => Walk<T>): AsyncGenerator<T, void, undefined> {
-  const { open, range, keysOnly, make } = prepared();
-  let left = range.limit;
-  if (left === 0) return;
-  const { cursor, nowMs, signal } = await open();
-  for (await cursor.start(); !cursor.done; ) {
-    signal?.throwIfAborted();
-    if (isAlive(cursor, nowMs)) {
-      const value = keysOnly ? NO_VALUE : cursor.value();
-      yield make(cursor, value instanceof Uint8Array ? value : await value);
-      if (--left === 0) return;
-    }
-    const pending = cursor.next();
-    if (pending) await pending;
-  }
 }
 
 async function* batches<T>(prepared: () => Walk<T>, size: number): AsyncGenerator<T[], void, undefined> {
@@ -113,7 +80,7 @@ export const ENTRIES: Pick<Walk<Entry>, 'keysOnly' | 'make'> = {
 /** Their keys. */
 export const KEYS: Pick<Walk<KeyTuple>, 'keysOnly' | 'make'> = {
   keysOnly: true,
-  make: (cursor) => decodeKey(cursor.key.subarray(1)),
+  make: (cursor) => tupleOf(cursor.key),
 };
 
 /** How many, up to the limit. */

@@ -12,17 +12,8 @@ import {
   type Range,
   userRange,
 } from './entry-reader.js';
-import {
-  countLive,
-  ENTRIES,
-  firstOf,
-  type Guard,
-  KEYS,
-  type Listing,
-  listing,
-  type Scan,
-  type Walk,
-} from './listing.js';
+import { countLive, ENTRIES, firstOf, type Guard, KEYS, type Listing, listing } from './listing.js';
+import type { Scan, Walk } from './steps.js';
 
 /** What is read. */
 export interface RangeHost<O extends ListOptions> {

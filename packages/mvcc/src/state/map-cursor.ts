@@ -1,5 +1,5 @@
 /** A cursor over entries in memory: the tail's, or a transaction's own writes. */
-import type { Cursor } from '@holdfast/core';
+import { type Cursor, compareBytes } from '@holdfast/core';
 import type { SortedMap } from './sorted-map.js';
 import type { Bounds } from './space.js';
 import { fromStoredKey, toStoredKey } from './space.js';
@@ -26,6 +26,9 @@ export class MapCursor implements Cursor {
   }
   get key(): Uint8Array {
     return this.#keyBytes;
+  }
+  compareKey(key: Uint8Array): number {
+    return compareBytes(this.#keyBytes, key);
   }
   get version(): number {
     return this.#pair![1].version;

@@ -1,4 +1,4 @@
-import type { Cursor } from '@holdfast/core';
+import { type Cursor, compareBytes } from '@holdfast/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
@@ -23,6 +23,9 @@ class ListCursor implements Cursor {
   }
   get key(): Uint8Array {
     return toKey(this.#items[this.#at]!.key);
+  }
+  compareKey(key: Uint8Array): number {
+    return compareBytes(this.key, key);
   }
   get version(): number {
     return this.#items[this.#at]!.version;

@@ -62,6 +62,9 @@ export class MergeCursor implements Cursor {
   get key(): Uint8Array {
     return this.#top().key;
   }
+  compareKey(key: Uint8Array): number {
+    return this.#top().compareKey(key);
+  }
   get version(): number {
     return (this.#hidden ?? this.#top()).version;
   }
@@ -100,7 +103,24 @@ export class MergeCursor implements Cursor {
 
   /** Moves to the next key; a promise only when something must be fetched. */
   next(): Promise<void> | undefined {
-    // Nearly always every slot advances within its block; that path must not cost a promise.
+    // Nearly always one source has the next key too, and within its block.
+    if (this.#current.length === 1) {
+      const slot = this.#current[0]!;
+      const cursor = slot.cursor!;
+      const pending = cursor.next();
+      if (pending) return this.#finishAdvance(pending, 0);
+      const next = this.#heap[0];
+      if (!cursor.done && (next === undefined || cursor.compareKey(next.key) * this.#direction < 0)) {
+        this.#cover();
+        if (++this.#walked >= LONG_WALK) this.#openAhead();
+        return undefined;
+      }
+      this.#requeue(slot);
+      this.#current.length = 0;
+      this.#walked++;
+      return this.#settle();
+    }
+    // That path must not cost a promise either.
     for (let i = 0; i < this.#current.length; i++) {
       const slot = this.#current[i]!;
       const pending = slot.cursor!.next();
@@ -148,8 +168,8 @@ export class MergeCursor implements Cursor {
   }
 
   #cover(): void {
-    const { key } = this.#current[0]!;
-    const stamp = this.#covers.over(key);
+    if (this.#covers.isEmpty) return;
+    const stamp = this.#covers.over(this.key);
     this.#hidden = stamp && compareStamps(stamp, this.#top()) > 0 ? stamp : undefined;
   }
 

@@ -33,6 +33,11 @@ export class RangeCovers {
     if (ranges.length > 0) this.#add((key) => inList(ranges, key));
   }
 
+  /** There is none over any key. */
+  get isEmpty(): boolean {
+    return this.#searches.length === 0;
+  }
+
   #add(search: Search): void {
     this.#searches.push(search);
     this.#known = undefined;

@@ -4,7 +4,7 @@
  * In memory they are binary strings, one character for each byte: JavaScript's string order is then byte
  * order, and strings make fast Map keys.
  */
-import { compareBytes, corrupt, MAX_KEY_BYTES } from '@holdfast/core';
+import { compareBytes, corrupt, decodeKey, type KeyTuple, MAX_KEY_BYTES } from '@holdfast/core';
 
 /** The engine's own entries: requests, checkpoints. */
 export const SYSTEM_SPACE = 0;
@@ -43,6 +43,11 @@ export function inSpace(space: number, tuple: Uint8Array): Uint8Array {
   bytes[0] = space;
   bytes.set(tuple, 1);
   return bytes;
+}
+
+/** The tuple of a stored key. */
+export function tupleOf(key: Uint8Array): KeyTuple {
+  return decodeKey(key, 'a key', 1);
 }
 
 /** Half-open bounds of stored keys; `end` undefined: to the last key of all. */

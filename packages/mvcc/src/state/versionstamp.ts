@@ -12,8 +12,17 @@ export interface Stamp {
 /** Transactions of one record; keeps `order` in its six digits. */
 export const ORDER_MAX = 0xffffff;
 
+/** The one that was asked for last: a walk comes upon many entries of one transaction. */
+let last = { version: 0, order: 0, text: '0'.repeat(20) };
+
 export function formatVersionstamp({ version, order }: Stamp): Versionstamp {
-  return version.toString(16).padStart(14, '0') + order.toString(16).padStart(6, '0');
+  if (version !== last.version || order !== last.order)
+    last = {
+      version,
+      order,
+      text: version.toString(16).padStart(14, '0') + order.toString(16).padStart(6, '0'),
+    };
+  return last.text;
 }
 
 export function parseVersionstamp(text: Versionstamp): Stamp {

@@ -357,7 +357,7 @@ function newestIn(
   let isMissing = false;
   for (const reader of readers) {
     if (best && reader.entry.maxVersion < best.version) break;
-    const found = reader.peek(key, fetched);
+    const found = reader.peek(key, fetched, readers.length === 1);
     if (found === MISS) {
       if (fetched === undefined) return MISS;
       isMissing = true;

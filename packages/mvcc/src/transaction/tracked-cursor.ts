@@ -40,6 +40,9 @@ export class TrackedCursor implements Cursor {
   get key(): Uint8Array {
     return this.#inner!.key;
   }
+  compareKey(key: Uint8Array): number {
+    return this.#inner!.compareKey(key);
+  }
   get version(): number {
     return this.#inner!.version;
   }
