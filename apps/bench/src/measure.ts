@@ -13,7 +13,7 @@ import type { Summary } from './stats.js';
 /** What the ratio (or, without a baseline, the value) should be. */
 export type Target = { readonly atMost: number } | { readonly atLeast: number };
 
-export type Unit = 'ms' | 'tx/s' | 'MB/s' | 'MB' | 'KB';
+export type Unit = 'ms' | 'rows/ms' | 'tx/s' | 'MB/s' | 'MB' | 'KB';
 
 export interface Row {
   readonly measure: string;

@@ -13,6 +13,7 @@ export interface Scale {
   readonly stateBytes: readonly number[];
   readonly pointEntries: number;
   readonly pointReads: number;
+  readonly hotRows: number;
   readonly scanBytes: number;
   readonly deletedKeys: number;
   readonly loadRows: number;
@@ -32,6 +33,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     stateBytes: [4096, MB, 10 * MB],
     pointEntries: 100_000,
     pointReads: 1_000,
+    hotRows: 200_000,
     scanBytes: 200 * MB,
     deletedKeys: 1_000_000,
     loadRows: 200_000,
@@ -47,6 +49,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     stateBytes: [4096, MB, 10 * MB],
     pointEntries: 100_000,
     pointReads: 1_000,
+    hotRows: 50_000,
     scanBytes: 20 * MB,
     deletedKeys: 100_000,
     loadRows: 100_000,
@@ -63,6 +66,7 @@ export const scales: Readonly<Record<Scale['name'], Scale>> = {
     stateBytes: [4096],
     pointEntries: 300,
     pointReads: 20,
+    hotRows: 300,
     scanBytes: 100_000,
     deletedKeys: 300,
     loadRows: 300,

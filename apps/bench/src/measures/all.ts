@@ -4,6 +4,7 @@ import { commitLatency } from './commit-latency.js';
 import { fullScan } from './full-scan.js';
 import { groupCommit } from './group-commit.js';
 import { load } from './load.js';
+import { hotReads } from './hot-reads.js';
 import { memory } from './memory.js';
 import { openAndRead } from './open-and-read.js';
 import { pointReads } from './point-reads.js';
@@ -17,6 +18,7 @@ export const measures: readonly Measure[] = [
   coldIncrement,
   openAndRead,
   pointReads,
+  hotReads,
   fullScan,
   rangeDeletes,
   memory,

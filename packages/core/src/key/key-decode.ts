@@ -23,6 +23,7 @@ import {
   ZERO,
 } from './key-code.js';
 
+const SHORT_BYTES = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const double = new DataView(new ArrayBuffer(8));
 
@@ -36,6 +37,25 @@ export function decodeKey(bytes: Uint8Array, object = 'a key', from = 0): KeyTup
   if (bytes.length - from > MAX_KEY_BYTES)
     throw corrupt(object, `expected at most ${MAX_KEY_BYTES} bytes, found ${bytes.length - from}`);
   return new KeyDecoder(bytes, object, from).parts(0);
+}
+
+/** Eight at a time: each `+` makes another string. */
+function ascii(bytes: Uint8Array, start: number, end: number): string {
+  let text = '';
+  let i = start;
+  for (; i + 8 <= end; i += 8)
+    text += String.fromCharCode(
+      bytes[i]!,
+      bytes[i + 1]!,
+      bytes[i + 2]!,
+      bytes[i + 3]!,
+      bytes[i + 4]!,
+      bytes[i + 5]!,
+      bytes[i + 6]!,
+      bytes[i + 7]!,
+    );
+  for (; i + 2 <= end; i += 2) text += String.fromCharCode(bytes[i]!, bytes[i + 1]!);
+  return i < end ? text + String.fromCharCode(bytes[i]!) : text;
 }
 
 class KeyDecoder {
@@ -112,16 +132,13 @@ class KeyDecoder {
     const bytes = this.#bytes;
     const start = this.#at + 1;
     // Short ASCII without escapes, which is nearly all keys, needs no decoder.
-    let text = '';
-    for (let i = start; i < bytes.length && i - start < 32; i++) {
+    for (let i = start; i < bytes.length && i - start < SHORT_BYTES; i++) {
       const byte = bytes[i]!;
       if (byte >= 0x80) break;
-      if (byte === 0) {
-        if (bytes[i + 1] === 0xff) break;
-        this.#at = i + 1;
-        return text;
-      }
-      text += String.fromCharCode(byte);
+      if (byte !== 0) continue;
+      if (bytes[i + 1] === 0xff) break;
+      this.#at = i + 1;
+      return ascii(bytes, start, i);
     }
     const at = this.#at;
     const raw = this.#escaped();

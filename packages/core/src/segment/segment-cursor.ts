@@ -2,9 +2,10 @@
  * Walks a key range of one segment, reading ahead.
  *
  * Invariants:
- * - Two windows of sealed blocks are in memory at most, the current one and the next, each up to 1 MiB (or one
- *   block). The first is one block, each next one may be twice as large, so a short walk fetches little.
- * - Cursors that walk together share one budget for their windows.
+ * - Windows of sealed blocks are up to 1 MiB each (or one block). The first is one block, each next one may be twice
+ *   as large, and so are ever more of them read ahead at once: a short walk fetches little, a long one keeps the line
+ *   full.
+ * - Cursors that walk together share one budget for the windows that are in memory or on their way.
  * - A failed read-ahead is reported by the `next` that needs it, and by nothing else.
  * - One cursor puts at most an eighth of the cache's size into it, so that a long walk does not sweep it.
  */
@@ -19,6 +20,8 @@ import { ValueWalk } from './value-walk.js';
 import { WINDOW_BYTES_MAX, type WindowBudget } from './window-budget.js';
 
 const CACHE_SHARE = 1 / 8;
+/** What a walk that has been long already counts as come through. */
+const LONG_WINDOWS = 8;
 
 /** A walk over sorted entries. `key` and the rest describe the current one, until `done`. */
 export interface Cursor {
@@ -86,7 +89,8 @@ export class SegmentCursor implements Cursor {
 
   readonly #values: ValueWalk;
   #window: Window | undefined;
-  #ahead: Ahead | undefined;
+  /** In the order of the walk. */
+  #aheads: Ahead[] = [];
   /** Gives back this cursor's part of the budget. */
   #leave: (() => void) | undefined;
   #windowBytes = 0;
@@ -102,7 +106,7 @@ export class SegmentCursor implements Cursor {
     this.#keepBytes = source.cache.maxBytes * CACHE_SHARE;
     if (options.long) {
       this.#windowBytes = WINDOW_BYTES_MAX;
-      this.#windows = 1;
+      this.#windows = LONG_WINDOWS;
     }
     this.#values = new ValueWalk(source, options);
   }
@@ -176,7 +180,7 @@ export class SegmentCursor implements Cursor {
     this.#done = true;
     this.#leave?.();
     this.#window = undefined;
-    this.#ahead = undefined;
+    this.#aheads = [];
   }
 
   #isOutside(block: BlockCursor): boolean {
@@ -193,7 +197,7 @@ export class SegmentCursor implements Cursor {
     this.#version = this.#source.version(block);
     this.#order = this.#source.order(block);
     // A walk that went through half a block will likely want the next one.
-    if (this.#windows === 1 && !this.#ahead && this.#window) {
+    if (this.#windows === 1 && this.#aheads.length === 0 && this.#window) {
       const walked = Math.abs(block.offset - this.#from);
       if (2 * walked >= block.block.entriesEnd) this.#readAhead(this.#window);
     }
@@ -241,7 +245,7 @@ export class SegmentCursor implements Cursor {
     if (meta.table.sealed) return this.#source.block(meta, i, this.#o);
     const window = await this.#windowOf(i);
     const { low, sealed } = window;
-    if (this.#windows > 1 && !this.#ahead) this.#readAhead(window);
+    if (this.#windows > 1) this.#readAhead(window);
     const chunk = meta.table.slice(sealed, meta.blockChunk(low), meta.blockChunk(i));
     const block = await this.#source.openBlock(meta, i, chunk, this.#o);
     if (block.byteLength <= this.#keepBytes) {
@@ -254,23 +258,47 @@ export class SegmentCursor implements Cursor {
   async #windowOf(i: number): Promise<Window> {
     let window = this.#window;
     if (window && i >= window.low && i <= window.high) return window;
-    const ahead = this.#ahead;
     this.#window = undefined;
-    this.#ahead = undefined;
-    window = await (ahead && i >= ahead.low && i <= ahead.high ? ahead.window : this.#load(this.#plan(i)));
+    const aheads = this.#aheads;
+    // What lies behind was cached when the walk came by.
+    while (aheads.length > 0 && this.#isBehind(aheads[0]!, i)) aheads.shift();
+    const ahead = aheads[0];
+    if (ahead && i >= ahead.low && i <= ahead.high) {
+      aheads.shift();
+      window = await ahead.window;
+    } else window = await this.#load(this.#plan(i));
     this.#window = window;
     this.#windows++;
     return window;
   }
 
+  #isBehind({ low, high }: { low: number; high: number }, i: number): boolean {
+    return this.#step > 0 ? high < i : low > i;
+  }
+
+  /** As many windows as it may, one more with each that the walk has come through. */
   #readAhead(window: Window): void {
-    const i = this.#step > 0 ? window.high + 1 : window.low - 1;
-    if (i < this.#lowBlock || i > this.#highBlock || this.#source.hasBlock(this.#meta, i)) return;
-    const plan = this.#plan(i);
-    const loading = this.#load(plan);
-    // Whoever needs the window awaits `loading` itself and meets the error there.
-    loading.catch(() => {});
-    this.#ahead = { ...plan, window: loading };
+    const aheads = this.#aheads;
+    const most = Math.min(this.#windows, this.#o.windows?.windowsAhead ?? 1);
+    while (aheads.length < most) {
+      const last = aheads.at(-1) ?? window;
+      let i = this.#step > 0 ? last.high + 1 : last.low - 1;
+      while (this.#isInside(i) && this.#source.hasBlock(this.#meta, i)) i += this.#step;
+      if (!this.#isInside(i)) return;
+      const plan = this.#plan(i);
+      const loading = this.#load(plan);
+      // Whoever needs the window awaits `loading` itself and meets the error there.
+      loading.catch(() => {});
+      aheads.push({ ...plan, window: loading });
+    }
+  }
+
+  #isUnderWay(i: number): boolean {
+    return this.#aheads.some(({ low, high }) => i >= low && i <= high);
+  }
+
+  #isInside(i: number): boolean {
+    return i >= this.#lowBlock && i <= this.#highBlock;
   }
 
   async #load({ low, high }: { low: number; high: number }): Promise<Window> {
@@ -289,9 +317,9 @@ export class SegmentCursor implements Cursor {
     const share = this.#o.windows?.windowBytes ?? WINDOW_BYTES_MAX;
     const bytesMax = Math.max(bytes, Math.min(this.#windowBytes, share));
     let last = i;
-    for (let k = i + step; k >= this.#lowBlock && k <= this.#highBlock; k += step) {
+    for (let k = i + step; this.#isInside(k); k += step) {
       chunk += step;
-      if (meta.blockChunk(k) !== chunk || this.#source.hasBlock(meta, k)) break;
+      if (meta.blockChunk(k) !== chunk || this.#source.hasBlock(meta, k) || this.#isUnderWay(k)) break;
       bytes += meta.table.chunkBytes(chunk);
       if (bytes > bytesMax) break;
       last = k;
