@@ -245,7 +245,6 @@ export class SegmentCursor implements Cursor {
     if (meta.table.sealed) return this.#source.block(meta, i, this.#o);
     const window = await this.#windowOf(i);
     const { low, sealed } = window;
-    if (this.#windows > 1) this.#readAhead(window);
     const chunk = meta.table.slice(sealed, meta.blockChunk(low), meta.blockChunk(i));
     const block = await this.#source.openBlock(meta, i, chunk, this.#o);
     if (block.byteLength <= this.#keepBytes) {
@@ -262,13 +261,24 @@ export class SegmentCursor implements Cursor {
     const aheads = this.#aheads;
     // What lies behind was cached when the walk came by.
     while (aheads.length > 0 && this.#isBehind(aheads[0]!, i)) aheads.shift();
-    const ahead = aheads[0];
-    if (ahead && i >= ahead.low && i <= ahead.high) {
-      aheads.shift();
-      window = await ahead.window;
-    } else window = await this.#load(this.#plan(i));
-    this.#window = window;
+    let next = aheads[0];
+    if (next && i >= next.low && i <= next.high) aheads.shift();
+    else {
+      const plan = this.#plan(i);
+      next = { ...plan, window: this.#load(plan) };
+    }
     this.#windows++;
+    // Beside it: by now the walk is a long one.
+    if (this.#windows > 2) this.#readAhead(next);
+    try {
+      window = await next.window;
+    } catch (error) {
+      // Those behind it were sent to the same store: the next try asks again for all.
+      this.#aheads = [];
+      throw error;
+    }
+    this.#window = window;
+    if (this.#windows === 2) this.#readAhead(window);
     return window;
   }
 
@@ -277,7 +287,7 @@ export class SegmentCursor implements Cursor {
   }
 
   /** As many windows as it may, one more with each that the walk has come through. */
-  #readAhead(window: Window): void {
+  #readAhead(window: Pick<Window, 'low' | 'high'>): void {
     const aheads = this.#aheads;
     const most = Math.min(this.#windows, this.#o.windows?.windowsAhead ?? 1);
     while (aheads.length < most) {

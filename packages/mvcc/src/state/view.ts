@@ -110,7 +110,7 @@ export interface ScanOptions extends CallOptions {
 const KEYS_AT_ONCE = 256;
 
 /** What one scan reads ahead, in all segments together. */
-const SCAN_WINDOWS_BYTES = 8 * 1024 * 1024;
+const SCAN_WINDOWS_BYTES = 16 * 1024 * 1024;
 
 export class View extends Parts {
   readonly #segments: SegmentReaders;
