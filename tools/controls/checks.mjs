@@ -200,8 +200,8 @@ export const checks = [
   {
     name: 'the newest of all layers wins',
     file: 'packages/mvcc/src/state/view.ts',
-    find: 'if (entry && (!best || isNewer(entry, best))) best = entry;',
-    replace: 'if (entry && !best) best = entry;',
+    find: '} else if (found && (!best || isNewer(found, best))) best = found;',
+    replace: '} else if (found && !best) best = found;',
   },
   {
     name: 'a name that is taken is compared',

@@ -17,7 +17,12 @@ import {
   KIND_VALUE,
   RESTART_INTERVAL,
 } from './block-builder.js';
-import type { BlockIndex } from './block-index.js';
+
+/** Where each key of a block stands: see block-index.ts. */
+interface Index {
+  readonly byteLength: number;
+  find(key: Uint8Array, hash: number): number;
+}
 
 export class Block {
   readonly bytes: Uint8Array;
@@ -28,7 +33,7 @@ export class Block {
   /** How errors name the block. */
   readonly label: string;
   /** Made when the block is asked for keys again and again. */
-  index: BlockIndex | undefined;
+  index: Index | undefined;
   /** How often it was asked for a key. */
   asked = 0;
 

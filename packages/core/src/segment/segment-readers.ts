@@ -2,6 +2,7 @@
  * The readers of a process's segments: one for each entry of a manifest, for as long as the entry lives, and one index
  * for each list of them.
  */
+import { seedCache } from './seed.js';
 import type { SegmentEntry } from './segment-entry.js';
 import { SegmentIndex } from './segment-index.js';
 import { SegmentReader } from './segment-reader.js';
@@ -23,6 +24,11 @@ export class SegmentReaders {
       this.#readers.set(segment, reader);
     }
     return reader;
+  }
+
+  /** Puts what a segment holds into the cache, as far as there is room: see `seedCache`. */
+  seed(segment: SegmentEntry, sealed: Uint8Array): Promise<void> {
+    return seedCache(this.#deps, segment, sealed);
   }
 
   /** @param segments a list that does not change: it is known by itself. */

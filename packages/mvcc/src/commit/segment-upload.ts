@@ -3,7 +3,7 @@ import { type Entry, type RangeTombstone, SegmentBuilder, type SegmentDescriptor
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { newObjectId } from './new-object.js';
-import { SegmentUploads } from './segment-uploads.js';
+import { type OnSealed, SegmentUploads } from './segment-uploads.js';
 
 /** A segment is closed when it weighs this much. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -11,6 +11,10 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 const RANGES_SEGMENT_BYTES = 512 * 1024;
 /** Segments of one run that are sent at once; bounds memory too. */
 const UPLOADS_AT_ONCE = 3;
+
+export interface UploadOptions extends CallOptions {
+  readonly onSealed?: OnSealed;
+}
 
 /**
  * Writes `entries` (in key order) as one run.
@@ -20,7 +24,7 @@ export function uploadRun(
   context: Context,
   baseVersion: number,
   entries: Iterable<Entry>,
-  options: CallOptions = {},
+  options: UploadOptions = {},
 ): Promise<SegmentDescriptor[]> {
   const add = (builder: SegmentBuilder, entry: Entry): void => builder.add(entry);
   return upload(context, baseVersion, entries, { add, closeAtBytes: SEGMENT_BYTES }, options);
@@ -42,9 +46,9 @@ async function upload<T>(
   baseVersion: number,
   items: Iterable<T>,
   form: { readonly add: (builder: SegmentBuilder, item: T) => void; readonly closeAtBytes: number },
-  options: CallOptions,
+  { onSealed, ...options }: UploadOptions,
 ): Promise<SegmentDescriptor[]> {
-  const uploads = new SegmentUploads(context, UPLOADS_AT_ONCE, options);
+  const uploads = new SegmentUploads(context, UPLOADS_AT_ONCE, options, undefined, onSealed);
   let builder: SegmentBuilder | undefined;
   for (const item of items) {
     builder ??= new SegmentBuilder(context.sealing, newObjectId(context, baseVersion));

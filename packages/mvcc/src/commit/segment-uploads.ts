@@ -14,25 +14,34 @@ interface MemoryPool {
   give(memory: Uint8Array): void;
 }
 
+/** Is shown a sealed segment: the whole object. */
+export type OnSealed = (descriptor: SegmentDescriptor, bytes: Uint8Array) => void;
+
 export class SegmentUploads {
   readonly #context: Context;
   readonly #countMax: number;
   readonly #options: CallOptions;
   readonly #onFailure: (error: unknown) => void;
+  readonly #onSealed: OnSealed;
   readonly #uploads: Promise<SegmentDescriptor>[] = [];
   readonly #underWay = new Set<Promise<unknown>>();
 
-  /** @param onFailure hears of it at once; `all()` fails with it. */
+  /**
+   * @param onFailure hears of it at once; `all()` fails with it.
+   * @param onSealed is shown each object. Where a pool gives the memory, it is used again.
+   */
   constructor(
     context: Context,
     countMax: number,
     options: CallOptions,
     onFailure: (error: unknown) => void = () => {},
+    onSealed: OnSealed = () => {},
   ) {
     this.#context = context;
     this.#countMax = countMax;
     this.#options = options;
     this.#onFailure = onFailure;
+    this.#onSealed = onSealed;
   }
 
   /**
@@ -45,6 +54,7 @@ export class SegmentUploads {
     signal?.throwIfAborted();
     const memory = pool?.take();
     const { bytes, descriptor } = await builder.finish(memory && ((length) => memory.subarray(0, length)));
+    this.#onSealed(descriptor, bytes);
     const name = objectName(SEGMENT_PREFIX, descriptor.id);
     const sent = putNew(this.#context, name, bytes, this.#options).then(() => descriptor);
     const settled: Promise<unknown> = sent

@@ -2,11 +2,12 @@
  * Moves the tail into segments once it has grown. Plans on a view, uploads beside the commits, and publishes
  * with the next record; if another process was faster, its flush stands and ours is left for GC.
  */
-import type { Entry } from '@holdfast/core';
+import { type Entry, toHex } from '@holdfast/core';
 import { orAborted } from '@holdfast/object-store';
 import type { Committer } from '../commit/committer.js';
 import { FlushEdit } from '../commit/flush-edit.js';
 import { uploadRanges, uploadRun } from '../commit/segment-upload.js';
+import type { OnSealed } from '../commit/segment-uploads.js';
 import type { Context } from '../context/context.js';
 import { inTime } from '../context/in-time.js';
 import type { Tip } from '../log/tip.js';
@@ -87,8 +88,10 @@ export class Flusher {
     if (view.tail.isEmpty) return false;
     // Of its own: a range may reach over any number of segments, and those of one run do not overlap.
     const ranges = Array.from(view.tail.ranges.all(), toRangeTombstone);
+    const sealed = new Map<string, Uint8Array>();
+    const onSealed: OnSealed = ({ id }, bytes) => sealed.set(toHex(id), bytes);
     const uploaded = await Promise.all([
-      uploadRun(this.#context, view.version, tailEntries(view)),
+      uploadRun(this.#context, view.version, tailEntries(view), { onSealed }),
       uploadRanges(this.#context, view.version, ranges),
     ]);
     const runs = uploaded.filter((run) => run.length > 0);
@@ -96,11 +99,24 @@ export class Flusher {
     const edit = new FlushEdit(view.flushedThrough, view.version, runs);
     const published = await this.#committer.publish(edit);
     if (published) {
+      this.#seed(sealed);
       this.flushes++;
       const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
       this.#context.emit({ type: 'flush', through: view.version, segments: segments.length, bytes });
     }
     return published;
+  }
+
+  /** What was in memory as the tail stays there as blocks. In the background: nobody waits for it, nor for its failure. */
+  #seed(sealed: ReadonlyMap<string, Uint8Array>): void {
+    const { segments, lifetime } = this.#context;
+    const entries = this.#tip.view.manifest.entries.filter(({ id }) => sealed.has(toHex(id)));
+    void (async () => {
+      for (const entry of entries) {
+        if (lifetime.ending.aborted) return;
+        await segments.seed(entry, sealed.get(toHex(entry.id))!);
+      }
+    })().catch(() => {});
   }
 }
 
