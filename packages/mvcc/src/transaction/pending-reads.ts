@@ -109,9 +109,10 @@ export class PendingReads {
    */
   async settle(): Promise<void> {
     this.#bodyEnded = true;
-    while (this.#pending.size > 0) {
-      await Promise.all(this.#pending);
-      for (let turn = 0; turn < TURNS; turn++) await undefined;
+    // Reads of what is in memory take few turns: between two of them none is under way, and more may come all the same.
+    for (let quiet = this.#pending.size > 0 ? 0 : TURNS; quiet < TURNS; quiet++) {
+      if (this.#pending.size > 0) quiet = 0;
+      await (this.#pending.size > 0 ? Promise.all(this.#pending) : undefined);
     }
     const failed = this.#late ?? this.#failed.find(({ read }) => !read.seen);
     if (failed) throw failed.error;
