@@ -26,7 +26,8 @@ import {
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import { type Context, callStore } from '../context/context.js';
-import { FlushedTails, flushedRuns } from '../state/flushed-tails.js';
+import { BulkVersions } from '../state/bulk-versions.js';
+import { FlushedTails } from '../state/flushed-tails.js';
 import { toFragment } from '../state/range-tombstones.js';
 import { toStoredKey } from '../state/space.js';
 import { TailBuilder, tailEntry } from '../state/tail.js';
@@ -66,14 +67,10 @@ export async function advance(
   );
   addOwnWrites(tail, record);
   const manifest = await manifestOf(context, record, [options.manifest, view.manifest], options);
-  return makeView(context, record, tail, manifest, flushedAfter(view, record, manifest));
-}
-
-/** What is known of the last flushed tails: a record that publishes a flush adds the one before it. */
-function flushedAfter(view: View, record: StateRecord, manifest: Manifest): FlushedTails {
-  const [after, through] = [view.flushedThrough, record.flushedThrough];
-  if (through === after) return view.flushed;
-  return view.flushed.with(view.tail, flushedRuns(view.manifest, manifest, { after, through }));
+  // A record that publishes a flush leaves the tail before it to those that are kept.
+  const after = view.flushedThrough;
+  const flushed = record.flushedThrough === after ? view.flushed : view.flushed.with(view.tail, after);
+  return makeView(context, record, tail, manifest, { flushed, bulk: view.bulk });
 }
 
 /**
@@ -112,7 +109,7 @@ export async function jump(
   addOwnWrites(tail, record);
   // A flush that was jumped over may have moved writes that were never here.
   const flushed = known?.flushedThrough === record.flushedThrough ? known.flushed : FlushedTails.none;
-  return makeView(context, record, tail, manifest, flushed);
+  return makeView(context, record, tail, manifest, { flushed, bulk: BulkVersions.after(record.version) });
 }
 
 async function readHolder(
@@ -159,12 +156,13 @@ function makeView(
   record: StateRecord,
   tail: TailBuilder,
   manifest: Manifest,
-  flushed: FlushedTails,
+  { flushed, bulk: known }: Pick<View, 'flushed' | 'bulk'>,
 ): View {
   const { sha256 } = context.sealing.provider;
   let ownBytes = 0;
+  let hasBulk = false;
   for (const [order, { bulkRun, rangeDeletes = [], writes }] of record.body.transactions.entries()) {
-    if (bulkRun !== 0) checkBulkRun(record.version, order, bulkRun, manifest);
+    if (bulkRun !== 0 && checkBulkRun(record.version, order, bulkRun, manifest)) hasBulk = true;
     for (const { key, value } of writes) ownBytes += key.length + (value?.length ?? 0);
     for (const { begin, end } of rangeDeletes) ownBytes += begin.length + end.length;
   }
@@ -191,6 +189,7 @@ function makeView(
       ownBytes,
       tail: tail.finish(),
       flushed,
+      bulk: hasBulk && record.version > known.from ? known.with(record.version) : known,
       manifest,
     },
     context.segments,
@@ -203,8 +202,11 @@ function contentionOf({ body }: StateRecord): Contention {
   return { contended, successor, turns };
 }
 
-/** A transaction's run is there, and what is searched of it is that transaction's: its ranges stand in the record. */
-function checkBulkRun(version: number, order: number, bulkRun: number, manifest: Manifest): void {
+/**
+ * A transaction's run is there, and what is searched of it is that transaction's: its ranges stand in the record.
+ * @returns whether anything of it is searched: not the parts of a stream.
+ */
+function checkBulkRun(version: number, order: number, bulkRun: number, manifest: Manifest): boolean {
   const segments = manifest.entries.filter(({ run }) => run === bulkRun);
   const isIts = ({ level, ranges, stampVersion, stampOrder }: SegmentEntry): boolean =>
     level === STREAM_LEVEL || (ranges === 0 && stampVersion === version && stampOrder === order);
@@ -213,6 +215,7 @@ function checkBulkRun(version: number, order: number, bulkRun: number, manifest:
       recordName(version),
       `expected run ${bulkRun} of its transaction ${order} in its manifest, found ${segments.length === 0 ? 'none' : 'what is not its'}`,
     );
+  return segments.some(({ level }) => level !== STREAM_LEVEL);
 }
 
 /** Most records change nothing in the manifest: one that is at hand then serves, and else its pages do. */

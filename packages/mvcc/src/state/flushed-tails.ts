@@ -1,14 +1,12 @@
 /**
  * The last tails that were flushed, kept in memory: what they hold need not be read from the segments it was moved
- * to. Whether somebody wrote a key lately is then answered without the store, also right after a flush.
+ * to. Whether somebody wrote a key lately is then answered without the store, also right after a flush, and whatever
+ * compaction has made of those segments.
  *
- * Invariants:
- * - The newest write of every key in a run that is covered here lies in its tail, or in a newer one: a flush is
- *   made of the newest write to each key after the flush before it, and the tail that is kept is that of the last
- *   version before the flush was published, so no older.
- * - Only runs of flushes are covered. A large transaction's writes are in its segments alone.
+ * Invariant: with the tail they hold the newest write of every key among the writes of after `from`, but for those of
+ * large transactions, which are in segments alone. Each was made of the writes after the flush before it, and the one
+ * that is kept is that of the last version before its flush was published: none is missing between two of them.
  */
-import type { Manifest } from '@holdfast/core';
 import type { Bounds, StoredKey } from './space.js';
 import type { Tail, TailEntry } from './tail.js';
 
@@ -17,7 +15,8 @@ const BYTES_MAX = 8 * 1024 * 1024;
 
 interface Kept {
   readonly tail: Tail;
-  readonly runs: ReadonlySet<number>;
+  /** The version after which it begins. */
+  readonly after: number;
 }
 
 export class FlushedTails {
@@ -29,11 +28,11 @@ export class FlushedTails {
     this.#kept = kept;
   }
 
-  /** With the tail that a flush has moved into `runs`. */
-  with(tail: Tail, runs: ReadonlySet<number>): FlushedTails {
+  /** With a tail of the writes after version `after`, which was flushed. */
+  with(tail: Tail, after: number): FlushedTails {
     const kept: Kept[] = [];
     let bytes = 0;
-    for (const one of [{ tail, runs }, ...this.#kept]) {
+    for (const one of [{ tail, after }, ...this.#kept]) {
       bytes += one.tail.bytes;
       if (bytes > BYTES_MAX) break;
       kept.push(one);
@@ -41,9 +40,9 @@ export class FlushedTails {
     return new FlushedTails(kept);
   }
 
-  /** Whether all that is in this run is in memory too. */
-  covers(run: number): boolean {
-    return this.#kept.some(({ runs }) => runs.has(run));
+  /** The version after which the oldest of them begins; undefined: none is kept. */
+  get from(): number | undefined {
+    return this.#kept.at(-1)?.after;
   }
 
   get(key: StoredKey): TailEntry | undefined {
@@ -58,20 +57,4 @@ export class FlushedTails {
   hasWriteAfter(bounds: Bounds, version: number): boolean {
     return this.#kept.some(({ tail }) => tail.hasWriteAfter(bounds, version));
   }
-}
-
-/**
- * The runs that a flush has made of the writes in (after, through].
- * @param before the manifest before it: runs are numbered in the order of their making.
- */
-export function flushedRuns(
-  before: Manifest,
-  manifest: Manifest,
-  { after, through }: { readonly after: number; readonly through: number },
-): ReadonlySet<number> {
-  const runs = new Set<number>();
-  for (const { run, stampVersion, minVersion, maxVersion } of manifest.entries)
-    if (run >= before.nextRun && stampVersion === 0 && minVersion > after && maxVersion <= through)
-      runs.add(run);
-  return runs;
 }

@@ -29,6 +29,7 @@ import {
   WindowBudget,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
+import type { BulkVersions } from './bulk-versions.js';
 import type { FlushedTails } from './flushed-tails.js';
 import { MapCursor } from './map-cursor.js';
 import { MergeCursor, type MergeSource } from './merge-cursor.js';
@@ -78,6 +79,8 @@ interface ViewParts {
   readonly tail: Tail;
   /** The tails that were flushed last, as far as they are at hand. */
   readonly flushed: FlushedTails;
+  /** The large transactions that are known of lately. */
+  readonly bulk: BulkVersions;
   readonly manifest: Manifest;
 }
 
@@ -109,12 +112,18 @@ export interface ScanOptions extends CallOptions {
 /** Of many keys, so many are looked for in the store at once: each of them may need a block of its own. */
 const KEYS_AT_ONCE = 256;
 
+/** A segment, and the version that none of its writes which are not in memory is newer than. */
+interface BeyondMemory {
+  readonly segment: SegmentEntry;
+  readonly newest: number;
+}
+
 /** What one scan reads ahead, in all segments together. */
 const SCAN_WINDOWS_BYTES = 16 * 1024 * 1024;
 
 export class View extends Parts {
   readonly #segments: SegmentReaders;
-  #beyond: { readonly segments: readonly SegmentEntry[]; readonly newest: number } | undefined;
+  #beyond: readonly BeyondMemory[] | undefined;
 
   /** @param segments reads them. */
   constructor(parts: ViewParts, segments: SegmentReaders) {
@@ -207,23 +216,33 @@ export class View extends Parts {
     return this.tail.hasWriteAfter(bounds, version) || this.flushed.hasWriteAfter(bounds, version);
   }
 
-  /** The segments that may hold writes of `from` or later which are not in memory. */
+  /**
+   * The segments that may hold writes of `from` or later which are not in memory. Which run they are of says nothing:
+   * what a flush has moved stays in memory, whatever compaction merges it with.
+   */
   segmentsBeyondMemory(from = 0): readonly SegmentEntry[] {
-    return this.#beyondMemory.segments.filter((segment) => segment.maxVersion >= from);
+    return this.#beyondMemory.filter(({ newest }) => newest >= from).map(({ segment }) => segment);
   }
 
-  /** The version of the newest write in them; 0: there are none. */
+  /** No write that is not in memory is newer than this version; 0: there is none. */
   get newestBeyondMemory(): number {
-    return this.#beyondMemory.newest;
+    return this.#beyondMemory.reduce((max, { newest }) => Math.max(max, newest), 0);
   }
 
-  get #beyondMemory(): { readonly segments: readonly SegmentEntry[]; readonly newest: number } {
-    if (this.#beyond === undefined) {
-      const segments = this.manifest.searched.filter((segment) => !this.flushed.covers(segment.run));
-      const newest = segments.reduce((max, { maxVersion }) => Math.max(max, maxVersion), 0);
-      this.#beyond = { segments, newest };
-    }
+  get #beyondMemory(): readonly BeyondMemory[] {
+    this.#beyond ??= this.manifest.searched.flatMap((segment) => {
+      const newest = this.#newestBeyondMemoryIn(segment);
+      return newest === 0 ? [] : [{ segment, newest }];
+    });
     return this.#beyond;
+  }
+
+  /** Of what was written after `inMemoryFrom`, only large transactions' writes are not in memory. */
+  #newestBeyondMemoryIn({ minVersion, maxVersion }: SegmentEntry): number {
+    const inMemoryFrom = Math.max(this.flushed.from ?? this.flushedThrough, this.bulk.from);
+    const large = this.bulk.newestWithin(Math.max(minVersion, inMemoryFrom + 1), maxVersion);
+    if (large > 0) return large;
+    return minVersion > inMemoryFrom ? 0 : Math.min(maxVersion, inMemoryFrom);
   }
 
   /** Whether one of these segments holds a write of the key after `version`. */
@@ -278,7 +297,8 @@ export class View extends Parts {
     if (overlay) inMemory(overlay.entries, overlay.ranges);
     if (!beyondMemory) inMemory(this.tail.all, this.tail.ranges);
     const windows = new WindowBudget(SCAN_WINDOWS_BYTES);
-    for (const segment of beyondMemory ? this.segmentsBeyondMemory() : this.manifest.searched)
+    const segments = beyondMemory ? this.segmentsBeyondMemory(newerThan + 1) : this.manifest.searched;
+    for (const segment of segments)
       if (segment.maxVersion > newerThan && reaches(segment, bounds))
         sources.push(this.#source(segment, bounds, { ...options, windows }));
     return new MergeCursor(sources, covers, reverse);
@@ -319,7 +339,7 @@ export class View extends Parts {
     options: CallOptions & Pick<ScanOptions, 'beyondMemory'> = {},
   ): Promise<RangeTombstones> {
     const { beyondMemory, ...calls } = options;
-    const segments = (beyondMemory ? this.segmentsBeyondMemory() : this.manifest.searched).filter(
+    const segments = (beyondMemory ? this.segmentsBeyondMemory(version + 1) : this.manifest.searched).filter(
       (segment) => segment.maxVersion > version && segment.ranges > 0 && reaches(segment, bounds),
     );
     const lists = await Promise.all(segments.map((segment) => this.reader(segment).ranges(calls)));
