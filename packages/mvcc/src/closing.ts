@@ -11,6 +11,7 @@ import type { Committer } from './commit/committer.js';
 import { inTime } from './context/in-time.js';
 import type { Lifetime } from './context/lifetime.js';
 import type { StoreGate } from './context/store-gate.js';
+import type { Compactor } from './upkeep/compactor.js';
 import type { Flusher } from './upkeep/flusher.js';
 import type { Tiler } from './upkeep/tiler.js';
 
@@ -19,6 +20,7 @@ interface Parts {
   readonly clock: Clock;
   readonly flusher: Flusher;
   readonly tiler: Tiler;
+  readonly compactor: Compactor;
   readonly committer: Committer;
   readonly gate: StoreGate;
   readonly patienceMs: number;
@@ -29,6 +31,7 @@ export async function closeDown({
   clock,
   flusher,
   tiler,
+  compactor,
   committer,
   gate,
   patienceMs,
@@ -38,6 +41,7 @@ export async function closeDown({
     await lifetime.idle();
     await flusher.idle();
     await tiler.idle();
+    await compactor.idle();
     await committer.idle();
     await committer.tidy();
   };

@@ -63,8 +63,17 @@ import {
   takeCall,
 } from './transaction/transact.js';
 import type { Transaction, TransactionAttempt } from './transaction/transaction.js';
+import { COMPACTION_SIZES } from './upkeep/compaction-plan.js';
+import { type CompactOptions, Compactor, type CompactReport } from './upkeep/compactor.js';
 import { Flusher, isFlushDue } from './upkeep/flusher.js';
 import { Tiler } from './upkeep/tiler.js';
+
+/** What `maintain()` has done. */
+export interface MaintenanceReport {
+  readonly flushed: boolean;
+  readonly tiled: boolean;
+  readonly compacted: CompactReport;
+}
 
 const COMMIT_TIMEOUT_MS = 60_000;
 /** For one request: a whole segment has to fit through a slow line. */
@@ -93,6 +102,7 @@ export class Database implements AsyncDisposable {
   readonly #committer: Committer;
   readonly #flusher: Flusher;
   readonly #tiler: Tiler;
+  readonly #compactor: Compactor;
   readonly #history: History;
   readonly #reads: Reads;
   readonly #readOnly: boolean;
@@ -148,6 +158,8 @@ export class Database implements AsyncDisposable {
       checkWritable: () => this.#refuseReadOnly(),
       nowMs: () => this.#nowMs(),
     };
+    const sizes = { ...COMPACTION_SIZES, ...options.compaction };
+    this.#compactor = new Compactor(context, tip, this.#committer, sizes);
     this.#history = new History(context, log, tip);
     this.#reads = new Reads(context.lifetime, {
       known: (taken) => this.#known(taken),
@@ -350,7 +362,10 @@ export class Database implements AsyncDisposable {
     const committed = await commit(this.#parts);
     if (committed.stamp && this.#maintenance === 'auto') {
       // Of many writers one is enough: who has made the newest record.
-      if (this.#committer.madeTip) this.#flusher.consider();
+      if (this.#committer.madeTip) {
+        this.#flusher.consider();
+        this.#compactor.consider();
+      }
       this.#tiler.consider(committed.stamp.version);
     }
     return committed;
@@ -494,16 +509,29 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Does what is due: tiles of the history, a flush if the tail has grown. For processes opened with
-   * `maintenance: 'manual'`.
+   * Merges segments until nothing is due: what was overwritten goes, and reads ask fewer of them. Beside commits, and
+   * beside others that do the same; interrupted, it has lost nothing.
    */
-  maintain(): Promise<{ flushed: boolean; tiled: boolean }> {
+  compact(options?: CompactOptions): Promise<CompactReport> {
     return this.#context.lifetime.run(async () => {
       this.#refuseReadOnly();
-      const isDue = isFlushDue(await this.#tip.refresh());
+      return this.#compactor.run(takeOptions('compact', options, ['all', 'onProgress', ...CALL_OPTIONS]));
+    });
+  }
+
+  /**
+   * Does what is due: tiles of the history, a flush if the tail has grown, compaction. For processes opened with
+   * `maintenance: 'manual'`.
+   */
+  maintain(options?: Omit<CompactOptions, 'all'>): Promise<MaintenanceReport> {
+    return this.#context.lifetime.run(async () => {
+      this.#refuseReadOnly();
+      const taken = takeOptions('maintain', options, ['onProgress', ...CALL_OPTIONS]);
+      const isDue = isFlushDue(await this.#tip.refresh(taken.signal));
       // The flush's record then names the tiles.
       const tiled = await this.#tiler.tile();
-      return { flushed: isDue && (await this.#flusher.flush()), tiled };
+      const flushed = isDue && (await this.#flusher.flush());
+      return { flushed, tiled, compacted: await this.#compactor.run(taken) };
     });
   }
 
@@ -516,8 +544,12 @@ export class Database implements AsyncDisposable {
   }
 
   stats(): Stats {
-    const { stats } = this.#committer;
-    return statsOf(this.#tip.view, stats, this.#flusher.flushes, this.#context.cache.bytes);
+    return statsOf(this.#tip.view, {
+      ...this.#committer.stats,
+      ...this.#flusher.stats,
+      ...this.#compactor.stats,
+      cacheBytes: this.#context.cache.bytes,
+    });
   }
 
   /** Requests and bytes of this process since it opened the database. */
@@ -538,6 +570,7 @@ export class Database implements AsyncDisposable {
       clock: this.#context.clock,
       flusher: this.#flusher,
       tiler: this.#tiler,
+      compactor: this.#compactor,
       committer: this.#committer,
       gate: this.#gate,
       patienceMs: this.#patienceMs,

@@ -8,10 +8,7 @@ export type { DatabaseEvent } from './context/context.js';
 export type { DatabaseKey } from './context/database-sealing.js';
 export { normaliseOptions, type OpenOptions } from './context/options.js';
 export type { Slots } from './context/slots.js';
-export {
-  Database,
-  openDatabase,
-} from './database.js';
+export { Database, type MaintenanceReport, openDatabase } from './database.js';
 export type { Codec, NamespaceOptions, StandardSchema } from './namespace/codec.js';
 export {
   Namespace,
@@ -33,10 +30,11 @@ export { StreamValue } from './reading/stream-value.js';
 export type { Outcome, RequestId, SessionRequest } from './requests/requests.js';
 export { type Damage, findReadable, type Salvage, type SalvageOptions } from './salvage.js';
 export { formatVersionstamp, parseVersionstamp, type Versionstamp } from './state/versionstamp.js';
-export type { Stats } from './stats.js';
+export type { Amplification, LevelStats, Stats } from './stats.js';
 export { AtomicOperation, type AtomicResult, type Check } from './transaction/atomic.js';
 export type { ExpiryOptions } from './transaction/expiry.js';
 export type { LoadEntries, LoadEntry, LoadOptions, LoadResult } from './transaction/load.js';
 export type { SetOptions, WriteOptions, WriteResult } from './transaction/one-write.js';
 export type { TransactOptions } from './transaction/transact.js';
 export { TRANSACTION_BYTES_MAX, type Transaction } from './transaction/transaction.js';
+export type { CompactionProgress, CompactOptions, CompactReport } from './upkeep/compactor.js';

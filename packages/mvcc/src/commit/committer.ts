@@ -136,6 +136,11 @@ export class Committer {
     return this.#madeVersion === this.#tip.view.version;
   }
 
+  /** Whether commits are under way. */
+  get isBusy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
     while (this.#running) await this.#running;

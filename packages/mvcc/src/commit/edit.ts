@@ -7,7 +7,13 @@
  * - It is laid on the state that its record follows, as the edits before it in that record leave it. Planned on another
  *   one it says so, and nothing of it is published.
  */
-import { equalBytes, type Intent, type SegmentDescriptor } from '@holdfast/core';
+import {
+  equalBytes,
+  type Intent,
+  type ObjectId,
+  type SegmentDescriptor,
+  type SegmentEntry,
+} from '@holdfast/core';
 import type { View } from '../state/view.js';
 
 export type AnnouncedFlush = NonNullable<Intent['flush']>;
@@ -16,6 +22,19 @@ export type AnnouncedFlush = NonNullable<Intent['flush']>;
 export interface EditedState extends Pick<View, 'flushedThrough' | 'floor'> {
   /** Runs that join the manifest, the oldest first. */
   readonly addedRuns: readonly (readonly SegmentDescriptor[])[];
+  /** The segments of the state that the record follows. */
+  readonly manifest: View['manifest'];
+  /** What compaction changes of them, in order. */
+  readonly replaced: readonly Replacement[];
+}
+
+/** Segments that leave the manifest and segments that come in their place; one that is moved does both. */
+export interface Replacement {
+  readonly remove: readonly ObjectId[];
+  /** Of one run, in order. */
+  readonly add: readonly SegmentEntry[];
+  /** The run is a new one, and gets its number when the record is made. */
+  readonly isNewRun: boolean;
 }
 
 export interface Edit {
@@ -27,10 +46,10 @@ export interface Edit {
 
 /** Lays one edit on the other. @returns also those that were not stale. */
 export function applyEdits(
-  { flushedThrough, floor }: View,
+  { flushedThrough, floor, manifest }: View,
   edits: readonly Edit[],
 ): { readonly state: EditedState; readonly applied: readonly Edit[] } {
-  let state: EditedState = { flushedThrough, floor, addedRuns: [] };
+  let state: EditedState = { flushedThrough, floor, addedRuns: [], manifest, replaced: [] };
   const applied = edits.filter((edit) => {
     const edited = edit.applyTo(state);
     if (edited === 'stale') return false;

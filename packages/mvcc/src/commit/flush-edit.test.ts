@@ -1,14 +1,22 @@
+import { Manifest } from '@holdfast/core';
+import { defaultProvider } from '@holdfast/crypto';
 import { expect, test } from 'vitest';
 import { FlushEdit } from './flush-edit.js';
 
-const state = { flushedThrough: 3, floor: 1, addedRuns: [] };
+const state = {
+  flushedThrough: 3,
+  floor: 1,
+  addedRuns: [],
+  manifest: Manifest.empty(defaultProvider().sha256),
+  replaced: [],
+};
 const [entries, ranges] = [[], []];
 const flush = new FlushEdit(3, 7, [entries, ranges]);
 
 test('a flush adds its runs, and the tail begins after it', () => {
   expect(flush.applyTo({ ...state, addedRuns: [[]] })).toEqual({
+    ...state,
     flushedThrough: 7,
-    floor: 1,
     addedRuns: [[], entries, ranges],
   });
 });

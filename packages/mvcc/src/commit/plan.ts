@@ -8,6 +8,7 @@ import {
   carryFrom,
   type DecidedIntent,
   type Intents,
+  type ManifestChange,
   type RecordDraft,
   type SegmentDescriptor,
   type SegmentEntry,
@@ -15,7 +16,7 @@ import {
   type Verdict,
 } from '@holdfast/core';
 import { type Contention, NO_CONTENTION, type View } from '../state/view.js';
-import { applyEdits, type Edit, type EditedState } from './edit.js';
+import { applyEdits, type Edit, type EditedState, type Replacement } from './edit.js';
 import { type IntentPlace, tableAfter } from './intents-table.js';
 import type { Accepted, Waiting } from './proposal.js';
 import type { Chained } from './rerun.js';
@@ -49,9 +50,11 @@ export interface Plan extends Chained {
   /** Those that it publishes: the others are stale. */
   readonly edits: readonly Edit[];
   /** What they come to. */
-  readonly edited: Omit<EditedState, 'addedRuns'>;
+  readonly edited: Pick<EditedState, 'flushedThrough' | 'floor'>;
   /** The oldest first: they get the numbers that come next. */
   readonly runs: readonly NewRun[];
+  /** What compaction makes of the segments that were there; its new runs are numbered after `runs`. */
+  readonly replaced: ManifestChange;
   readonly transactions: RecordDraft['transactions'];
   readonly carry: RecordDraft['carry'];
   readonly intents: Intents;
@@ -77,7 +80,7 @@ export function plan(
   const { accepted, rerun, losers } = chained;
   const members = [...accepted, ...rerun];
   const { state, applied: edits } = applyEdits(parent, waitingEdits);
-  const { addedRuns, ...edited } = state;
+  const { addedRuns, replaced, flushedThrough, floor } = state;
   const runs: NewRun[] = addedRuns.map((segments) => ({ segments, level: 0 }));
   const transactions = members.map(({ waiting, rangeDeletes, writes }, order) => {
     const { readVersion, bulk, streamRun } = waiting.proposal;
@@ -88,7 +91,7 @@ export function plan(
     runs.push({ segments, level, stampVersion: version, stampOrder: order });
     return { readVersion, bulkRun, rangeDeletes, writes };
   });
-  const carry = planCarry(parent, edited.flushedThrough);
+  const carry = planCarry(parent, flushedThrough);
   const decided = decide(carried, members, version);
   const intents = tableAfter(parent.intents, decided, version);
   const contention = hints(members);
@@ -100,14 +103,26 @@ export function plan(
     version,
     members,
     edits,
-    edited,
+    edited: { flushedThrough, floor },
     runs,
+    replaced: numbered(replaced, parent.manifest.nextRun + runs.length),
     transactions,
     carry,
     intents,
     decided,
     contention,
   };
+}
+
+/** All replacements as one change. @param nextRun the number of the first of their new runs. */
+function numbered(replaced: readonly Replacement[], nextRun: number): ManifestChange {
+  let newRuns = 0;
+  const add = replaced.flatMap(({ add: segments, isNewRun }) => {
+    if (!isNewRun || segments.length === 0) return segments;
+    const run = nextRun + newRuns++;
+    return segments.map((segment) => ({ ...segment, run }));
+  });
+  return { remove: replaced.flatMap(({ remove }) => remove), add };
 }
 
 /** Who of an intent is in the record is committed; who isn't can be in none with that number any more. */

@@ -57,7 +57,14 @@ export class RecordBuilder {
       manifest = added.manifest;
       uploads.push(...added.uploads);
     }
-    // Where a record adds several runs, one may have been listed anew with the next: the page before is nobody's.
+    if (plan.replaced.remove.length > 0) {
+      const changed = await manifest.edit(sealing, plan.replaced, () =>
+        newObjectId(this.#context, view.version),
+      );
+      manifest = changed.manifest;
+      uploads.push(...changed.uploads);
+    }
+    // Where a record changes the manifest several times, one may have been listed anew with the next: the page before is nobody's.
     const named = new Set(uploads.length > 0 ? manifest.pageNames() : []);
     await Promise.all(
       uploads

@@ -16,6 +16,19 @@ export type DatabaseEvent =
   | { type: 'follow'; from: number; to: number }
   | { type: 'flush'; through: number; segments: number; bytes: number }
   | { type: 'flush-failed'; error: unknown }
+  /** Segments were merged, or moved as they are: `why` says in words what for. */
+  | {
+      type: 'compaction';
+      level: number;
+      inputs: number;
+      outputs: number;
+      bytesRead: number;
+      bytesWritten: number;
+      why: string;
+    }
+  /** Another process was faster, with the same or a part of it: its work stands. */
+  | { type: 'compaction-dropped'; why: string }
+  | { type: 'compaction-failed'; error: unknown }
   | { type: 'tile'; through: number; tiles: number; bytes: number }
   | { type: 'tile-failed'; error: unknown };
 

@@ -37,8 +37,13 @@ export interface OpenOptions extends UnbackedOptions {
   readonly probe?: 'auto' | 'always' | 'skip' | undefined;
   /** Hard bound of the block cache, bytes. Default 64 MiB. */
   readonly cacheBytes?: number | undefined;
-  /** `auto`: flush in this process; `manual`: leave it to `flush()`. */
+  /** `auto`: flush and compact in this process; `manual`: leave it to `maintain()`. */
   readonly maintenance?: 'auto' | 'manual' | undefined;
+  /**
+   * When compaction begins and what it makes, for tests and simulations: with small sizes it happens often.
+   * @internal
+   */
+  readonly compaction?: { readonly segmentBytes?: number; readonly runsMax?: number } | undefined;
   /**
    * How long collected log slots stay empty before they are reused, milliseconds; default 24 h. Fixed when the database
    * is made; given later it is a check.
@@ -76,6 +81,7 @@ const OPEN_OPTIONS: readonly string[] = [
   'probe',
   'cacheBytes',
   'maintenance',
+  'compaction',
   'graceMs',
   'commitTimeoutMs',
   'freshness',

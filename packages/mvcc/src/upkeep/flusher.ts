@@ -36,7 +36,7 @@ export class Flusher {
   readonly #tip: Tip;
   readonly #committer: Committer;
   #running: Promise<boolean> | undefined;
-  flushes = 0;
+  readonly stats: { flushes: number; flushedBytes: number } = { flushes: 0, flushedBytes: 0 };
 
   constructor(context: Context, tip: Tip, committer: Committer) {
     this.#context = context;
@@ -100,8 +100,9 @@ export class Flusher {
     const published = await this.#committer.publish(edit);
     if (published) {
       this.#seed(sealed);
-      this.flushes++;
       const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+      this.stats.flushes++;
+      this.stats.flushedBytes += bytes;
       this.#context.emit({ type: 'flush', through: view.version, segments: segments.length, bytes });
     }
     return published;

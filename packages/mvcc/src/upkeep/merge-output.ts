@@ -1,0 +1,139 @@
+/**
+ * Cuts what a merge yields into segments, and uploads them as they fill.
+ *
+ * Invariants:
+ * - Entries come in the order of their keys, each once: all of a key is in one segment.
+ * - No segment reaches into the next. A range tombstone that lies over a cut is cut there too.
+ * - Memory holds one segment as it fills, and two as they are sent.
+ */
+import {
+  compareBytes,
+  copyBytes,
+  type Entry,
+  type RangeTombstone,
+  SegmentBuilder,
+  type SegmentDescriptor,
+} from '@holdfast/core';
+import type { CallOptions } from '@holdfast/object-store';
+import { newObjectId } from '../commit/new-object.js';
+import { SegmentUploads } from '../commit/segment-uploads.js';
+import type { Context } from '../context/context.js';
+
+const UPLOADS_AT_ONCE = 2;
+/** Who needs one range tombstone of a segment reads them all. */
+const RANGES_BYTES_MAX = 512 * 1024;
+
+export interface Cutting {
+  /** A segment is closed when it weighs this much. */
+  readonly segmentBytes: number;
+  /** Keys at which one is closed earlier, ascending, if it weighs `cutBytesMin` by then. */
+  readonly cuts: readonly Uint8Array[];
+  readonly cutBytesMin: number;
+}
+
+export class MergeOutput {
+  readonly #context: Context;
+  readonly #baseVersion: number;
+  readonly #cutting: Cutting;
+  readonly #ranges: readonly RangeTombstone[];
+  readonly #uploads: SegmentUploads;
+  #failure: { readonly error: unknown } | undefined;
+  #builder: SegmentBuilder | undefined;
+  /** The next range tombstone, and where what is left of it begins. */
+  #range = 0;
+  #rangeFrom: Uint8Array | undefined;
+  #rangeBytes = 0;
+  #cut = 0;
+
+  /**
+   * @param baseVersion the tip as known now: what protects the segments from GC until a record names them.
+   * @param ranges in order, none over another.
+   */
+  constructor(
+    context: Context,
+    baseVersion: number,
+    cutting: Cutting,
+    ranges: readonly RangeTombstone[],
+    options: CallOptions,
+  ) {
+    this.#context = context;
+    this.#baseVersion = baseVersion;
+    this.#cutting = cutting;
+    this.#ranges = ranges;
+    this.#uploads = new SegmentUploads(context, UPLOADS_AT_ONCE, options, (error) => {
+      this.#failure ??= { error };
+    });
+  }
+
+  async add(entry: Entry): Promise<void> {
+    const { key } = entry;
+    const cut = this.#passedCut(key);
+    const { segmentBytes, cutBytesMin } = this.#cutting;
+    const bytes = this.#builder?.bytes ?? 0;
+    if (bytes >= segmentBytes) await this.#close(key);
+    else if (cut && bytes >= cutBytesMin) await this.#close(cut);
+    await this.#addRangesUpTo(key);
+    this.#open().add(entry);
+  }
+
+  /** All of them, in order, durable. */
+  async finish(): Promise<SegmentDescriptor[]> {
+    await this.#addRangesUpTo(undefined);
+    await this.#send();
+    return this.#uploads.all();
+  }
+
+  /** The last cut that lies between the entry before and this one. */
+  #passedCut(key: Uint8Array): Uint8Array | undefined {
+    const { cuts } = this.#cutting;
+    let passed: Uint8Array | undefined;
+    for (; this.#cut < cuts.length && compareBytes(cuts[this.#cut]!, key) <= 0; this.#cut++)
+      passed = cuts[this.#cut];
+    return passed;
+  }
+
+  #open(): SegmentBuilder {
+    this.#builder ??= new SegmentBuilder(
+      this.#context.sealing,
+      newObjectId(this.#context, this.#baseVersion),
+    );
+    return this.#builder;
+  }
+
+  /** Ends the segment before `key`. */
+  async #close(key: Uint8Array): Promise<void> {
+    await this.#addRangesUpTo(key);
+    const range = this.#ranges[this.#range];
+    const from = range && (this.#rangeFrom ?? range.begin);
+    if (from && compareBytes(from, key) < 0) {
+      const end = copyBytes(key);
+      this.#addRange({ ...range, begin: from, end });
+      this.#rangeFrom = end;
+    }
+    await this.#send();
+  }
+
+  /** Adds the range tombstones that end there or before. */
+  async #addRangesUpTo(key: Uint8Array | undefined): Promise<void> {
+    for (; this.#range < this.#ranges.length; this.#range++) {
+      const range = this.#ranges[this.#range]!;
+      if (key && compareBytes(range.end, key) > 0) return;
+      this.#addRange({ ...range, begin: this.#rangeFrom ?? range.begin });
+      this.#rangeFrom = undefined;
+      if (this.#rangeBytes >= RANGES_BYTES_MAX) await this.#send();
+    }
+  }
+
+  #addRange(range: RangeTombstone): void {
+    this.#open().addRange(range);
+    this.#rangeBytes += range.begin.length + range.end.length;
+  }
+
+  async #send(): Promise<void> {
+    const builder = this.#builder;
+    this.#builder = undefined;
+    this.#rangeBytes = 0;
+    if (this.#failure) throw this.#failure.error;
+    if (builder) await this.#uploads.send(builder);
+  }
+}
