@@ -26,7 +26,7 @@ beforeEach(() => {
 type Step =
   | { readonly kind: 'set' | 'delete' | 'add' | 'large'; readonly key: number; readonly by: number }
   | { readonly kind: 'deleteRange'; readonly key: number; readonly to: number; readonly by: number }
-  | { readonly kind: 'flush'; readonly by: number }
+  | { readonly kind: 'flush' | 'compact'; readonly by: number }
   | { readonly kind: 'follow' };
 
 const steps = fc.array(
@@ -47,6 +47,7 @@ const steps = fc.array(
       }),
     },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('flush'), by: fc.nat(1) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('compact'), by: fc.nat(1) }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('follow') }) },
   ) as fc.Arbitrary<Step>,
   { minLength: 5, maxLength: 30 },
@@ -54,6 +55,7 @@ const steps = fc.array(
 
 async function take(step: Exclude<Step, { kind: 'follow' }>, db: Database): Promise<void> {
   if (step.kind === 'flush') await db.flush();
+  else if (step.kind === 'compact') await db.compact({ all: true });
   else if (step.kind === 'deleteRange') await db.deleteRange({ gte: ['k', step.key], lt: ['k', step.to] });
   else if (step.kind === 'delete') await db.delete(['k', step.key]);
   else if (step.kind === 'add') await db.transact((tx) => tx.add(['n', step.key], 1));
@@ -141,6 +143,45 @@ describe('a validation', () => {
     expect(store.calls.map(({ kind, key }) => `${kind} ${key.slice(0, 3)}`)).toEqual(['put log']);
     expect(await db.get('sum')).toBe(40);
     expect(await db.get(['k', 39])).toBe(40);
+  });
+
+  test('across a flush reads no segment either once that is merged with older ones', async () => {
+    const store = new RecordingStore(memory);
+    const db = await openDatabase(store, { ...OPTIONS, cacheBytes: 0 });
+    for (let i = 0; i < 40; i++) await db.set(['k', i], i);
+    await db.flush();
+    for (let i = 0; i < 40; i++) await db.set(['k', i], -i);
+    await db.transact(async (tx) => {
+      await tx.get(['k', 7]);
+      await tx.count({ prefix: ['none'] });
+      await db.set('other', 1);
+      await db.flush();
+      expect(await db.compact({ all: true })).toMatchObject({ dropped: 0 });
+      store.reset();
+      tx.set('seen', 1);
+    });
+    expect(store.calls.map(({ kind, key }) => `${kind} ${key.slice(0, 3)}`)).toEqual(['put log']);
+    expect(db.stats().levels).toMatchObject([{ level: 254, entries: 41 }]);
+  });
+
+  test('finds what a large transaction has written that was merged with older ones since', async () => {
+    const db = await openDatabase(memory, OPTIONS);
+    await db.set(['large', 0], 0);
+    await db.flush();
+    const other = await openDatabase(memory, OPTIONS);
+    let runs = 0;
+    await db.transact(async (tx) => {
+      await tx.get(['large', 1]);
+      if (++runs === 1) {
+        await other.transact((large) => {
+          for (let k = 0; k < 3; k++) large.set(['large', k], 'x'.repeat(300_000));
+        });
+        await other.compact({ all: true });
+        expect(other.stats().levels).toMatchObject([{ level: 254, entries: 3 }]);
+      }
+      tx.set('seen', runs);
+    });
+    expect(runs).toBe(2);
   });
 
   test('finds what another process has written since, through a flush', async () => {

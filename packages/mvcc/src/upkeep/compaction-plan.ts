@@ -14,7 +14,7 @@
  *   beside it. Only what single segments weigh that are larger than they should be comes on top.
  * - Every job makes progress: fewer segments, or a lower level, or fewer deletions; so that planning ends.
  */
-import { compareBytes, type SegmentEntry, segmentBegin } from '@holdfast/core';
+import { compareBytes, endsBefore, type SegmentEntry, segmentBegin } from '@holdfast/core';
 import { BOTTOM_LEVEL, byBegin, overlap } from '../commit/compaction-edit.js';
 import { greatest } from '../state/space.js';
 import type { View } from '../state/view.js';
@@ -93,6 +93,9 @@ class Planner {
   /** Above the bottom, and the bottom run in order. */
   readonly #upper: readonly SegmentEntry[];
   readonly #bottom: readonly SegmentEntry[];
+  /** What those of the bottom run weigh that come before each, and all of them. */
+  readonly #bytesBefore: readonly number[];
+  readonly #reaches = new Map<SegmentEntry, readonly [number, number]>();
 
   constructor(state: CompactedState, options: PlanOptions) {
     this.#state = state;
@@ -100,6 +103,9 @@ class Planner {
     this.#jobBytesMax = JOB_SEGMENTS * options.sizes.segmentBytes;
     this.#upper = state.manifest.searched.filter(({ level }) => level < BOTTOM_LEVEL);
     this.#bottom = state.manifest.searched.filter(({ level }) => level === BOTTOM_LEVEL).sort(byBegin);
+    const bytesBefore = [0];
+    for (const { bytes } of this.#bottom) bytesBefore.push(bytesBefore.at(-1)! + bytes);
+    this.#bytesBefore = bytesBefore;
   }
 
   plan(): CompactionJob | undefined {
@@ -169,55 +175,67 @@ class Planner {
     bytesMin = 0,
     ratio = RATIO,
   ): CompactionJob | undefined {
-    let best: { readonly upper: SegmentEntry[]; readonly bottom: SegmentEntry[]; share: number } | undefined;
+    let best: Grown | undefined;
     for (const seed of sample(from, SEEDS_MAX, this.#o.random)) {
       if (best?.upper.includes(seed)) continue;
       const grown = this.#grow(seed);
-      if (!grown || weight(grown.upper) < bytesMin) continue;
-      const share = weight(grown.upper) / (weight(grown.upper) + weight(grown.bottom));
-      if (share * (ratio + 1) < 1) continue;
-      // Of equal ones the larger: fewer records.
-      const isBetter =
-        !best || share > best.share || (share === best.share && grown.upper.length > best.upper.length);
-      if (isBetter) best = { ...grown, share };
+      if (!grown || grown.upperBytes < bytesMin) continue;
+      if (grown.upperBytes * (ratio + 1) < grown.bytes) continue;
+      // Much, and at little cost.
+      if (!best || worth(grown) > worth(best)) best = grown;
     }
     if (!best) return undefined;
-    const { upper, bottom } = best;
+    const { upper, from: first, to } = best;
     return this.#merge(
-      [...upper, ...bottom],
+      [...upper, ...this.#bottom.slice(first, to)],
       BOTTOM_LEVEL,
-      `${why}: ${count(upper)} into ${bottom.length} of the bottom run`,
+      `${why}: ${count(upper)} into ${to - first} of the bottom run`,
     );
   }
 
   /** A segment, what it overlaps in the bottom run, and what else comes at little cost. */
-  #grow(seed: SegmentEntry): { readonly upper: SegmentEntry[]; readonly bottom: SegmentEntry[] } | undefined {
-    const upper = [seed];
-    let bottom = this.#bottom.filter((segment) => overlap(segment, seed));
-    let bytes = seed.bytes + weight(bottom);
+  #grow(seed: SegmentEntry): Grown | undefined {
+    let [from, to] = this.#reachOf(seed);
     // One that is larger than a job should be is merged all the same, with whatever it is above.
-    if (weight(bottom) > this.#jobBytesMax && bottom.length > 1) return undefined;
+    if (to - from > 1 && this.#bottomBytes(from, to) > this.#jobBytesMax) return undefined;
+    const upper = [seed];
+    let upperBytes = seed.bytes;
     const left = new Set(this.#upper);
     left.delete(seed);
     for (let isMore = true; isMore; ) {
       isMore = false;
-      const hull = hullOf([...upper, ...bottom]);
       for (const segment of left) {
-        if (!reaches(segment, hull)) continue;
-        const extra = this.#bottom.filter((other) => overlap(other, segment) && !bottom.includes(other));
-        const added = segment.bytes + weight(extra);
-        if (bytes + added > this.#jobBytesMax || segment.bytes * (RATIO + 1) < added) continue;
+        const [first, end] = this.#reachOf(segment);
+        // What lies between them comes too: the outputs reach over it.
+        const [low, high] = [Math.min(from, first), Math.max(to, end)];
+        const bottomBytes = this.#bottomBytes(low, high);
+        const added = segment.bytes + bottomBytes - this.#bottomBytes(from, to);
+        if (upperBytes + segment.bytes + bottomBytes > this.#jobBytesMax) continue;
+        if (segment.bytes * (RATIO + 1) < added) continue;
         left.delete(segment);
         upper.push(segment);
-        bottom = [...bottom, ...extra];
-        bytes += added;
+        upperBytes += segment.bytes;
+        [from, to] = [low, high];
         isMore = true;
       }
     }
-    // The hull of all may reach bottom segments between those that single segments overlap.
-    const hull = hullOf([...upper, ...bottom]);
-    const between = this.#bottom.filter((segment) => !bottom.includes(segment) && reaches(segment, hull));
-    return { upper, bottom: [...bottom, ...between] };
+    return { upper, upperBytes, from, to, bytes: upperBytes + this.#bottomBytes(from, to) };
+  }
+
+  /** Which segments of the bottom run one overlaps: from the first up to the second; none: where they would be. */
+  #reachOf(segment: SegmentEntry): readonly [from: number, to: number] {
+    let reach = this.#reaches.get(segment);
+    if (!reach) {
+      const from = firstIndex(this.#bottom, (other) => !endsBefore(other, segmentBegin(segment)));
+      const to = firstIndex(this.#bottom, (other) => endsBefore(segment, segmentBegin(other)));
+      reach = [from, Math.max(from, to)];
+      this.#reaches.set(segment, reach);
+    }
+    return reach;
+  }
+
+  #bottomBytes(from: number, to: number): number {
+    return this.#bytesBefore[to]! - this.#bytesBefore[from]!;
   }
 
   /** The runs of a level, or a part of them, as one run of the next. */
@@ -317,29 +335,30 @@ class Planner {
   }
 }
 
-interface Hull {
-  readonly begin: Uint8Array;
-  /** Reached by none of them, or the last key of all. */
-  readonly last: Uint8Array;
+/** What would be merged into the bottom run. */
+interface Grown {
+  readonly upper: readonly SegmentEntry[];
+  readonly upperBytes: number;
+  /** Of the bottom run, from the first up to the second. */
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: number;
 }
 
-function hullOf(segments: readonly SegmentEntry[]): Hull {
-  let begin = segmentBegin(segments[0]!);
-  let last = begin;
-  for (const segment of segments) {
-    const own = segmentBegin(segment);
-    if (compareBytes(own, begin) < 0) begin = own;
-    last = greatest(last, greatest(segment.lastKey, segment.rangeEnd));
+function worth({ upperBytes, bytes }: Grown): number {
+  return (upperBytes * upperBytes) / bytes;
+}
+
+/** The first of a sorted list that this holds for, as for all after it; its length: none. */
+function firstIndex<T>(list: readonly T[], holds: (one: T) => boolean): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(list[middle]!)) high = middle;
+    else low = middle + 1;
   }
-  return { begin, last };
-}
-
-/** Whether a segment says something of keys in the hull, or right behind it. */
-function reaches(segment: SegmentEntry, { begin, last }: Hull): boolean {
-  return (
-    compareBytes(segmentBegin(segment), last) <= 0 &&
-    compareBytes(greatest(segment.lastKey, segment.rangeEnd), begin) >= 0
-  );
+  return low;
 }
 
 /** Those that no other reaches into. */
@@ -351,11 +370,13 @@ function standingAlone(segments: readonly SegmentEntry[]): ReadonlySet<SegmentEn
     const next = sorted[i + 1];
     const isApart = (!reached || !overlap(reached, segment)) && (!next || !overlap(segment, next));
     if (isApart) alone.add(segment);
-    const farther =
-      !reached || compareBytes(hullOf([segment]).last, hullOf([reached]).last) >= 0 ? segment : reached;
-    reached = farther;
+    if (!reached || compareBytes(lastReached(segment), lastReached(reached)) >= 0) reached = segment;
   }
   return alone;
+}
+
+function lastReached({ lastKey, rangeEnd }: SegmentEntry): Uint8Array {
+  return greatest(lastKey, rangeEnd);
 }
 
 function sample<T>(all: readonly T[], count: number, random: () => number): T[] {

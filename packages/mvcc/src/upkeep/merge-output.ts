@@ -67,29 +67,39 @@ export class MergeOutput {
 
   async add(entry: Entry): Promise<void> {
     const { key } = entry;
-    const cut = this.#passedCut(key);
-    const { segmentBytes, cutBytesMin } = this.#cutting;
-    const bytes = this.#builder?.bytes ?? 0;
-    if (bytes >= segmentBytes) await this.#close(key);
-    else if (cut && bytes >= cutBytesMin) await this.#close(cut);
+    await this.#cutUpTo(key);
+    if ((this.#builder?.bytes ?? 0) >= this.#cutting.segmentBytes) await this.#close(key);
     await this.#addRangesUpTo(key);
     this.#open().add(entry);
   }
 
   /** All of them, in order, durable. */
   async finish(): Promise<SegmentDescriptor[]> {
+    await this.#cutUpTo(undefined);
     await this.#addRangesUpTo(undefined);
     await this.#send();
     return this.#uploads.all();
   }
 
-  /** The last cut that lies between the entry before and this one. */
-  #passedCut(key: Uint8Array): Uint8Array | undefined {
-    const { cuts } = this.#cutting;
-    let passed: Uint8Array | undefined;
-    for (; this.#cut < cuts.length && compareBytes(cuts[this.#cut]!, key) <= 0; this.#cut++)
-      passed = cuts[this.#cut];
-    return passed;
+  /** Closes at the cuts that come before a key, or before the end. */
+  async #cutUpTo(key: Uint8Array | undefined): Promise<void> {
+    const { cuts, cutBytesMin } = this.#cutting;
+    for (; this.#cut < cuts.length; this.#cut++) {
+      const cut = cuts[this.#cut]!;
+      if (key && compareBytes(cut, key) > 0) return;
+      if (!this.#builder && this.#range >= this.#ranges.length) continue;
+      await this.#addRangesUpTo(cut);
+      // What is open of a range counts as something.
+      const bytes = this.#builder?.bytes ?? (this.#openRange(cut) ? 1 : 0);
+      if (bytes >= cutBytesMin && bytes > 0) await this.#close(cut);
+    }
+  }
+
+  /** Where the next range tombstone begins, or what is left of it, if that is below `key`. */
+  #openRange(key: Uint8Array): Uint8Array | undefined {
+    const range = this.#ranges[this.#range];
+    const from = range && (this.#rangeFrom ?? range.begin);
+    return from && compareBytes(from, key) < 0 ? from : undefined;
   }
 
   #open(): SegmentBuilder {
@@ -103,11 +113,10 @@ export class MergeOutput {
   /** Ends the segment before `key`. */
   async #close(key: Uint8Array): Promise<void> {
     await this.#addRangesUpTo(key);
-    const range = this.#ranges[this.#range];
-    const from = range && (this.#rangeFrom ?? range.begin);
-    if (from && compareBytes(from, key) < 0) {
+    const begin = this.#openRange(key);
+    if (begin) {
       const end = copyBytes(key);
-      this.#addRange({ ...range, begin: from, end });
+      this.#addRange({ ...this.#ranges[this.#range]!, begin, end });
       this.#rangeFrom = end;
     }
     await this.#send();
