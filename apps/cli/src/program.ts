@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ADAPTER_HELP } from './adapters.js';
 import type { CommandSpec, CommonOptions } from './command.js';
+import { compactCommand } from './commands/compact.js';
 import { deleteCommand } from './commands/delete.js';
 import { deleteRangeCommand } from './commands/delete-range.js';
 import { diffCommand } from './commands/diff.js';
@@ -13,6 +14,7 @@ import { initCommand } from './commands/init.js';
 import { keygenCommand } from './commands/keygen.js';
 import { listCommand } from './commands/list.js';
 import { logCommand } from './commands/log.js';
+import { maintainCommand } from './commands/maintain.js';
 import { probeCommand } from './commands/probe.js';
 import { restoreCommand } from './commands/restore.js';
 import { setCommand } from './commands/set.js';
@@ -39,6 +41,8 @@ const COMMANDS: readonly CommandSpec[] = [
   restoreCommand,
   verifyCommand,
   statsCommand,
+  maintainCommand,
+  compactCommand,
   probeCommand,
 ];
 

@@ -9,6 +9,7 @@ export {
 } from '@holdfast/core';
 export type { KeyProvider, RootKey } from '@holdfast/crypto';
 export type {
+  Amplification,
   AtomicOperation,
   AtomicResult,
   Budget,
@@ -17,12 +18,16 @@ export type {
   Check,
   Checkpoint,
   Codec,
+  CompactionProgress,
+  CompactOptions,
+  CompactReport,
   Damage,
   Database,
   DatabaseEvent,
   Difference,
   Entry,
   ExpiryOptions,
+  LevelStats,
   Listing,
   ListOptions,
   LoadEntries,
@@ -32,6 +37,7 @@ export type {
   LoadResult,
   LogEntry,
   LogOptions,
+  MaintenanceReport,
   Namespace,
   NamespaceChange,
   NamespaceDifference,

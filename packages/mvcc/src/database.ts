@@ -65,7 +65,7 @@ import {
 import type { Transaction, TransactionAttempt } from './transaction/transaction.js';
 import { COMPACTION_SIZES } from './upkeep/compaction-plan.js';
 import { type CompactOptions, Compactor, type CompactReport } from './upkeep/compactor.js';
-import { Flusher, isFlushDue } from './upkeep/flusher.js';
+import { Flusher } from './upkeep/flusher.js';
 import { Tiler } from './upkeep/tiler.js';
 
 /** What `maintain()` has done. */
@@ -147,7 +147,7 @@ export class Database implements AsyncDisposable {
     if (probing === 'always' || (probing === 'auto' && !known))
       // Opening is over: its signal has nothing to say of the first write.
       this.#committer.beforeFirst = ({ signal }) => probeStore(context.store, { ...options, signal });
-    this.#flusher = new Flusher(context, tip, this.#committer);
+    this.#flusher = new Flusher(context, tip, this.#committer, options.compaction?.tailBytesMax);
     this.#tiler = new Tiler(context, tip, (tiledThrough) => {
       builder.tiledThrough = tiledThrough;
     });
@@ -527,7 +527,7 @@ export class Database implements AsyncDisposable {
     return this.#context.lifetime.run(async () => {
       this.#refuseReadOnly();
       const taken = takeOptions('maintain', options, ['onProgress', ...CALL_OPTIONS]);
-      const isDue = isFlushDue(await this.#tip.refresh(taken.signal));
+      const isDue = this.#flusher.isDue(await this.#tip.refresh(taken.signal));
       // The flush's record then names the tiles.
       const tiled = await this.#tiler.tile();
       const flushed = isDue && (await this.#flusher.flush());

@@ -50,6 +50,8 @@ export interface SeedReport {
   readonly waits: WaitsReport | undefined;
   /** Intents. */
   readonly announced: number;
+  /** That were published. */
+  readonly compactions: number;
   readonly faults: readonly Incident[];
   readonly errors: ReadonlyMap<string, number>;
   readonly verdict: Verdict;
@@ -175,6 +177,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     virtualMs: world.nowMs,
     waits,
     announced,
+    compactions: world.compactions,
     faults: incidents.happened,
     errors: ledger.errors,
     verdict,

@@ -28,6 +28,7 @@ export class Tally {
       'reads checked': report.reads,
       'changes watched': report.watched,
       'records written': report.records,
+      'compactions published': report.compactions,
       machines: report.machines,
       'virtual hours': report.virtualMs / 3_600_000,
       'worlds of many writers': report.scenario.contention ? 1 : 0,

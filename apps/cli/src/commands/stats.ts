@@ -3,6 +3,7 @@ import { type Call, type CommandSpec, defineCommand } from '../command.js';
 import { UsageError } from '../failure.js';
 import type { Json } from '../json-values.js';
 import { countOf, formatBytes, formatCount } from '../output.js';
+import { levelRows, levelsAsJson } from '../upkeep.js';
 
 interface StatsOptions {
   readonly objects?: boolean;
@@ -51,6 +52,7 @@ Examples:
         segments: stats.segments,
         segmentBytes: stats.segmentBytes,
         segmentEntries: stats.segmentEntries,
+        ...levelsAsJson(stats),
         ...(objects && { objects: objects.kinds, storageDollarsPerMonth: perMonth! }),
         traffic: JSON.parse(JSON.stringify(traffic)) as Json,
         cost: { ...cost, unpriced: [...cost.unpriced], provider: table.provider, asOf: table.asOf },
@@ -58,6 +60,7 @@ Examples:
       return undefined;
     }
     const { requests } = traffic;
+    const { read, space } = stats.amplification;
     const sent = Object.entries(requests)
       .filter(([, count]) => count > 0)
       .map(([kind, count]) => countOf(count, kind));
@@ -67,6 +70,11 @@ Examples:
       [
         'segments',
         `${formatCount(stats.segments)}, ${formatBytes(stats.segmentBytes)}, ${countOf(stats.segmentEntries, 'entry', 'entries')}`,
+      ],
+      ...levelRows(stats),
+      [
+        'amplification',
+        `reads ask up to ${countOf(read, 'segment')} for a key; segments weigh ${space.toFixed(2)} times the largest level`,
       ],
       ['tail', `${formatBytes(stats.tailBytes)}, written after version ${formatCount(stats.flushedThrough)}`],
       ['hash', toHex(snapshot.hash)],

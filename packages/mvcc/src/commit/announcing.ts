@@ -67,7 +67,14 @@ export class Announcing {
     if ((this.#turns.ahead ?? 0) > 0 && group.members.some(({ proposal }) => this.#isBehind(proposal)))
       return false;
     const edit = group.edits.find((waiting) => waiting.edit.flush !== undefined);
-    if (group.members.length === 0 && !edit) return false;
+    if (group.members.length === 0 && !edit) {
+      if (group.edits.length === 0) return false;
+      // No intent can say them: it asks for a turn, in which they go into a record of its own.
+      const roundTripMs = Math.ceil(this.#lead.roundTripMs);
+      const asking = { ...this.#hints([]), turnMs: turnMs(roundTripMs, 0) };
+      await this.#announcer.announce(view, { waiting: [] }, asking, calls);
+      return true;
+    }
     await this.#refuse(view, group, calls, inWords);
     const waiting = together(alike(group.members));
     if (waiting.length === 0 && !edit) return false;

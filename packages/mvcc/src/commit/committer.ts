@@ -248,12 +248,14 @@ export class Committer {
     group.keepWaiting(this.#context.clock, this.#commitTimeoutMs);
     if (group.isEmpty && !this.#announcer.isAwaited && !this.#helps()) return 'done';
     // Where it is known that several are at it, who stands back announces.
-    if (this.#slotsLost >= SLOTS_LOST_MAX && !view.contention.contended)
+    // An edit that no intent can say never stands back: where it keeps losing it asks for a turn.
+    const hasOwnEdit = group.edits.some(({ edit }) => !edit.flush);
+    if (this.#slotsLost >= SLOTS_LOST_MAX && (hasOwnEdit || !view.contention.contended))
       await this.#announce(view, group, deadline);
     const now = this.#context.clock.monotonic();
     const givesUp = this.#announcing.isOverdue();
     const isOutrun = this.#announcer.out !== undefined && this.#isOutrun;
-    const fromMs = group.edits.some(({ edit }) => !edit.flush) ? now : this.#lead.mayLeadAtMs(view, isOutrun);
+    const fromMs = hasOwnEdit ? now : this.#lead.mayLeadAtMs(view, isOutrun);
     if (now < fromMs && !givesUp) return this.#standBack(view, group, fromMs, deadline);
     return this.#make({ view, confirmedAt }, group, deadline, givesUp);
   }
@@ -343,7 +345,13 @@ export class Committer {
     if (carried.length > 0 || this.#slotsLost >= SLOTS_LOST_MAX)
       lead.heard(Math.max(0, ...carried.map(({ intent }) => intent.roundTripMs)));
     const next = plan(view, chained, edits, candidates.decides, (members) =>
-      hintsOf(view, members, candidates, { lead, turns, out, isOutrun: this.#isOutrun }),
+      hintsOf(view, members, candidates, {
+        lead,
+        turns,
+        out,
+        isOutrun: this.#isOutrun,
+        edits: group.edits.some(({ edit }) => !edit.flush),
+      }),
     );
     const losers = next.losers.filter(({ waiting }) => own.has(waiting));
     this.#lose(view, group, losers);

@@ -14,6 +14,8 @@ interface Sides {
   readonly out: Outstanding | undefined;
   /** Others make records faster than it can. */
   readonly isOutrun: boolean;
+  /** An edit of its own that no intent can say is in the record: what it may have asked a turn for. */
+  readonly edits?: boolean | undefined;
 }
 
 /** @param accepted who is in the record after `parent`. */
@@ -21,7 +23,7 @@ export function hintsOf(
   parent: View,
   accepted: readonly Accepted[],
   { carried, own, putOff }: Candidates,
-  { lead, turns, out, isOutrun }: Sides,
+  { lead, turns, out, isOutrun, edits }: Sides,
 ): Contention {
   // Alone, as most are: there is nobody to tell anything.
   if (!lead.isContended && turns.isEmpty && !out && carried.length === 0) return NO_CONTENTION;
@@ -44,7 +46,7 @@ export function hintsOf(
   if (lost.length > 0)
     asked.set(toHex(processId), { processId, waitMs: turnMs(lead.roundTripMs, bodyMsOf(lost)), lost });
   const served = new Set(committing.map(({ intent }) => toHex(intent.processId)));
-  if (isOwn) served.add(toHex(processId));
+  if (isOwn || edits) served.add(toHex(processId));
   return lead.hints({
     ...turns.after(served, asked.values()),
     parent,

@@ -40,10 +40,12 @@ export interface OpenOptions extends UnbackedOptions {
   /** `auto`: flush and compact in this process; `manual`: leave it to `maintain()`. */
   readonly maintenance?: 'auto' | 'manual' | undefined;
   /**
-   * When compaction begins and what it makes, for tests and simulations: with small sizes it happens often.
+   * When flushes and compactions begin and what they make, for tests and simulations: with small sizes it happens often.
    * @internal
    */
-  readonly compaction?: { readonly segmentBytes?: number; readonly runsMax?: number } | undefined;
+  readonly compaction?:
+    | { readonly segmentBytes?: number; readonly runsMax?: number; readonly tailBytesMax?: number }
+    | undefined;
   /**
    * How long collected log slots stay empty before they are reused, milliseconds; default 24 h. Fixed when the database
    * is made; given later it is a check.

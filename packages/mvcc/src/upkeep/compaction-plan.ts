@@ -18,6 +18,7 @@ import { compareBytes, endsBefore, type SegmentEntry, segmentBegin } from '@hold
 import { BOTTOM_LEVEL, byBegin, overlap } from '../commit/compaction-edit.js';
 import { greatest } from '../state/space.js';
 import type { View } from '../state/view.js';
+import { expiryMarginMs } from './droppable.js';
 
 /** How many runs a level has when they are merged. */
 export const RUNS_MAX = 8;
@@ -272,13 +273,14 @@ class Planner {
 
   /** A bottom segment with many deletions that may go, or with entries that expired long ago. */
   #ofDeletions(): CompactionJob | undefined {
-    const { floor, flushedThrough, graceMs, timeMs } = this.#state;
+    const { floor, flushedThrough, timeMs } = this.#state;
+    const marginMs = expiryMarginMs(this.#state);
     const nowMs = Math.min(this.#o.nowMs, timeMs);
     const below = Math.min(floor, flushedThrough + 1);
     for (const segment of this.#bottom) {
       const { earliestExpiryMs: expiryMs, tombstones, ranges, entries, maxVersion } = segment;
-      // At most once in a grace period: only the first of them is known.
-      if (expiryMs > 0 && expiryMs + 2 * graceMs <= nowMs)
+      // At most once in such a time: only the first of them is known.
+      if (expiryMs > 0 && expiryMs + 2 * marginMs <= nowMs)
         return this.#merge([segment], BOTTOM_LEVEL, 'entries of a bottom segment expired long ago');
       if (tombstones + ranges === 0 || (tombstones + ranges) * DELETED_SHARE < entries) continue;
       const hidesNothing = !this.#upper.some(

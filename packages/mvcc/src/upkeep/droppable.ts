@@ -18,6 +18,14 @@
 import { compareBytes, endsBefore, mayHold, type SegmentEntry, segmentBegin } from '@holdfast/core';
 import type { View } from '../state/view.js';
 
+/** However short the grace period is: by so much clocks may differ. */
+const CLOCKS_APART_MS = 3_600_000;
+
+/** By how much longer than it says an entry is kept. */
+export function expiryMarginMs({ graceMs }: Pick<View, 'graceMs'>): number {
+  return Math.max(graceMs, CLOCKS_APART_MS);
+}
+
 export type DropState = Pick<View, 'floor' | 'flushedThrough' | 'graceMs' | 'timeMs'>;
 
 export class Droppable {
@@ -27,12 +35,12 @@ export class Droppable {
 
   /**
    * @param others the live segments that are searched and not merged.
-   * @param nowMs this process's clock. The newest record's counts too: the earlier of both, and a grace period more.
+   * @param nowMs this process's clock. The newest record's time counts too: the earlier of both, less the margin.
    */
   constructor(state: DropState, others: readonly SegmentEntry[], nowMs: number) {
     this.#belowVersion = Math.min(state.floor, state.flushedThrough + 1);
     this.#others = others;
-    this.#expiredMs = Math.min(nowMs, state.timeMs) - state.graceMs;
+    this.#expiredMs = Math.min(nowMs, state.timeMs) - expiryMarginMs(state);
   }
 
   /** Whether it reads as absent by every clock. @param expiresMs 0: never. */

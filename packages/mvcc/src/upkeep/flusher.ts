@@ -17,12 +17,7 @@ import type { View } from '../state/view.js';
 
 /** What a reader may have to fetch besides the newest record, in objects and in bytes, before a flush is due. */
 const HOLDERS_MAX = 16;
-const TAIL_BYTES_MAX = 2 * 1024 * 1024;
-
-/** Whether the tail is due. */
-export function isFlushDue(view: View): boolean {
-  return view.refs.length >= HOLDERS_MAX || view.tailBytes >= TAIL_BYTES_MAX;
-}
+export const TAIL_BYTES_MAX: number = 2 * 1024 * 1024;
 
 /** So many times as large as when a flush is due, the tail has outrun it. */
 const OUTRUN_TIMES = 8;
@@ -35,19 +30,26 @@ export class Flusher {
   readonly #context: Context;
   readonly #tip: Tip;
   readonly #committer: Committer;
+  readonly #tailBytesMax: number;
   #running: Promise<boolean> | undefined;
   readonly stats: { flushes: number; flushedBytes: number } = { flushes: 0, flushedBytes: 0 };
 
-  constructor(context: Context, tip: Tip, committer: Committer) {
+  constructor(context: Context, tip: Tip, committer: Committer, tailBytesMax: number = TAIL_BYTES_MAX) {
+    this.#tailBytesMax = tailBytesMax;
     this.#context = context;
     this.#tip = tip;
     this.#committer = committer;
   }
 
+  /** Whether the tail is due. */
+  isDue(view: View): boolean {
+    return view.refs.length >= HOLDERS_MAX || view.tailBytes >= this.#tailBytesMax;
+  }
+
   /** Flushes in the background if it is due and not under way. A failure is told, and left to the next try. */
   consider(): void {
     // A database that is closing settles what it has begun, and begins nothing.
-    if (this.#running || this.#context.lifetime.ending.aborted || !isFlushDue(this.#tip.view)) return;
+    if (this.#running || this.#context.lifetime.ending.aborted || !this.isDue(this.#tip.view)) return;
     this.flush().catch((error: unknown) => this.#context.emit({ type: 'flush-failed', error }));
   }
 

@@ -106,6 +106,11 @@ export class Client {
         return this.#read(this.#random.pick([0, 50, 2_000]));
       case 'flushes':
         await this.#ask(role, (db: Flushing, _, signal) => db.flush({ signal }));
+        // A call of its own: between the two the database may have been closed.
+        if (this.#scenario.compaction)
+          await this.#ask(role, (db, _, signal) =>
+            db.compact({ all: this.#scenario.seed % 2 === 0, signal }),
+          );
         return;
       case 'watches':
         return this.#watch();

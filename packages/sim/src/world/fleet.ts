@@ -15,7 +15,7 @@ import type { World } from './world.js';
 /** What of a scenario an open database depends on. */
 export type EngineSettings = Pick<
   Scenario,
-  'seed' | 'sealed' | 'probe' | 'maintenance' | 'commitTimeoutMs' | 'graceMs' | 'cacheBytes'
+  'seed' | 'sealed' | 'probe' | 'maintenance' | 'commitTimeoutMs' | 'graceMs' | 'cacheBytes' | 'compaction'
 >;
 
 /** What a client hears of a call. `lost`: nothing, and it may have happened. */
@@ -194,12 +194,13 @@ export class Worker {
     this.#world = world;
     this.#store = store;
     this.#openOther = other;
-    const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes } = scenario;
+    const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes, compaction } = scenario;
     this.#commitTimeoutMs = commitTimeoutMs;
     // One stream for all that this machine ever opens: what is opened again draws on.
     const random = new Random(scenario.seed, randomName).bytes;
     this.#open = () => {
       const connection = new SimConnection(store, machine, network);
+      const told = listeners?.of(machine);
       const options: OpenOptions = {
         key: scenario.sealed ? ROOT_KEY : 'plaintext',
         clock: machine.clock,
@@ -210,7 +211,12 @@ export class Worker {
         commitTimeoutMs,
         graceMs,
         cacheBytes,
-        ...listeners?.of(machine),
+        compaction,
+        ...told,
+        onEvent: (event) => {
+          if (event.type === 'compaction') world.compactions++;
+          return told?.onEvent?.(event);
+        },
       };
       const handle: Handle = { connection, opening: openDatabase(connection, options), db: undefined };
       handle.opening.then(

@@ -61,6 +61,12 @@ function ofFewWriters(seed: number): Scenario {
   const sharedSignals = later.chance(0.5);
   const listenerFaults = later.pick([0, 0, 0.1, 0.5]);
   const markers = later.chance(0.2);
+  const small = new Random(seed, 'scenario, compaction');
+  const compaction = {
+    segmentBytes: small.pick([300, 2_000, 20_000]),
+    runsMax: small.pick([2, 2, 3, 5]),
+    tailBytesMax: small.pick([400, 2_000, 20_000]),
+  };
   return {
     seed,
     machines: 1 + random.below(5),
@@ -100,6 +106,7 @@ function ofFewWriters(seed: number): Scenario {
     sharedSignals,
     listenerFaults: calm ? 0 : listenerFaults,
     markers,
+    compaction: small.chance(0.8) ? compaction : undefined,
   };
 }
 
@@ -122,5 +129,6 @@ export function reduced(scenario: Scenario, except: readonly string[]): Scenario
     aborts: except.includes('abort') ? 0 : scenario.aborts,
     listenerFaults: except.includes('listener') ? 0 : scenario.listenerFaults,
     markers: scenario.markers && !except.includes('markers'),
+    compaction: except.includes('compaction') ? undefined : scenario.compaction,
   };
 }

@@ -46,6 +46,7 @@ export const LATER: readonly string[] = [
   'listener',
   'markers',
   'contended',
+  'compaction',
 ];
 
 export const NAMINGS = ['none', 'ids', 'sessions'] as const;
@@ -92,6 +93,10 @@ export interface Scenario {
   readonly listenerFaults: number;
   /** Folder markers were there before the database. */
   readonly markers: boolean;
+  /** Tails and segments are small, and few runs are enough to merge them: compaction happens all the time. */
+  readonly compaction?:
+    | { readonly segmentBytes: number; readonly runsMax: number; readonly tailBytesMax: number }
+    | undefined;
   /** There are many writers at once. */
   readonly contention?: Contention;
 }

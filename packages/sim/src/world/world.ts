@@ -22,6 +22,8 @@ const AT_ONCE_MAX = 20_000;
 export class World {
   readonly trace: Trace = new Trace();
   readonly troubles: TroubleLog = new TroubleLog();
+  /** That were published. */
+  compactions = 0;
   #nowMs = 0;
   #stamps = 0;
   /** Events since time has passed. */
