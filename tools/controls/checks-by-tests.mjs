@@ -1025,6 +1025,127 @@ const format2 = [
   },
 ];
 
+const mergeTests = ['packages/mvcc/src/upkeep/merge.test.ts'];
+const compactionEdit = 'packages/mvcc/src/commit/compaction-edit.ts';
+const editTests = ['packages/mvcc/src/commit/compaction-edit.test.ts'];
+const droppable = 'packages/mvcc/src/upkeep/droppable.ts';
+const flushedTests = ['packages/mvcc/src/state/flushed-tails.test.ts'];
+
+const compaction = [
+  {
+    name: 'a deletion stays at the floor and above',
+    file: droppable,
+    find: 'Math.min(state.floor, state.flushedThrough + 1);',
+    replace: 'state.flushedThrough + 1;',
+    tests: mergeTests,
+  },
+  {
+    name: 'a deletion stays that is newer than what was flushed',
+    file: droppable,
+    find: 'Math.min(state.floor, state.flushedThrough + 1);',
+    replace: 'state.floor;',
+    tests: mergeTests,
+  },
+  {
+    name: 'a deletion stays where an older write may lie elsewhere',
+    file: droppable,
+    find: 'return !this.#others.some((other) => other.minVersion <= version && mayHold(other, key));',
+    replace: 'return true;',
+    tests: mergeTests,
+  },
+  {
+    name: 'a deleted range stays where an older write may lie elsewhere',
+    file: droppable,
+    find: '        other.minVersion <= version &&\n        !endsBefore(other, begin) &&',
+    replace: '        other.minVersion < 0 &&\n        !endsBefore(other, begin) &&',
+    tests: mergeTests,
+  },
+  {
+    name: 'what has expired is kept for a margin of clocks',
+    file: droppable,
+    find: 'Math.min(nowMs, state.timeMs) - expiryMarginMs(state);',
+    replace: 'nowMs;',
+    tests: mergeTests,
+  },
+  {
+    name: 'what has expired is a deletion where one has to stay',
+    file: 'packages/mvcc/src/upkeep/merge.ts',
+    find: 'return droppable.mayDrop(key, version) ? undefined : { key, version, order, value: undefined };',
+    replace: 'return undefined;',
+    tests: mergeTests,
+  },
+  {
+    name: 'a merge keeps the newest write of a key',
+    file: 'packages/mvcc/src/upkeep/merge-walk.ts',
+    find: 'if (current.length > 1) current.sort(',
+    replace: 'if (current.length > 1_000) current.sort(',
+    tests: mergeTests,
+  },
+  {
+    name: 'a range tombstone is cut where its segment ends',
+    file: 'packages/mvcc/src/upkeep/merge-output.ts',
+    find: '    const begin = this.#openRange(key);\n    if (begin) {',
+    replace: '    const begin = this.#openRange(key);\n    if (begin && begin.length > 999) {',
+    tests: mergeTests,
+  },
+  {
+    name: 'a compaction is dropped whose inputs are gone or moved',
+    file: compactionEdit,
+    find: "if (now?.level !== was || now.run !== run) return 'stale';",
+    replace: "if (now?.level === 999) return 'stale';",
+    tests: editTests,
+  },
+  {
+    name: 'a compaction is dropped whose segments are older than the floor',
+    file: compactionEdit,
+    find: 'baseOf(id) < state.floor)) return',
+    replace: 'baseOf(id) < 0)) return',
+    tests: editTests,
+  },
+  {
+    name: 'a compaction is dropped that would overlap the bottom run',
+    file: compactionEdit,
+    find: 'fits && !outputs.some((output) => overlap(output, entry))',
+    replace: 'fits',
+    tests: editTests,
+  },
+  {
+    name: 'compactions of one record see each other',
+    file: compactionEdit,
+    find: '    for (const id of remove) live.delete(toHex(id));\n',
+    replace: '',
+    tests: editTests,
+  },
+  {
+    name: 'a segment is asked for what was written before memory begins',
+    file: 'packages/mvcc/src/state/view.ts',
+    find: 'return minVersion > inMemoryFrom ? 0 : Math.min(maxVersion, inMemoryFrom);',
+    replace: 'return 0;',
+    tests: flushedTests,
+  },
+  {
+    name: 'a segment is asked for what a large transaction wrote, whatever it was merged with',
+    file: 'packages/mvcc/src/state/view.ts',
+    find: '    if (large > 0) return large;\n',
+    replace: '',
+    tests: flushedTests,
+  },
+  {
+    name: 'after a jump nothing is known of large transactions in what it passed over',
+    file: 'packages/mvcc/src/log/advance.ts',
+    find: 'bulk: BulkVersions.after(record.version) });',
+    replace: 'bulk: known?.bulk ?? BulkVersions.after(0) });',
+    tests: flushedTests,
+  },
+  {
+    name: 'a part of a stream stays while the newest write of its key names it',
+    file: 'packages/mvcc/src/upkeep/dead-parts.ts',
+    find: '.filter((id) => !live.has(toHex(id)));',
+    replace: ';',
+    tests: ['packages/mvcc/src/upkeep/compactor.test.ts'],
+  },
+];
+
 const rangeTests = [
   'test/delete-range.test.ts',
   'packages/mvcc/src/state/flushed-tails.test.ts',
@@ -1500,6 +1621,7 @@ const writers = [
 
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
 export const checksByTests = [
+  ...compaction,
   ...ranges,
   ...groups,
   ...streams,

@@ -28,6 +28,20 @@ test('a commit struck at every call by every fault, beside a rival, is done once
   expect(struck).toBeGreaterThan(80);
 });
 
+test('a compaction struck at every call loses nothing, and whoever comes next finishes it', {
+  timeout: 120_000,
+}, async () => {
+  let cases = 0;
+  let struck = 0;
+  for await (const each of allCases(1, 'compaction')) {
+    if (cases++ % (4 * STEP) !== 0) continue;
+    const result = await runCase(each);
+    expect(result.problems, describeCase(each, result.calls)).toEqual([]);
+    struck += result.struck;
+  }
+  expect(struck).toBeGreaterThan(80);
+});
+
 test('of three that commit at once one dies at any of its calls, and the others go on', {
   timeout: 120_000,
 }, async () => {

@@ -56,6 +56,7 @@ const SETTINGS: EngineSettings = {
   commitTimeoutMs: 2_000,
   graceMs: 86_400_000,
   cacheBytes: 0,
+  compaction: { segmentBytes: 1_000, runsMax: 2, tailBytesMax: 2 ** 21 },
 };
 const ZOMBIES_MS = 1_800_000;
 const PATIENCE_MS = 400_000;

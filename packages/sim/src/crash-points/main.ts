@@ -5,7 +5,7 @@ import { crowdCases, describeCrowdCase, runCrowdCase } from './crowd.js';
 
 const program = new Command('crash-points')
   .description(
-    'Strikes every store call of commits, flushes and closes with every fault, and checks what is left.',
+    'Strikes every store call of commits, flushes, compactions and closes with every fault, and checks what is left.',
   )
   .addOption(new Option('--depth <n>', 'blows in one run').choices(['1', '2']).default('1'))
   .option('--only <text>', 'only operations that have this in their name')

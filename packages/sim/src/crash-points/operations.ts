@@ -3,6 +3,7 @@ import type { Database, RequestId } from '@holdfast/mvcc';
 import { largeValue } from '../workload/programs.js';
 import type { Worker } from '../world/fleet.js';
 import { Random } from '../world/random.js';
+import { compactions } from './compactions.js';
 import { expiring } from './expiring.js';
 import { commit, type Interrupted, leaveTrace, NAME, prepare } from './interrupted.js';
 import { loads } from './loads.js';
@@ -79,6 +80,12 @@ export const operations: readonly Interrupted[] = [
     run: (db) => db.flush(),
     effects: 0,
   },
+  ...compactions,
+  ...compactions.map((compaction) => ({
+    ...compaction,
+    name: 'compaction, closed under way',
+    run: (db: Database, worker: Worker) => closedUnder(db.compact({ all: true }), worker),
+  })),
   {
     name: 'close of a request',
     prepare,
