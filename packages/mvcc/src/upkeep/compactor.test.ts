@@ -2,16 +2,25 @@
 import { type Clock, MemoryStore, systemClock } from '@holdfast/object-store';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Committer } from '../commit/committer.js';
 import { ReadSet } from '../commit/read-set.js';
+import { RecordBuilder } from '../commit/record-builder.js';
 import { type Database, openDatabase } from '../database.js';
 import { openParts } from '../open.js';
 import { userBounds, userKey } from '../reading/entry-reader.js';
-import { raiseFloor, SMALL } from './compaction-fixture.js';
 
 let memory: MemoryStore;
 let clockMs = 0;
 const clock: Clock = { ...systemClock, now: () => systemClock.now() + clockMs };
-const OPTIONS = { ...SMALL, graceMs: 20_000, clock };
+/** Two runs are merged, into segments of about 2 KB. */
+const OPTIONS = {
+  key: 'plaintext',
+  probe: 'skip',
+  maintenance: 'manual',
+  compaction: { segmentBytes: 2_048, runsMax: 2 },
+  graceMs: 20_000,
+  clock,
+} as const;
 beforeEach(() => {
   memory = new MemoryStore();
   clockMs = 0;
@@ -108,6 +117,15 @@ async function show(source: Pick<Database, 'list' | 'getStream'>): Promise<unkno
   return shown;
 }
 
+/** By a record, as collection does before it deletes anything. */
+async function raiseFloor(floor: number): Promise<void> {
+  const { context, log, tip } = await openParts(memory, OPTIONS);
+  const builder = new RecordBuilder(context, context.random(16), undefined);
+  await new Committer(context, log, tip, builder, 60_000).publish({
+    applyTo: (state) => (state.floor >= floor ? 'stale' : { ...state, floor }),
+  });
+}
+
 async function take(step: Step, dbs: readonly Database[], twin: Twin): Promise<void> {
   if (step.kind === 'wait') {
     clockMs += EXPIRY_MS;
@@ -117,7 +135,7 @@ async function take(step: Step, dbs: readonly Database[], twin: Twin): Promise<v
     // Who was away for longer than the floor allows could not say what became of its commits.
     for (const db of dbs) await db.get('newest');
     const newest = dbs[0]!.version;
-    return raiseFloor(memory, Math.max(1, newest - step.back));
+    return raiseFloor(Math.max(1, newest - step.back));
   }
   const db = dbs[step.by]!;
   if (step.kind === 'flush') return void (await db.flush());

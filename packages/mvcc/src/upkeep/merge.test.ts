@@ -11,7 +11,6 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { uploadRanges, uploadRun } from '../commit/segment-upload.js';
 import type { Context } from '../context/context.js';
 import { openParts } from '../open.js';
-import { SMALL } from './compaction-fixture.js';
 import { Droppable, type DropState } from './droppable.js';
 import { merge } from './merge.js';
 
@@ -19,7 +18,7 @@ const HOUR_MS = 3_600_000;
 let context: Context;
 let run = 0;
 beforeEach(async () => {
-  ({ context } = await openParts(new MemoryStore(), SMALL));
+  ({ context } = await openParts(new MemoryStore(), { key: 'plaintext' }));
   run = 0;
 });
 
