@@ -270,6 +270,28 @@ describe('a validation', () => {
     expect((await view.latest(key(3).stored, key(3).bytes))?.version).toBe(since + 40 - (39 % KEYS) + 3);
   });
 
+  test('finds what a large transaction wrote and a merge moved in what a jump has passed over', async () => {
+    const writer = await openDatabase(memory, OPTIONS);
+    await writer.set(['k', 0], 0);
+    await writer.flush();
+    await writer.set(['k', 1], 1);
+    const { tip } = await openParts(memory, OPTIONS);
+    const since = tip.view.version;
+    // The first that come are followed one by one.
+    for (let i = 0; i < 40; i++) await writer.set(['other', i], i);
+    await writer.transact((tx) => {
+      for (const k of [0, 2, 4]) tx.set(['k', k], 'x'.repeat(300_000));
+    });
+    await writer.compact({ all: true });
+    for (let i = 0; i < 40; i++) await writer.set(['other', i], i);
+    const view = await tip.follow();
+    expect(view.manifest.entries).toMatchObject([{ level: 254, entries: 3 }]);
+    const reads = new ReadSet();
+    reads.addPoint(key(4).stored);
+    expect(await reads.isOverwrittenIn(view, since)).toBe(true);
+    expect((await view.latest(key(4).stored, key(4).bytes))?.version).toBe(since + 41);
+  });
+
   test('that needs segments asks for all keys of all members at once', async () => {
     const writer = await openDatabase(memory, OPTIONS);
     await writer.set('n', 0);
