@@ -106,6 +106,44 @@ const lines = (text: string): unknown[] =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as unknown);
 
+test('compact and maintain merge what lies in segments, and say what they did', async () => {
+  const at = 'file:./merged';
+  await run(['init', at]);
+  const value = 'x'.repeat(300);
+  for (const round of [1, 2]) {
+    const rows = Array.from({ length: 4_000 }, (_, i) =>
+      JSON.stringify({ key: ['k', i], value: value + round }),
+    );
+    writeFileSync(join(folder, 'merged.ndjson'), rows.join('\n'));
+    expect((await run(['import', at, 'merged.ndjson', '--as', `${round}`])).code).toBe(0);
+  }
+  const [before] = lines((await run(['stats', at, '--json'])).out) as [{ segments: number }];
+  expect(before.segments).toBeGreaterThan(1);
+  const merged = await run(['compact', at, '--all', '--json']);
+  expect([merged.code, lines(merged.out)]).toEqual([
+    0,
+    [
+      expect.objectContaining({
+        dropped: 0,
+        levels: [expect.objectContaining({ level: 254, runs: 1, segments: 1 })],
+        readAmplification: 1,
+      }),
+    ],
+  ]);
+  expect(await run(['compact', at])).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^Nothing to merge\./),
+  });
+  expect(await run(['maintain', at])).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/\nNothing to merge\./),
+  });
+  const [maintained] = lines((await run(['maintain', at, '--json'])).out);
+  expect(maintained).toMatchObject({ tiled: false, compacted: { jobs: 0 } });
+  expect((await run(['verify', at, '--deep'])).code).toBe(0);
+  expect((await answer('get', at, '["k",3999]'))[1]).toContain('x2');
+});
+
 describe('holdfast, from the first key to a backup', () => {
   const at = 'file:./tour';
 
