@@ -509,7 +509,7 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Merges segments until nothing is due: what was overwritten goes, and reads ask fewer of them. Beside commits, and
+   * Merges segments until nothing is due of what was there when it began: what was overwritten goes, and reads ask fewer of them. Beside commits, and
    * beside others that do the same; interrupted, it has lost nothing.
    */
   compact(options?: CompactOptions): Promise<CompactReport> {

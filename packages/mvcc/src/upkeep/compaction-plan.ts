@@ -51,6 +51,8 @@ export interface PlanOptions {
   readonly nowMs: number;
   /** Merge everything into the bottom run, however little it is. */
   readonly all?: boolean | undefined;
+  /** Leave alone what has only newer writes, so that who writes all the time is not run after. */
+  readonly through?: number | undefined;
 }
 
 export interface CompactionJob {
@@ -91,7 +93,8 @@ class Planner {
   readonly #state: CompactedState;
   readonly #o: PlanOptions;
   readonly #jobBytesMax: number;
-  /** Above the bottom, and the bottom run in order. */
+  /** Above the bottom, all and those that may be merged; and the bottom run in order. */
+  readonly #above: readonly SegmentEntry[];
   readonly #upper: readonly SegmentEntry[];
   readonly #bottom: readonly SegmentEntry[];
   /** What those of the bottom run weigh that come before each, and all of them. */
@@ -102,7 +105,9 @@ class Planner {
     this.#state = state;
     this.#o = options;
     this.#jobBytesMax = JOB_SEGMENTS * options.sizes.segmentBytes;
-    this.#upper = state.manifest.searched.filter(({ level }) => level < BOTTOM_LEVEL);
+    const { through = Number.POSITIVE_INFINITY } = options;
+    this.#above = state.manifest.searched.filter(({ level }) => level < BOTTOM_LEVEL);
+    this.#upper = this.#above.filter(({ minVersion }) => minVersion <= through);
     this.#bottom = state.manifest.searched.filter(({ level }) => level === BOTTOM_LEVEL).sort(byBegin);
     const bytesBefore = [0];
     for (const { bytes } of this.#bottom) bytesBefore.push(bytesBefore.at(-1)! + bytes);
@@ -283,7 +288,7 @@ class Planner {
       if (expiryMs > 0 && expiryMs + 2 * marginMs <= nowMs)
         return this.#merge([segment], BOTTOM_LEVEL, 'entries of a bottom segment expired long ago');
       if (tombstones + ranges === 0 || (tombstones + ranges) * DELETED_SHARE < entries) continue;
-      const hidesNothing = !this.#upper.some(
+      const hidesNothing = !this.#above.some(
         (other) => other.minVersion <= maxVersion && overlap(other, segment),
       );
       if (maxVersion < below && hidesNothing)

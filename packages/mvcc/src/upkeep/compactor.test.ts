@@ -1,5 +1,6 @@
 /** Compaction against a readable twin: whatever is merged, and whenever, reads and conflicts are as they were. */
 import { type Clock, MemoryStore, systemClock } from '@holdfast/object-store';
+import { RecordingStore, settled } from '@holdfast/object-store/testing';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Committer } from '../commit/committer.js';
@@ -232,5 +233,98 @@ describe('compact()', () => {
     expect(after.segmentBytes).toBeLessThan(before.segmentBytes / 4);
     expect(await db.count({ prefix: 'k' })).toBe(40);
     expect(await db.compact({ all: true })).toMatchObject({ jobs: 0 });
+  });
+
+  test('beside nine others on one database: what is disjoint is merged by several, and nothing is lost', async () => {
+    const dbs = await Promise.all(Array.from({ length: 10 }, () => openDatabase(memory, OPTIONS)));
+    for (let round = 0; round < 4; round++) {
+      await dbs[round]!.transact((tx) => {
+        for (let i = 0; i < 200; i++) tx.set(['k', i], `${PAD}${round}`);
+      });
+      await dbs[round]!.flush();
+    }
+    let isOver = false;
+    const writing = (async () => {
+      for (let i = 0; !isOver && i < 500; i++) {
+        await dbs[0]!.set(['late', i % 20], i);
+        if (i % 10 === 0) await dbs[0]!.flush();
+      }
+    })();
+    const reports = await Promise.all(dbs.map((db) => db.compact({ all: true })));
+    isOver = true;
+    await writing;
+    await dbs[1]!.compact({ all: true });
+    expect(reports.reduce((sum, { jobs }) => sum + jobs, 0)).toBeGreaterThan(0);
+    const fresh = await openDatabase(memory, OPTIONS);
+    const values: unknown[] = [];
+    for await (const { value } of fresh.list({ prefix: ['k'] })) values.push(value);
+    expect(values).toEqual(Array.from({ length: 200 }, () => `${PAD}3`));
+    expect((await fresh.verify({ deep: true })).problems).toEqual([]);
+  });
+
+  test('ends with its signal, and has lost nothing', async () => {
+    const db = await openDatabase(memory, OPTIONS);
+    for (let round = 0; round < 3; round++) {
+      await db.transact((tx) => {
+        for (let i = 0; i < 600; i++) tx.set(['k', i], `${PAD}${round}`);
+      });
+      await db.flush();
+    }
+    const stop = new AbortController();
+    const onProgress = (): void => stop.abort(new Error('enough'));
+    await expect(db.compact({ all: true, signal: stop.signal, onProgress })).rejects.toThrow('enough');
+    expect(db.stats()).toMatchObject({ compactions: 0 });
+    expect(await db.count({ prefix: 'k' })).toBe(600);
+    expect(await db.compact({ all: true })).toMatchObject({ dropped: 0 });
+    expect(await db.count({ prefix: 'k' })).toBe(600);
+  });
+});
+
+describe('in the background', () => {
+  test('who has made the newest record merges what is due, after its commits', async () => {
+    const events: string[] = [];
+    const db = await openDatabase(memory, {
+      ...OPTIONS,
+      maintenance: 'auto',
+      compaction: { ...OPTIONS.compaction, tailBytesMax: 2_000 },
+      onEvent: ({ type }) => events.push(type),
+    });
+    for (let i = 0; i < 400; i++) await db.set(['k', i % 40], `${PAD}${i}`);
+    await db.close();
+    expect(events.filter((type) => type === 'compaction').length).toBeGreaterThan(3);
+    expect(events).not.toContain('compaction-failed');
+    const fresh = await openDatabase(memory, OPTIONS);
+    expect(fresh.stats().amplification.read).toBeLessThan(8);
+    for (let i = 360; i < 400; i++) expect(await fresh.get(['k', i % 40])).toBe(`${PAD}${i}`);
+  });
+
+  test('nothing that is not due is done: an idle database sends nothing', async () => {
+    const recording = new RecordingStore(memory);
+    const db = await openDatabase(recording, { ...OPTIONS, maintenance: 'auto' });
+    await db.set('k', 1);
+    await settled();
+    recording.reset();
+    await settled();
+    expect(recording.calls).toEqual([]);
+  });
+});
+
+describe('parts of streams', () => {
+  test('leave the manifest with what named them: overwritten in the tail, in a segment, or deleted', async () => {
+    const db = await openDatabase(memory, OPTIONS);
+    const parts = async (): Promise<number> =>
+      (await openParts(memory, OPTIONS)).tip.view.manifest.parts.size;
+    for (const name of ['tail', 'segment', 'range', 'kept'])
+      await db.setStream(name, [new Uint8Array(2_000)]);
+    await db.set('tail', 'no stream');
+    await db.flush();
+    await db.set('segment', 'no stream');
+    await db.deleteRange({ gte: 'range', lt: 'rangf' });
+    await db.flush();
+    expect(await parts()).toBe(4);
+    await db.compact({ all: true });
+    expect(await parts()).toBe(1);
+    const kept = await new Response(await db.getStream('kept')).arrayBuffer();
+    expect(kept.byteLength).toBe(2_000);
   });
 });

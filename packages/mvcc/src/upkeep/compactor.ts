@@ -55,6 +55,8 @@ interface JobOptions extends CompactOptions {
   readonly pace: Pace;
   /** Done before. */
   readonly jobs?: number;
+  /** Of what is newer nothing has to be merged. */
+  readonly through?: number;
 }
 
 type Outcome = 'published' | 'dropped' | 'nothing';
@@ -116,7 +118,7 @@ export class Compactor {
     }
   }
 
-  /** Compacts until nothing is due, or others are at it. */
+  /** Compacts until nothing is due of what is there now, or others are at it. */
   async run(options: CompactOptions = {}): Promise<CompactReport> {
     while (this.#running) await this.#running;
     const running = this.#untilDone(options);
@@ -132,13 +134,14 @@ export class Compactor {
     const { clock, lifetime } = this.#context;
     const before = { ...this.stats };
     const pace = new Pace(clock);
+    const { version: through } = await this.#tip.refresh(options.signal);
     let dropped = 0;
     for (let isFirst = true; !lifetime.ending.aborted; isFirst = false) {
       options.signal?.throwIfAborted();
-      const view = isFirst ? await this.#tip.refresh(options.signal) : this.#tip.view;
+      const { view } = this.#tip;
       const dead = isFirst ? await deadParts(view, options) : [];
       const jobs = this.stats.compactions - before.compactions;
-      const done = await this.#next(view, dead, { ...options, pace, jobs });
+      const done = await this.#next(view, dead, { ...options, pace, jobs, through });
       if (done === 'nothing') break;
       dropped = done === 'dropped' ? dropped + 1 : 0;
       if (dropped >= DROPPED_MAX) break;
@@ -159,9 +162,15 @@ export class Compactor {
 
   /** Plans one job on a state, and does it. */
   async #next(view: View, dead: readonly ObjectId[], options: JobOptions): Promise<Outcome> {
-    const { all } = options;
+    const { all, through } = options;
     const nowMs = wallMs(this.#context.clock);
-    const job = planCompaction(view, { sizes: this.#sizes, random: () => this.#random(), nowMs, all });
+    const job = planCompaction(view, {
+      sizes: this.#sizes,
+      random: () => this.#random(),
+      nowMs,
+      all,
+      through,
+    });
     if (!job && dead.length === 0) return 'nothing';
     if (!job) {
       const why = `${dead.length} parts of streams that nothing names any more`;
