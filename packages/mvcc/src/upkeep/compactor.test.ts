@@ -178,7 +178,9 @@ async function take(step: Step, dbs: readonly Database[], twin: Twin): Promise<v
   twin.remember(db.version);
 }
 
-test('over random histories, reads, old versions and conflicts are as if nothing was merged', async () => {
+test('over random histories, reads, old versions and conflicts are as if nothing was merged', {
+  timeout: 120_000,
+}, async () => {
   let [merged, fewer] = [0, 0];
   await fc.assert(
     fc.asyncProperty(steps, fc.nat(20), async (history, back) => {

@@ -34,12 +34,12 @@ test('a compaction struck at every call loses nothing, and whoever comes next fi
   let cases = 0;
   let struck = 0;
   for await (const each of allCases(1, 'compaction')) {
-    if (cases++ % (4 * STEP) !== 0) continue;
+    if (cases++ % (8 * STEP) !== 0) continue;
     const result = await runCase(each);
     expect(result.problems, describeCase(each, result.calls)).toEqual([]);
     struck += result.struck;
   }
-  expect(struck).toBeGreaterThan(80);
+  expect(struck).toBeGreaterThan(25);
 });
 
 test('of three that commit at once one dies at any of its calls, and the others go on', {
