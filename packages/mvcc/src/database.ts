@@ -20,7 +20,6 @@ import type { NamespaceOptions } from './namespace/codec.js';
 import { Namespace, type NamespaceHost } from './namespace/namespace.js';
 import { openParts } from './open.js';
 import type { Change } from './past/changes.js';
-import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './past/checkpoints.js';
 import { History, type LogEntry, type LogOptions, type WatchOptions } from './past/history.js';
 import { type VerifyOptions, type VerifyReport, verify } from './past/verify.js';
 import {
@@ -36,6 +35,7 @@ import { Snapshot, type SnapshotOptions } from './reading/snapshot.js';
 import { requestEntry } from './requests/request-entry.js';
 import { type Outcome, outcomeOf, type RequestId } from './requests/requests.js';
 import type { StoredAndBytes } from './state/space.js';
+import { type Checkpoint, checkpointKey, encodeCheckpoint, listCheckpoints } from './state/checkpoints.js';
 import type { TailEntry } from './state/tail.js';
 import { formatVersionstamp } from './state/versionstamp.js';
 import type { View } from './state/view.js';
@@ -66,6 +66,7 @@ import type { Transaction, TransactionAttempt } from './transaction/transaction.
 import { COMPACTION_SIZES } from './upkeep/compaction-plan.js';
 import { type CompactOptions, Compactor, type CompactReport } from './upkeep/compactor.js';
 import { Flusher } from './upkeep/flusher.js';
+import { type CollectOptions, type CollectReport, GarbageCollector } from './upkeep/garbage-collector.js';
 import { Tiler } from './upkeep/tiler.js';
 
 /** What `maintain()` has done. */
@@ -103,6 +104,7 @@ export class Database implements AsyncDisposable {
   readonly #flusher: Flusher;
   readonly #tiler: Tiler;
   readonly #compactor: Compactor;
+  readonly #collector: GarbageCollector;
   readonly #history: History;
   readonly #reads: Reads;
   readonly #readOnly: boolean;
@@ -160,6 +162,7 @@ export class Database implements AsyncDisposable {
     };
     const sizes = { ...COMPACTION_SIZES, ...options.compaction };
     this.#compactor = new Compactor(context, tip, this.#committer, sizes);
+    this.#collector = new GarbageCollector(context, log, tip, this.#committer, options.retention);
     this.#history = new History(context, log, tip);
     this.#reads = new Reads(context.lifetime, {
       known: (taken) => this.#known(taken),
@@ -465,17 +468,22 @@ export class Database implements AsyncDisposable {
       this.#refuseReadOnly();
       const call = takeCall(this.#context, 'checkpoint', takeOptions('checkpoint', options, CALL_OPTIONS));
       const at = checkpointKey(name);
-      const view = await this.#tip.refresh(call.signal);
+      await this.#tip.refresh(call.signal);
       const timeMs = this.#context.clock.now();
-      await this.#transact((tx) => tx.setStored(at.stored, encodeCheckpoint(view.version, timeMs)), call);
-      return { name, version: view.version, time: new Date(timeMs) };
+      const { result: version } = await this.#transact((tx) => {
+        const { readVersion, readHash } = tx;
+        tx.setStored(at.stored, encodeCheckpoint({ version: readVersion, hash: readHash, timeMs }));
+        return readVersion;
+      }, call);
+      return { name, version, time: new Date(timeMs) };
     });
   }
 
   checkpoints(options?: ReadOptions): Promise<Checkpoint[]> {
-    return this.#reads.run('checkpoints', options, async (taken) =>
-      listCheckpoints(await this.#fresh(taken), taken.signal),
-    );
+    return this.#reads.run('checkpoints', options, async (taken) => {
+      const found = await listCheckpoints(await this.#fresh(taken), taken.signal);
+      return found.map(({ name, version, time }) => ({ name, version, time }));
+    });
   }
 
   /** Resolves to whether there was one of this name. */
@@ -532,6 +540,21 @@ export class Database implements AsyncDisposable {
       const tiled = await this.#tiler.tile();
       const flushed = isDue && (await this.#flusher.flush());
       return { flushed, tiled, compacted: await this.#compactor.run(taken) };
+    });
+  }
+
+  /**
+   * Deletes what no retained version needs: records, segments, pages, and what interrupted work has left. The floor rises
+   * to what `retention` asks for; what lies below it goes once a whole grace period has passed since, with a later call.
+   * Interrupted anywhere, the next call, of any process, goes on.
+   */
+  gc(options?: CollectOptions): Promise<CollectReport> {
+    return this.#context.lifetime.run(async () => {
+      const taken = takeOptions('gc', options, ['dryRun', 'onObject', 'onProgress', ...CALL_OPTIONS]);
+      this.#refuseReadOnly();
+      // What is not tiled stays.
+      if (!taken.dryRun) await this.#tiler.tile();
+      return this.#collector.collect(taken);
     });
   }
 

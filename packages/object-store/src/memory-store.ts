@@ -1,4 +1,5 @@
 import { cutRange } from './byte-range.js';
+import { type Clock, systemClock } from './clock.js';
 import { StoreError } from './errors.js';
 import { compareKeys } from './key-order.js';
 import type {
@@ -25,14 +26,19 @@ import { randomHex, systemRandom } from './random.js';
 export class MemoryStore implements ObjectStore {
   readonly capabilities: Capabilities = { putIfAbsent: true, putIfMatch: true, orderedList: true };
   readonly identity: string;
-  readonly #objects = new Map<string, { bytes: Uint8Array; etag: string }>();
+  readonly #objects = new Map<string, { bytes: Uint8Array; etag: string; modifiedMs: number }>();
+  readonly #nowMs: () => number;
   /** Every key, descending: the name of a newer record is less than that of an older one, so it goes to the end. */
   readonly #keys: string[] = [];
   #writes = 0;
 
-  /** @param name what tells this store from others; random unless given. */
-  constructor(name: string = randomHex(systemRandom, 8)) {
+  /**
+   * @param name what tells this store from others; random unless given.
+   * @param clock its own.
+   */
+  constructor(name: string = randomHex(systemRandom, 8), clock: Pick<Clock, 'now'> = systemClock) {
     this.identity = `memory:${name}`;
+    this.#nowMs = () => clock.now();
   }
 
   /** A copy of all objects as they are now, in key order: for tests. */
@@ -50,7 +56,8 @@ export class MemoryStore implements ObjectStore {
     );
     const object = this.#objects.get(key);
     if (object === undefined) return undefined;
-    return { bytes: object.bytes.slice(start, end), etag: object.etag, size: object.bytes.length };
+    const { bytes, etag, modifiedMs } = object;
+    return { bytes: bytes.slice(start, end), etag, size: bytes.length, modifiedMs };
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
@@ -63,7 +70,7 @@ export class MemoryStore implements ObjectStore {
     if (options.ifMatch !== undefined && found?.etag !== options.ifMatch) return { occupied: true };
     const etag = `"${++this.#writes}"`;
     // Not slice(): a Buffer's slice shares its memory.
-    this.#objects.set(key, { bytes: new Uint8Array(bytes), etag });
+    this.#objects.set(key, { bytes: new Uint8Array(bytes), etag, modifiedMs: this.#nowMs() });
     if (!found) this.#keys.splice(this.#greater(key), 0, key);
     return { etag };
   }

@@ -94,6 +94,12 @@ export interface StoredObject {
   readonly etag: string;
   /** The whole object's size in bytes, whatever the range. */
   readonly size: number;
+  /**
+   * When it was written, by the store's own clock, milliseconds since 1970; whole seconds where the store tells no more.
+   * Garbage collection counts by it, because writers' clocks differ. Undefined: this store does not say, and nothing is
+   * collected there.
+   */
+  readonly modifiedMs?: number | undefined;
 }
 
 export interface ListedObject {

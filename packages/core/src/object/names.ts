@@ -34,6 +34,14 @@ export function objectName(prefix: typeof SEGMENT_PREFIX | typeof PAGE_PREFIX, i
   return `${prefix}${hex.slice(2, 16)}-${hex.slice(16)}`;
 }
 
+/** The base version of a segment or page of this name; undefined where the name is none of ours. */
+export function parseBaseVersion(name: string): number | undefined {
+  const parts = /^(?:seg|man)\/([0-9a-f]{14})-[0-9a-f]{32}$/.exec(name);
+  if (!parts) return undefined;
+  const base = Number.parseInt(parts[1]!, 16);
+  return base <= MAX_VERSION ? base : undefined;
+}
+
 /** `int/<writer id in hex>/<k>`: the intents of one writer under one prefix. */
 export function intentName(writerId: Uint8Array, k: number): string {
   return `${INTENT_PREFIX}${toHex(writerId)}/${k}`;
@@ -68,4 +76,18 @@ export function tileName({
   const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').match(/.{3}/g)!;
   const path = groups.map((group, i) => (i < groups.length - 1 ? `x${group}` : group)).join('/');
   return `${TILE_PREFIX}${level}/${path}${width === TILE_WIDTH ? '' : `.p/${width}`}`;
+}
+
+/** The tile that a name stands for; undefined where the name is none of ours. */
+export function parseTileName(name: string): { level: number; index: number; width: number } | undefined {
+  const parts = /^tile\/([0-9])\/((?:x[0-9]{3}\/){0,4}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/.exec(name);
+  if (!parts) return undefined;
+  const index = Number(parts[2]!.replace(/[x/]/g, ''));
+  const tile = {
+    level: Number(parts[1]),
+    index,
+    width: parts[3] === undefined ? TILE_WIDTH : Number(parts[3]),
+  };
+  // Each tile has one name.
+  return tileName(tile) === name && (parts[3] === undefined || tile.width < TILE_WIDTH) ? tile : undefined;
 }

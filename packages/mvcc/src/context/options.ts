@@ -51,6 +51,11 @@ export interface OpenOptions extends UnbackedOptions {
    * is made; given later it is a check.
    */
   readonly graceMs?: number | undefined;
+  /**
+   * What time travel can reach, and `gc()` leaves alone: so many versions, and so many milliseconds by the store's clock;
+   * whichever keeps more. Default 1000 versions and 24 h. Of this process's `gc()`: others may keep less.
+   */
+  readonly retention?: Partial<Retention> | undefined;
   /** How long a commit is tried before its outcome is given up on, milliseconds. Default 60 s. */
   readonly commitTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -68,7 +73,18 @@ export interface NormalisedOptions extends OpenOptions {
   readonly key: DatabaseKey;
   /** 16 bytes. */
   readonly id?: Uint8Array | undefined;
+  readonly retention: Retention;
 }
+
+/** What time travel can reach; whichever keeps more. */
+export interface Retention {
+  /** So many versions before the newest. */
+  readonly versions: number;
+  /** And the state of every moment since so many milliseconds ago. */
+  readonly ms: number;
+}
+
+const RETENTION_DEFAULT: Retention = Object.freeze({ versions: 1000, ms: 86_400_000 });
 
 const KEY_BYTES = 32;
 const ID_BYTES = 16;
@@ -85,6 +101,7 @@ const OPEN_OPTIONS: readonly string[] = [
   'maintenance',
   'compaction',
   'graceMs',
+  'retention',
   'commitTimeoutMs',
   'freshness',
   'sequencer',
@@ -125,7 +142,7 @@ export function normaliseOptions(options: OpenOptions): NormalisedOptions {
   if (at !== undefined && readOnly !== true)
     throw new TypeError('at: expected readOnly: true beside it, because an older version takes no writes.');
   refuseUnbacked('open', taken);
-  return { ...taken, key, id };
+  return { ...taken, key, id, retention: takeRetention(taken.retention) };
 }
 
 function takeKey(key: unknown): DatabaseKey {
@@ -145,6 +162,21 @@ function takeKey(key: unknown): DatabaseKey {
   throw new TypeError(
     `key: expected ${KEY_BYTES} bytes, ${2 * KEY_BYTES} hex digits, a KeyProvider ({ wrap, unwrap }) or 'plaintext', found ${found}.`,
   );
+}
+
+function takeRetention(retention: OpenOptions['retention']): Retention {
+  if (retention === undefined) return RETENTION_DEFAULT;
+  if (typeof retention !== 'object' || retention === null)
+    throw new TypeError(`retention: expected { versions, ms }, found ${kindOf(retention)}.`);
+  const { versions, ms } = {
+    ...RETENTION_DEFAULT,
+    ...takeOptions('retention', retention, ['versions', 'ms']),
+  };
+  if (!(Number.isSafeInteger(versions) && versions >= 0))
+    throw new RangeError(`retention.versions: expected a whole number from 0, found ${String(versions)}.`);
+  if (!(typeof ms === 'number' && ms >= 0))
+    throw new RangeError(`retention.ms: expected milliseconds from 0, found ${String(ms)}.`);
+  return { versions, ms };
 }
 
 function takeId(id: unknown): Uint8Array {

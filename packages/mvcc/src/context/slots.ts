@@ -30,4 +30,14 @@ export interface Slots {
   read(n: number, options?: GetOptions): Promise<Uint8Array | undefined>;
   /** The highest slot that has an owner. Undefined: none has. */
   newest(options?: CallOptions): Promise<number | undefined>;
+  /**
+   * When slot `n` was claimed: milliseconds since 1970 by one clock, which all slots of the log share; it is no
+   * process's. Undefined: nobody has claimed it. Without it nothing is collected.
+   * @throws StoreError INVALID where that is not told.
+   */
+  claimedAt?(n: number, options?: CallOptions): Promise<number | undefined>;
+  /** Empties slots, for ever as far as those are concerned who follow the log; one that is empty is not an error. */
+  collect?(slots: readonly number[], options?: CallOptions): Promise<void>;
+  /** The slots below `n` that have an owner, and how many bytes each holds, in any order. */
+  below?(n: number, options?: CallOptions): AsyncIterable<{ readonly n: number; readonly size: number }>;
 }

@@ -66,13 +66,15 @@ export async function continues(
   if (!sharedSubtreesAgree(known.history, newer.history))
     throw fork(context, known, newer, 'its history is another one');
   const versions = continuationSizes(known.history.size, newer.history.size);
-  const mayBeGone = versions.some((version) => version < newer.floor);
+  // Where the history is tiled no further than below the floor, the records from there on are still there.
+  const oldest = Math.min(newer.floor, newer.tiledThrough + 1);
+  const mayBeGone = versions.some((version) => version < oldest);
   const kept = versions.findIndex((version) => shown.has(version));
   const asked = versions.slice(0, kept < 0 ? undefined : kept);
   const way: Way = { context, log, known, newer, options, shown };
   const tiles = tilesBetween(known.history.size, newer.tiledThrough);
   const beyond = continuationSizes(newer.tiledThrough, newer.history.size);
-  const isTiled = tiles.length > 0 && beyond.every((version) => version >= newer.floor);
+  const isTiled = tiles.length > 0 && beyond.every((version) => version >= oldest);
   if (isTiled && (mayBeGone || (!options.early && tiles.length + beyond.length < asked.length))) {
     try {
       await walkTiles(way, tiles, beyond);

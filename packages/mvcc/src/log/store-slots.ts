@@ -7,7 +7,7 @@
  * - Names that are no record's hide none, however many they are.
  */
 import { HoldfastError, LOG_PREFIX, MAX_VERSION, parseRecordName, recordName } from '@holdfast/core';
-import type { CallOptions, GetOptions, ObjectStore } from '@holdfast/object-store';
+import { type CallOptions, type GetOptions, type ObjectStore, StoreError } from '@holdfast/object-store';
 import type { Slots } from '../context/slots.js';
 
 /** Names below `log/` that are no record's, and are passed over. */
@@ -59,6 +59,32 @@ export class StoreSlots implements Slots {
       if (listed === 0) break;
     }
     return newest;
+  }
+
+  async claimedAt(n: number, options: CallOptions = {}): Promise<number | undefined> {
+    const range = { offset: 0, length: 1 };
+    const found = await this.#store.get(recordName(n), { ...options, range, maxBytes: 1 });
+    if (found && found.modifiedMs === undefined)
+      throw new StoreError(
+        'INVALID',
+        'The store does not tell when an object was written (StoredObject.modifiedMs): garbage collection counts the grace period by that alone.',
+      );
+    return found?.modifiedMs;
+  }
+
+  async collect(slots: readonly number[], options: CallOptions = {}): Promise<void> {
+    await this.#store.delete(slots.map(recordName), options);
+  }
+
+  async *below(
+    n: number,
+    options: CallOptions = {},
+  ): AsyncGenerator<{ readonly n: number; readonly size: number }, void, undefined> {
+    const after = this.#store.capabilities.orderedList ? recordName(n) : undefined;
+    for await (const { key, size } of this.#store.list(LOG_PREFIX, { ...options, after })) {
+      const found = parseRecordName(key);
+      if (found !== undefined && found < n) yield { n: found, size };
+    }
   }
 
   /** Every slot that has an owner, in no order: for who looks for what is left of a damaged log. */

@@ -4,7 +4,14 @@
  * Invariant: of a record that is read again nothing is told before it is shown to be of the history that this
  * process has followed (I2), by its history tree or by the chain of parents from the tip down.
  */
-import { equalBytes, HoldfastError, type KeyRange, type LogRecord } from '@holdfast/core';
+import {
+  corrupt,
+  equalBytes,
+  HoldfastError,
+  type KeyRange,
+  type LogRecord,
+  recordName,
+} from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { advance, jump } from '../log/advance.js';
@@ -15,6 +22,7 @@ import { type Log, missingRecord } from '../log/log.js';
 import type { Step, Tip } from '../log/tip.js';
 import { userBounds } from '../reading/entry-reader.js';
 import { expired } from '../reading/snapshot.js';
+import { listCheckpoints } from '../state/checkpoints.js';
 import type { View } from '../state/view.js';
 import { type Change, changesOf } from './changes.js';
 
@@ -80,13 +88,25 @@ export class History {
     if (version === tip.version) return tip;
     if (version > tip.version)
       throw new RangeError(`Expected a version up to ${tip.version}, found ${version}.`);
-    if (version < tip.floor) throw expired(version, tip.floor);
+    if (version < tip.floor) return this.#viewOfCheckpoint(version, tip, options);
     const record = await this.#read(version, options);
     const [view] = await Promise.all([
       jump(this.#context, this.#log, record, undefined, options),
       this.#show(placeAfter(this.#context, record), options),
     ]);
     return view;
+  }
+
+  /** A version below the floor: only a checkpoint's. Its entry in the state says which record is meant. */
+  async #viewOfCheckpoint(version: number, tip: View, options: CallOptions): Promise<View> {
+    const checkpoints = await listCheckpoints(tip, options.signal);
+    const named = checkpoints.find((checkpoint) => checkpoint.version === version);
+    if (!named) throw expired(version, tip.floor);
+    const record = await this.#log.read(version, options);
+    if (record === undefined) throw missingRecord(version, `Checkpoint ${JSON.stringify(named.name)}`);
+    if (!equalBytes(record.hash, named.hash))
+      throw corrupt(recordName(version), `checkpoint ${JSON.stringify(named.name)} names another record`);
+    return jump(this.#context, this.#log, record, undefined, options);
   }
 
   /** @throws HoldfastError FORK unless the history that this process has followed begins with that of `place`. */

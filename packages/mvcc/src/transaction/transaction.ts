@@ -151,6 +151,11 @@ export class TransactionAttempt implements Transaction {
     return this.#view.version;
   }
 
+  /** Of the record of that version. */
+  get readHash(): Uint8Array {
+    return this.#view.hash;
+  }
+
   /** The body begins, and with it the time that all of it goes by. What was looked up before may have taken long. */
   begin(): void {
     this.#nowMs = this.#clockMs();

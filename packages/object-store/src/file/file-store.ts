@@ -92,7 +92,8 @@ export class FileStore implements ObjectStore {
       const span = spanOf(found.size, options, what);
       await this.#finish(path, found);
       const bytes = await readSpan(handle, span, what, options.signal);
-      return { bytes, etag: etagOf(found), size: span.size };
+      // Not when it was written: a process may have been stopped before it gave the file its name.
+      return { bytes, etag: etagOf(found), size: span.size, modifiedMs: Number(found.ctimeMs) };
     } catch (error) {
       if (error === options.signal?.reason) throw error;
       throw failed(error, `Reading ${what}`);

@@ -185,7 +185,12 @@ export class FaultyStore extends CallStore {
     if (mutations.length === 0) return found;
     const whole = mutations.reduce((bytes, { mutate }) => mutate(bytes), found.bytes);
     const { start, end } = cutRange(whole.length, options.range, options.maxBytes);
-    return { bytes: whole.slice(start, end), etag: found.etag, size: whole.length };
+    return {
+      bytes: whole.slice(start, end),
+      etag: found.etag,
+      size: whole.length,
+      modifiedMs: found.modifiedMs,
+    };
   }
 
   override async *list(

@@ -43,7 +43,7 @@ export async function makeEveryField(): Promise<EveryField> {
         ...Array.from({ length: 20 }, (_, n) => set(a(n), `a ${n}`)),
         set(userKey('gone'), 1, START_MS + 1),
         set(userKey('late'), 2, LATE_MS),
-        set(ownKey('checkpoint', 'early'), { version: 1, timeMs: START_MS }),
+        set(ownKey('checkpoint', 'early'), { version: 1, timeMs: START_MS, hash: filled(32, 9) }),
       ]),
       write([set(userKey('b', 1), { list: [1n, 'two'] })]),
     ],

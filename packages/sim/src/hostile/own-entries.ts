@@ -6,7 +6,7 @@ const REQUEST = 'request';
 const CHECKPOINT = 'checkpoint';
 const SESSION = 'session';
 
-/** FORMAT.md: a request's entry is `{ digest, result }` or `{ closed: true }`, a session's `{ settled, requests }`, a checkpoint's `{ version, timeMs }`. */
+/** FORMAT.md: a request's entry is `{ digest, result }` or `{ closed: true }`, a session's `{ settled, requests }`, a checkpoint's `{ version, timeMs, hash }`. */
 export function checkOwn(key: Uint8Array, value: Uint8Array | undefined): void {
   if (value === undefined) return;
   let tuple: readonly unknown[];
@@ -23,7 +23,7 @@ export function checkOwn(key: Uint8Array, value: Uint8Array | undefined): void {
   const found = orNot(() => decodeValue(value)) as Record<string, unknown> | null;
   const isObject = typeof found === 'object' && found !== null;
   must(isObject && typeof name === 'string' && more.length === 0, 'an entry of the engine that is none');
-  const { closed, digest, version, timeMs, settled, requests } = found ?? {};
+  const { closed, digest, version, timeMs, hash, settled, requests } = found ?? {};
   if (kind === REQUEST) must(closed === true || digest instanceof Uint8Array, 'a request that is none');
   else if (kind === SESSION)
     must(Number.isSafeInteger(settled) && Array.isArray(requests), 'a session that is none');
@@ -31,7 +31,9 @@ export function checkOwn(key: Uint8Array, value: Uint8Array | undefined): void {
     must(
       Number.isSafeInteger(version) &&
         (version as number) >= 1 &&
-        !Number.isNaN(new Date(timeMs as number).getTime()),
+        !Number.isNaN(new Date(timeMs as number).getTime()) &&
+        hash instanceof Uint8Array &&
+        hash.length === 32,
       'a checkpoint that is none',
     );
 }
