@@ -64,6 +64,7 @@ byte acked;             /* ghost: the newest acknowledged version */
 bool uploaded, deleted; /* the segment of the flush */
 byte segmentBase;       /* the version its uploader knew */
 byte flushed;           /* the version whose record names it */
+byte replaced;          /* the version whose record names it no more: somebody has compacted it */
 #ifdef NO_CREATE_ONLY
 byte acknowledged;      /* ghost: bit c */
 #endif
@@ -223,7 +224,7 @@ inline follow(p) {
 
 inline acknowledge(p) {
   assert(chain[n] == c || ACKED_COMMIT_IS_LOST);
-  assert(!FLUSHES(c) || !deleted || RECORD_NAMES_A_DELETED_SEGMENT);
+  assert(!FLUSHES(c) || !deleted || replaced != 0 || RECORD_NAMES_A_DELETED_SEGMENT);
   if
   :: n > acked -> acked = n
   :: else
@@ -536,6 +537,23 @@ proctype Reader(byte p; bool past) {
 #define lateCopies(k) lateCopy(k, 2) lateCopy(k, 3) lateCopy(k, 4)
 #endif
 #endif
+/* By floor i. The root's own floor, not the one that lets the root go. */
+#ifdef NO_ROOTS_FLOOR
+#define baseMax(i) floorOf(floorAt[i])
+#else
+#define baseMax(i) floorOf(floorAt[i] - 2)
+#endif
+#ifdef NAMED_BY_THE_NEWEST
+#define rootOf(i) top
+#else
+#define rootOf(i) (floorAt[i] - 2)
+#endif
+#define isNamedBy(v) (flushed != 0 && flushed <= (v) && (replaced == 0 || replaced > (v)))
+/* A version from the floor on, of any floor that was passed, names it. */
+#define isNeeded(i) (flushed != 0 && (replaced == 0 || replaced > floorAt[i] - 1))
+#define deleteSegment(i) \
+  :: atomic { collecting >= (i) && floorAt[i] > 2 && uploaded && !deleted && segmentBase < baseMax(i) && !isNamedBy(rootOf(i)) -> \
+       deleted = true; assert(!isNeeded(i) || RECORD_NAMES_A_DELETED_SEGMENT) }
 #define collect(v) :: atomic { collecting >= 1 && v < floorAt[collecting] - 1 && slot[v] != EMPTY -> slot[v] = EMPTY }
 
 /* The network's late copies, further writers, and the collector. */
@@ -562,10 +580,11 @@ end:
   collect(1) collect(2) collect(3) collect(4)
 #endif
 #ifdef WITH_FLUSH
-  /* The collector looked for names of the segment in the records up to the one that moved the floor, not later
-     ones; and it need not wait. */
-  :: atomic { floors >= 1 && uploaded && !deleted && segmentBase < floorAt[floors] - 1 && (flushed == 0 || flushed > floorAt[floors]) ->
-       deleted = true; assert(flushed == 0 || RECORD_NAMES_A_DELETED_SEGMENT) }
+  /* Somebody else's record replaces it by another one. */
+  :: atomic { flushed != 0 && replaced == 0 && top < V -> next = top + 1; land(OTHERS, next); next = 0; replaced = top; acked = top }
+  /* The collector looks into one record, the root: the one before the floor. What that does not name, and began below
+     the floor that it says, goes. */
+  deleteSegment(1) deleteSegment(2)
 #endif
   od
 }

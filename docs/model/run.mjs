@@ -69,8 +69,9 @@ const ofProtocol = {
     run: 'run Writer(0, 1, 0); run Reader(0, true);',
   },
   flush: {
-    about: 'a flush that sleeps between upload, record and answer, the collector',
-    defines: { CALLS: 1, V: 6, OTHERS_MAX: 3, WITH_FLUSH: '', 'FLUSHES(c)': 'true', ...collector },
+    about:
+      'a flush that sleeps between upload, record and answer; its segment is compacted; the collector, twice',
+    defines: { CALLS: 1, V: 7, OTHERS_MAX: 2, WITH_FLUSH: '', 'FLUSHES(c)': 'true', FLOORS_MAX: 2 },
     run: 'run Writer(0, 1, 0);',
   },
 };
@@ -116,6 +117,16 @@ const controlsOfProtocol = {
     'ORPHAN_IS_TAKEN_FOR_A_RECORD',
   ],
   NO_BASE_RULE: ['flush', 'segments older than the floor uploaded again', 'RECORD_NAMES_A_DELETED_SEGMENT'],
+  NO_ROOTS_FLOOR: [
+    'flush',
+    "segments go by the floor that the root says, not by today's",
+    'RECORD_NAMES_A_DELETED_SEGMENT',
+  ],
+  NAMED_BY_THE_NEWEST: [
+    'flush',
+    'segments that the root names stay, whatever the newest record names',
+    'RECORD_NAMES_A_DELETED_SEGMENT',
+  ],
   NO_BELOW_FLOOR: [
     'collector',
     'taken slot below the floor: OUTCOME_UNKNOWN',

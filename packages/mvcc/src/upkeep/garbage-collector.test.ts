@@ -44,7 +44,8 @@ async function collectAll(on: Database = db): Promise<CollectReport> {
   return on.gc();
 }
 
-const names = (prefix: string): string[] => [...store.objects().keys()].filter((name) => name.startsWith(prefix));
+const names = (prefix: string): string[] =>
+  [...store.objects().keys()].filter((name) => name.startsWith(prefix));
 const versions = (): number[] =>
   names(LOG_PREFIX)
     .map((name) => parseRecordName(name)!)
