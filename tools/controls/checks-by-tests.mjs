@@ -1619,6 +1619,109 @@ const writers = [
   },
 ];
 
+const rules = 'packages/mvcc/src/upkeep/collection-rules.ts';
+const collecting = 'packages/mvcc/src/upkeep/garbage-collector.ts';
+const collections = [
+  'packages/mvcc/src/upkeep/garbage-collector.test.ts',
+  'packages/mvcc/src/upkeep/collection-worlds.test.ts',
+  'packages/mvcc/src/upkeep/collection-rules.test.ts',
+];
+
+const collection = [
+  {
+    name: 'the floor never goes back',
+    file: 'packages/mvcc/src/commit/floor-edit.ts',
+    find: "this.floor < state.floor ? 'stale' : ",
+    replace: '',
+    tests: collections,
+  },
+  {
+    name: 'a floor counts after a whole grace period',
+    file: collecting,
+    find: 'times.newestBefore(view.version, nowMs, view.graceMs)',
+    replace: 'times.newestBefore(view.version, nowMs, 0)',
+    tests: collections,
+  },
+  {
+    name: "a segment goes by the floor that the root says, not by today's",
+    file: rules,
+    find: "kind === 'segment' ? root.floor : root.version",
+    replace: 'root.version',
+    tests: collections,
+  },
+  {
+    name: 'what the root names stays',
+    file: rules,
+    find: '  if (root.named.has(name)) return',
+    replace: '  if (root.named.has(name) && root.version < 0) return',
+    tests: collections,
+  },
+  {
+    name: 'a page of a record after the root stays',
+    file: rules,
+    find: '  if (base >= bound)\n',
+    replace: "  if (kind === 'segment' && base >= bound)\n",
+    tests: collections,
+  },
+  {
+    name: 'holders and checkpoints stay',
+    file: rules,
+    find: '  if (root.held.has(version))\n',
+    replace: '  if (root.held.has(version) && version < 0)\n',
+    tests: collections,
+  },
+  {
+    name: 'records that are not tiled stay',
+    file: rules,
+    find: '  if (version > root.provenThrough)\n',
+    replace: '  if (version > root.provenThrough && version < 0)\n',
+    tests: collections,
+  },
+  {
+    name: 'the right edge of the tiles stays',
+    file: rules,
+    find: 'index * TILE_WIDTH + width < Math.floor(',
+    replace: 'index * TILE_WIDTH + width <= Math.floor(',
+    tests: collections,
+  },
+  {
+    name: 'a second intent is judged by a table that is newer than its listing',
+    file: collecting,
+    find: '    const view = await this.#tip.refresh(calls.signal);\n    const nowMs = (await times.of(view.version)) ?? 0;\n    for (',
+    replace:
+      '    const { view } = this.#tip;\n    const nowMs = (await times.of(view.version)) ?? 0;\n    for (',
+    tests: collections,
+  },
+  {
+    name: 'what a checkpoint names stays',
+    file: collecting,
+    find: '      held.add(version);\n      hold(kept,',
+    replace: '      if (version > 0) continue;\n      hold(kept,',
+    tests: collections,
+  },
+  {
+    name: 'the root is read again before anything is deleted',
+    file: collecting,
+    find: '      await this.#recheck();\n',
+    replace: '',
+    tests: collections,
+  },
+  {
+    name: 'a checkpoint below the floor is the record that was meant',
+    file: 'packages/mvcc/src/past/history.ts',
+    find: '    if (!equalBytes(record.hash, named.hash))\n',
+    replace: '    if (!equalBytes(record.hash, named.hash) && version < 0)\n',
+    tests: collections,
+  },
+  {
+    name: 'retention keeps the state of each moment in it',
+    file: 'packages/mvcc/src/upkeep/retention.ts',
+    find: 'Math.min(byVersions, byTime ?? 1)',
+    replace: 'byVersions',
+    tests: collections,
+  },
+];
+
 /** @type {{ name: string, file: string, find: string, replace: string, tests: string[] }[]} */
 export const checksByTests = [
   ...compaction,
@@ -1631,6 +1734,7 @@ export const checksByTests = [
   ...format2,
   ...intents,
   ...writers,
+  ...collection,
   ...histories,
   ...calls,
   ...bytes,

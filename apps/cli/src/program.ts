@@ -8,6 +8,7 @@ import { deleteCommand } from './commands/delete.js';
 import { deleteRangeCommand } from './commands/delete-range.js';
 import { diffCommand } from './commands/diff.js';
 import { exportCommand } from './commands/export.js';
+import { gcCommand } from './commands/gc.js';
 import { getCommand } from './commands/get.js';
 import { importCommand } from './commands/import.js';
 import { initCommand } from './commands/init.js';
@@ -43,6 +44,7 @@ const COMMANDS: readonly CommandSpec[] = [
   statsCommand,
   maintainCommand,
   compactCommand,
+  gcCommand,
   probeCommand,
 ];
 

@@ -1,6 +1,6 @@
 /** What garbage collection deletes, and what it leaves: on a store whose clock the test owns. */
 import { LOG_PREFIX, objectName, parseRecordName, recordName, SEGMENT_PREFIX } from '@holdfast/core';
-import { MemoryStore, type ObjectStore } from '@holdfast/object-store';
+import { MemoryStore, type ObjectStore, StoreError } from '@holdfast/object-store';
 import { GatedStore, ManualClock } from '@holdfast/object-store/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../database.js';
@@ -174,6 +174,89 @@ describe('garbage collection', () => {
     expect(report.removed.record.objects).toBe(512);
     expect(told).toHaveLength(512);
     expect([...store.objects().keys()]).toEqual(before);
+  });
+
+  // Paimon 7710: a root that vanished between the listing and the reading of it passed for "nothing is in use".
+  test('a root that is gone when it comes to deleting stops the collection', async () => {
+    await write(600);
+    await db.flush();
+    await db.gc();
+    await clock.advance(GRACE_MS + 1);
+    await write(1);
+    const { collected } = await db.gc({ dryRun: true });
+    const before = [...store.objects().keys()];
+    let asked = 0;
+    const root = recordName(collected - 1);
+    const gone: ObjectStore = {
+      capabilities: store.capabilities,
+      get: async (key, options) =>
+        key === root && options?.range && ++asked > 0 ? undefined : store.get(key, options),
+      put: (key, bytes, options) => store.put(key, bytes, options),
+      list: (prefix, options) => store.list(prefix, options),
+      delete: (keys, options) => store.delete(keys, options),
+    };
+    const collector = await open(gone);
+    await expect(collector.gc()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(asked).toBe(1);
+    expect([...store.objects().keys()]).toEqual(expect.arrayContaining(before));
+  });
+
+  // ClickHouse 112096: what a commit of unknown outcome had replaced was deleted.
+  test('nothing goes when it is not known whether the floor is in the log', async () => {
+    await write(600);
+    await db.gc();
+    await clock.advance(GRACE_MS + 1);
+    const before = [...store.objects().keys()];
+    const silent: ObjectStore = {
+      capabilities: store.capabilities,
+      get: (key, options) => store.get(key, options),
+      put: async () => {
+        throw new StoreError('DENIED', 'no answer that says anything');
+      },
+      list: (prefix, options) => store.list(prefix, options),
+      delete: (keys, options) => store.delete(keys, options),
+    };
+    const collector = await open(silent, { commitTimeoutMs: 0 });
+    await expect(collector.gc()).rejects.toMatchObject({ code: 'STORE_REFUSED' });
+    expect([...store.objects().keys()]).toEqual(before);
+  });
+
+  test('a store that does not tell when objects were written is not collected', async () => {
+    await write(300);
+    const timeless: ObjectStore = {
+      capabilities: store.capabilities,
+      get: async (key, options) => {
+        const found = await store.get(key, options);
+        return found && { bytes: found.bytes, etag: found.etag, size: found.size };
+      },
+      put: (key, bytes, options) => store.put(key, bytes, options),
+      list: (prefix, options) => store.list(prefix, options),
+      delete: (keys, options) => store.delete(keys, options),
+    };
+    await expect((await open(timeless)).gc()).rejects.toMatchObject({
+      code: 'STORE_REFUSED',
+      message: expect.stringContaining('modifiedMs'),
+    });
+  });
+
+  test('collectors at once, and one that slept through the others, delete nothing that is needed', async () => {
+    await write(600);
+    await db.flush();
+    await db.gc();
+    await clock.advance(GRACE_MS + 1);
+    const asleep = new GatedStore(store, { when: ({ kind }) => kind === 'delete' });
+    const sleeper = (await open(asleep)).gc();
+    const [deletion] = await asleep.waitForPending(1);
+    await Promise.all(Array.from({ length: 5 }, async () => (await open()).gc()));
+    await write(300);
+    await db.flush();
+    await collectAll();
+    const before = [...store.objects().keys()];
+    await deletion!.release();
+    await asleep.open();
+    await sleeper.catch(() => undefined);
+    expect([...store.objects().keys()]).toEqual(before);
+    expect((await (await open()).verify({ deep: true })).problems).toEqual([]);
   });
 
   test('what is none of ours stays, and is counted', async () => {
