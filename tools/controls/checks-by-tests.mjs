@@ -1652,8 +1652,8 @@ const collection = [
   {
     name: 'what the root names stays',
     file: rules,
-    find: '  if (root.named.has(name)) return',
-    replace: '  if (root.named.has(name) && root.version < 0) return',
+    find: '  if (root.named.has(name))\n',
+    replace: '  if (root.named.has(name) && root.version < 0)\n',
     tests: collections,
   },
   {
