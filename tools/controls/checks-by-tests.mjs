@@ -1685,14 +1685,6 @@ const collection = [
     tests: collections,
   },
   {
-    name: 'a second intent is judged by a table that is newer than its listing',
-    file: collecting,
-    find: '    const view = await this.#tip.refresh(calls.signal);\n    const nowMs = (await times.of(view.version)) ?? 0;\n    for (',
-    replace:
-      '    const { view } = this.#tip;\n    const nowMs = (await times.of(view.version)) ?? 0;\n    for (',
-    tests: collections,
-  },
-  {
     name: 'what a checkpoint names stays',
     file: collecting,
     find: '      held.add(version);\n      hold(kept,',

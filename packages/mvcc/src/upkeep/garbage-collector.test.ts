@@ -120,6 +120,34 @@ describe('garbage collection', () => {
     await expect(db.snapshot({ at: version })).rejects.toMatchObject({ code: 'SNAPSHOT_EXPIRED' });
   });
 
+  test('a checkpoint below the floor is the record that was meant, whatever lies in its slot', async () => {
+    await write(40);
+    let stray: Uint8Array | undefined;
+    const losing: ObjectStore = {
+      capabilities: store.capabilities,
+      get: (key, options) => store.get(key, options),
+      put: async (_, bytes) => {
+        stray = bytes;
+        throw new StoreError('DENIED', 'it stays on its way');
+      },
+      list: (prefix, options) => store.list(prefix, options),
+      delete: (keys, options) => store.delete(keys, options),
+    };
+    const loser = await open(losing);
+    await expect(loser.set(['n', 0], 'another history')).rejects.toMatchObject({ code: 'STORE_REFUSED' });
+    await write(1);
+    const { version } = await db.checkpoint('kept');
+    await write(600);
+    await db.flush();
+    await collectAll();
+    await store.put(recordName(version), stray!);
+    await expect(db.snapshot({ at: version })).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining('checkpoint "kept"'),
+    });
+    await expect(db.gc()).rejects.toMatchObject({ code: 'CORRUPT' });
+  });
+
   test('a writer that stalls across a collection publishes nothing that is gone', async () => {
     await write(300);
     const gated = new GatedStore(store, {
