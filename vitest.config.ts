@@ -8,16 +8,27 @@ const alias: { find: RegExp; replacement: string }[] = [];
 for (const folder of readdirSync(`${root}packages`)) {
   const manifest = `${root}packages/${folder}/package.json`;
   if (!existsSync(manifest)) continue;
-  const { name, exports = {} } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+  const {
+    name,
+    exports = {},
+    imports = {},
+  } = JSON.parse(readFileSync(manifest, 'utf8')) as {
     name: string;
     exports?: Record<string, { default?: string }>;
+    imports?: Record<string, { node: string }>;
   };
+  const source = (target: string) =>
+    `${root}packages/${folder}/${target.replace('./dist/', 'src/').replace(/\.js$/, '.ts')}`;
   for (const [subpath, target] of Object.entries(exports)) {
     if (!target.default) continue;
     alias.push({
       find: new RegExp(`^${name}${subpath.slice(1)}$`),
-      replacement: `${root}packages/${folder}/${target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts')}`,
+      replacement: source(target.default),
     });
+  }
+  // What a package calls `#name` is one file for each platform.
+  for (const [own, { node }] of Object.entries(imports)) {
+    alias.push({ find: new RegExp(`^${own}$`), replacement: source(node) });
   }
 }
 

@@ -53,6 +53,7 @@ const rules = [
   { folder: /^packages\/freshness$/, may: ['@holdfast/crypto'], types: ['@holdfast/mvcc'] },
   { folder: /^packages\/contract$/, may: [...bottom, '@holdfast/core', '@holdfast/mvcc'] },
   { folder: /^packages\/backend-(minio|oss)$/, may: ['@holdfast/object-store', '@holdfast/backend-s3'] },
+  { folder: /^packages\/backend-s3$/, may: ['@holdfast/object-store'], node: /^src\/lean\/node-/ },
   { folder: /^packages\/(backend|sequencer)-[^/]+$/, may: ['@holdfast/object-store'] },
   {
     folder: /^packages\/holdfast$/,
@@ -122,11 +123,28 @@ function checkPackage(pack) {
           edges.push({ target, found });
           if (rule.rooms && !isTest) checkRoom(found, file, target, pack, rule.rooms);
         }
+      } else if (found.from.startsWith('#')) {
+        for (const target of ownTargets(found, file, pack)) edges.push({ target, found });
       } else if (isBuiltin(found.from)) checkBuiltin(found, file, inner, isTest, rule);
       else checkForeign(found, file, isTest, pack, rule);
     }
   }
   checkCircles(graph);
+}
+
+/** The files that `#name` of a package stands for, one for each platform. */
+function ownTargets(found, file, pack) {
+  const targets = Object.values(pack.manifest.imports?.[found.from] ?? {}).filter((path) =>
+    path.endsWith('.js'),
+  );
+  const files = targets.map((path) =>
+    join(root, pack.folder, path.replace(/^\.\/dist\//, 'src/').replace(/\.js$/, '.ts')),
+  );
+  if (files.length === 0) report(file, found, `not in the imports of ${pack.folder}/package.json`);
+  for (const each of files)
+    if (!pack.files.includes(each))
+      report(file, found, `${relative(root, each)}, which it stands for, is not there`);
+  return files;
 }
 
 function checkRoom(found, file, target, pack, rooms) {

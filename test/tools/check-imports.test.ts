@@ -178,4 +178,42 @@ describe('check-imports', () => {
     plantPackage('packages/novelty', '@holdfast/novelty', []);
     expectViolation(/^packages\/novelty\/package\.json:1: no row for this package/);
   });
+
+  describe('a name that is one file for each platform', () => {
+    const platforms = { '#platform': { node: './dist/lean/node-it.js', default: './dist/lean/web.js' } };
+
+    beforeEach(() => {
+      plant(
+        'packages/backend-s3/package.json',
+        JSON.stringify({ name: '@holdfast/backend-s3', imports: platforms }),
+      );
+      plant('packages/backend-s3/src/a.ts', "import { p } from '#platform';\n");
+      plant('packages/backend-s3/src/lean/node-it.ts', "import 'node:http';\nexport const p = 1;\n");
+      plant('packages/backend-s3/src/lean/web.ts', 'export const p = 2;\n');
+    });
+
+    test('is accepted, and its file for Node may import what Node has', () => {
+      expect(check()).toEqual({ status: 0, violations: [] });
+    });
+
+    test('must be in the imports of its package', () => {
+      plant('packages/backend-s3/src/a.ts', "import { p } from '#plattform';\n");
+      expectViolation(/a\.ts:1: imports '#plattform' \(not in the imports of/);
+    });
+
+    test('must stand for files that are there', () => {
+      rmSync(join(root, 'packages/backend-s3/src/lean/web.ts'));
+      expectViolation(/a\.ts:1: imports '#platform' \(.*web\.ts, which it stands for, is not there/);
+    });
+
+    test('can close a circle', () => {
+      plant('packages/backend-s3/src/lean/web.ts', "export { p } from '../a.js';\n");
+      expectViolation(/a circle: /);
+    });
+
+    test('lets no other file import what Node has', () => {
+      plant('packages/backend-s3/src/lean/web.ts', "import 'node:http';\nexport const p = 2;\n");
+      expectViolation(/web\.ts:1: imports 'node:http' \(only /);
+    });
+  });
 });

@@ -15,11 +15,12 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-describe('the conformance suite, on the dev server', () => {
+describe.each(['lean', 'sdk'] as const)('the conformance suite through %s, on the dev server', (client) => {
   const cases = conformance(
     async () => {
       const { url, credentials } = server;
-      const store = minioStore({ endpoint: url, bucket: 'state', prefix: `db${++opened}`, credentials });
+      const prefix = `db${++opened}`;
+      const store = minioStore({ endpoint: url, bucket: 'state', prefix, credentials, client });
       return { store, cleanup: () => store.close() };
     },
     { racers: 20, rounds: 2, listedKeys: 50 },
@@ -67,7 +68,8 @@ describe('credentials from the environment', () => {
 });
 
 test('a MinIO URL gives the options of minioStore', () => {
-  expect(parseMinioUrl('minio://localhost:9900/state/a/b?tls=0')).toEqual({
+  expect(parseMinioUrl('minio://localhost:9900/state/a/b?tls=0&client=sdk')).toEqual({
+    client: 'sdk',
     host: 'localhost',
     port: 9900,
     bucket: 'state',

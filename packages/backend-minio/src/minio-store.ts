@@ -15,7 +15,7 @@ import { StoreError } from '@holdfast/object-store';
 export interface MinioStoreOptions
   extends Pick<
     S3StoreOptions,
-    'bucket' | 'prefix' | 'region' | 'credentials' | 'requestTimeoutMs' | 'maxSockets'
+    'bucket' | 'prefix' | 'region' | 'credentials' | 'requestTimeoutMs' | 'maxSockets' | 'client'
   > {
   /** `http[s]://host:port`; or give `host`. */
   readonly endpoint?: string | undefined;
@@ -31,7 +31,7 @@ const variables = 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or MINIO_ROOT_US
 
 /** Throws TypeError for bad options. Nothing is sent before the first call. */
 export function minioStore(options: MinioStoreOptions): S3Store {
-  const { bucket, prefix, region, credentials, requestTimeoutMs, maxSockets } = options;
+  const { bucket, prefix, region, credentials, requestTimeoutMs, maxSockets, client } = options;
   const hint = `set ${variables}, or pass credentials`;
   return s3Store({
     bucket,
@@ -39,6 +39,7 @@ export function minioStore(options: MinioStoreOptions): S3Store {
     region,
     requestTimeoutMs,
     maxSockets,
+    client,
     endpoint: endpointOf(options),
     forcePathStyle: true,
     credentials: credentials ?? (async () => minioCredentials(hint)),

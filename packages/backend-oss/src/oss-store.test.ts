@@ -17,21 +17,24 @@ beforeEach(() => {
   server.requests.length = 0;
 });
 
-function open(): OssStore {
+function open(client?: 'lean' | 'sdk'): OssStore {
   const { url, region, credentials } = server;
-  return ossStore({ bucket: 'state', prefix: `db${++opened}`, region, endpoint: url, credentials });
+  return ossStore({ bucket: 'state', prefix: `db${++opened}`, region, endpoint: url, credentials, client });
 }
 
-describe('the conformance suite, on the imitation of OSS', () => {
-  const cases = conformance(
-    async () => {
-      const store = open();
-      return { store, cleanup: () => store.close() };
-    },
-    { racers: 20, rounds: 2, listedKeys: 50 },
-  );
-  for (const { name, run } of cases) test(name, run);
-});
+describe.each(['lean', 'sdk'] as const)(
+  'the conformance suite through %s, on the imitation of OSS',
+  (client) => {
+    const cases = conformance(
+      async () => {
+        const store = open(client);
+        return { store, cleanup: () => store.close() };
+      },
+      { racers: 20, rounds: 2, listedKeys: 50 },
+    );
+    for (const { name, run } of cases) test(name, run);
+  },
+);
 
 test('a create carries the signed header of OSS and never If-None-Match', async () => {
   const store = open();
@@ -73,7 +76,8 @@ test('a check of the versioning that got no answer is made again', async () => {
 });
 
 test('an OSS URL gives the options of ossStore', () => {
-  expect(parseOssUrl('oss://state/a/b?region=cn-beijing&internal=1')).toEqual({
+  expect(parseOssUrl('oss://state/a/b?region=cn-beijing&internal=1&client=sdk')).toEqual({
+    client: 'sdk',
     bucket: 'state',
     prefix: 'a/b',
     region: 'cn-beijing',

@@ -27,7 +27,10 @@ import {
 } from '@holdfast/object-store';
 
 export interface OssStoreOptions
-  extends Pick<S3StoreOptions, 'bucket' | 'prefix' | 'credentials' | 'requestTimeoutMs' | 'maxSockets'> {
+  extends Pick<
+    S3StoreOptions,
+    'bucket' | 'prefix' | 'credentials' | 'requestTimeoutMs' | 'maxSockets' | 'client'
+  > {
   /** e.g. `cn-hangzhou`. */
   readonly region: string;
   /** Use the endpoint inside Alibaba's network, where traffic is free. Default false. */
@@ -52,7 +55,7 @@ export class OssStore implements ObjectStore {
   #unversioned: Promise<void> | undefined;
 
   constructor(options: OssStoreOptions) {
-    const { bucket, prefix, region, requestTimeoutMs, maxSockets } = options;
+    const { bucket, prefix, region, requestTimeoutMs, maxSockets, client } = options;
     if (!/^[a-z0-9-]+$/.test(region)) {
       throw new TypeError(`region must be an OSS region like cn-hangzhou, not ${JSON.stringify(region)}`);
     }
@@ -63,13 +66,14 @@ export class OssStore implements ObjectStore {
       region,
       requestTimeoutMs,
       maxSockets,
+      client,
       endpoint:
         options.endpoint ?? `https://s3.oss-${region}${options.internal ? '-internal' : ''}.aliyuncs.com`,
       forcePathStyle: false,
       credentials: options.credentials ?? (async () => ossCredentials()),
       credentialsHint,
       createOnlyHeader: 'x-oss-forbid-overwrite',
-      // OSS wants a Content-MD5 with it, which the SDK no longer sends.
+      // OSS wants a Content-MD5 with it, which is not sent.
       bulkDelete: false,
     });
     this.capabilities = this.#s3.capabilities;

@@ -1,5 +1,5 @@
 /** One request's patience: the caller's signal and our own time limit in one. */
-import { onAbort, orAborted } from '@holdfast/object-store';
+import { onAbort } from '@holdfast/object-store';
 
 // Platforms keep timers in 32 bits and fire at once when given more.
 const timerMsMax = 2 ** 31 - 1;
@@ -9,7 +9,7 @@ export interface Deadline {
   readonly signal: AbortSignal;
   /** Whether it was our time limit that ended it. */
   readonly expired: boolean;
-  /** Rejects when the signal aborts, so that a body that stops arriving can't hold us. */
+  /** Rejects when the signal aborts, so that a body that stops arriving can't hold us. Once. */
   race<T>(promise: Promise<T>): Promise<T>;
   /** Frees the timer and the listener: a caller's signal may live for as long as the process. */
   end(): void;
@@ -19,20 +19,30 @@ export function startDeadline(milliseconds: number, caller: AbortSignal | undefi
   const controller = new AbortController();
   const { signal } = controller;
   let expired = false;
+  let giveUp: ((reason: unknown) => void) | undefined;
+  const abort = (reason: unknown): void => {
+    controller.abort(reason);
+    giveUp?.(reason);
+  };
   const timer = setTimeout(
     () => {
       expired = true;
-      controller.abort(new Error(`no answer within ${milliseconds} ms`));
+      abort(new Error(`no answer within ${milliseconds} ms`));
     },
     Math.min(milliseconds, timerMsMax),
   );
-  const leave = onAbort(caller, () => controller.abort(caller?.reason));
+  const leave = onAbort(caller, () => abort(caller?.reason));
   return {
     signal,
     get expired() {
       return expired;
     },
-    race: (promise) => orAborted(promise, signal),
+    race: (promise) =>
+      new Promise((resolve, reject) => {
+        giveUp = reject;
+        promise.then(resolve, reject);
+        if (signal.aborted) reject(signal.reason);
+      }),
     end() {
       clearTimeout(timer);
       leave();

@@ -1,10 +1,15 @@
-/** Credentials from environment variables, on platforms that have an environment. */
+/** Credentials and regions from environment variables, on platforms that have an environment. */
 import type { S3Credentials } from './options.js';
 
 /** The variable's value; undefined if it is unset, empty, or the platform has no environment. */
 export function environmentVariable(name: string): string | undefined {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   return process?.env?.[name] || undefined;
+}
+
+/** The SDK by itself reads the first one only. */
+export function regionOfEnvironment(): string | undefined {
+  return environmentVariable('AWS_REGION') ?? environmentVariable('AWS_DEFAULT_REGION');
 }
 
 /** Names of the variables that hold one set of credentials. */

@@ -1,10 +1,11 @@
 /**
- * The error table: what a failure of the SDK, the network or the server means to the caller of a store.
+ * The error table: what a failure of the SDK or of a lean request, the network or the server means to the caller of a store.
  * Everything here is a pure function of the error. The table is in the README.
  *
  * Invariant: a put or delete that may have been sent and was not clearly refused is UNKNOWN_OUTCOME.
  */
 import { StoreError, type StoreErrorCode } from '@holdfast/object-store';
+import { RefusedError } from './refused-error.js';
 
 export type CallKind = 'get' | 'put' | 'delete' | 'list';
 
@@ -36,6 +37,10 @@ interface ErrorParts {
 }
 
 export function readFailure(error: unknown): Failure {
+  if (error instanceof RefusedError) {
+    const { status, code, message, region, retryAfter } = error;
+    return { status, code, message, region, retryAfterMs: parseRetryAfter(retryAfter) };
+  }
   const parts = (typeof error === 'object' && error !== null ? error : {}) as ErrorParts;
   const headers = parts.$response?.headers ?? {};
   const status = parts.$metadata?.httpStatusCode ?? parts.$response?.statusCode;
@@ -81,6 +86,9 @@ const denied = new Set([
 /** TLS refused the server before anything was sent: waiting does not help. */
 const untrusted = /^(CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
+/** What the SDK says, of one that is empty too. */
+const noRegion = /region is missing|region not accepted/i;
+
 /** @returns what the failure of a call of this kind is to the caller. */
 export function storeErrorCode(kind: CallKind, { status, code, message }: Failure): StoreErrorCode {
   const notAnswered: StoreErrorCode = changes(kind) ? 'UNKNOWN_OUTCOME' : 'UNAVAILABLE';
@@ -88,11 +96,11 @@ export function storeErrorCode(kind: CallKind, { status, code, message }: Failur
   if (!changes(kind) && lacksXmlReader(code, message)) return 'INVALID';
   if (status === undefined) {
     if (notConnected.has(code)) return 'UNAVAILABLE';
-    if (untrusted.test(code) || /region is missing/i.test(message)) return 'INVALID';
+    if (untrusted.test(code) || noRegion.test(message)) return 'INVALID';
     return notAnswered;
   }
   if (status === 401) return 'DENIED';
-  // The SDK sets its clock by this answer: the next try is signed for the right time.
+  // Both clients set their clocks by this answer: the next try is signed for the right time.
   if (code === 'RequestTimeTooSkewed') return 'UNAVAILABLE';
   if (status === 403) return 'DENIED';
   if (status === 429) return 'UNAVAILABLE';
@@ -140,7 +148,7 @@ function advice(code: StoreErrorCode, failure: Failure, credentialsHint: string)
       if (failure.region !== undefined)
         return `The bucket is in region ${failure.region}: give that as the region.`;
       if (failure.code === 'NoSuchBucket') return 'Create the bucket first, or correct its name.';
-      if (/region is missing/i.test(failure.message)) return 'Give a region, or set AWS_REGION.';
+      if (noRegion.test(failure.message)) return 'Give a region, or set AWS_REGION.';
       if (lacksXmlReader(failure.code, failure.message))
         return 'The AWS SDK in a bundle for browsers needs the globals DOMParser and Node, which workers lack: set both before the database is opened (from @xmldom/xmldom, for one), or bundle for Node.';
       if (failure.status === 301) return 'The bucket is in another region: give that as the region.';

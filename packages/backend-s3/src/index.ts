@@ -3,4 +3,4 @@ export { type CredentialVariables, credentialsFromEnvironment, environmentVariab
 export type { S3Credentials, S3CredentialsProvider, S3StoreOptions } from './options.js';
 export { S3Store, s3Store } from './s3-store.js';
 export { parseS3Url } from './s3-url.js';
-export { flagOf, readStoreUrl, type StoreUrl } from './store-url.js';
+export { clientOf, flagOf, readStoreUrl, type StoreUrl } from './store-url.js';

@@ -15,8 +15,7 @@ import {
   type ListOptions,
   StoreError,
 } from '@holdfast/object-store';
-import { boundAnswer } from './bound-answer.js';
-import type { Place, Send } from './send.js';
+import type { Send } from './send.js';
 
 const pageKeysMax = 1000;
 const emptyPagesMax = 1000;
@@ -27,48 +26,46 @@ const emptyPagesMax = 1000;
  */
 export async function* listObjects(
   send: Send,
-  place: Place,
+  storePrefix: string,
   prefix: string,
   ordered: boolean,
   { after, limit = Number.POSITIVE_INFINITY, signal: callerSignal }: ListOptions,
 ): AsyncGenerator<ListedObject, void, undefined> {
   callerSignal?.throwIfAborted();
-  const wanted = place.prefix + prefix;
+  const wanted = storePrefix + prefix;
   const asked = ordered ? wanted : wanted.slice(0, wanted.lastIndexOf('/') + 1);
   const check = ordered ? new ListingCheck(wanted, undefined, true) : undefined;
   const tokens = new TokenCheck();
-  let startAfter = ordered && after !== undefined ? place.prefix + after : undefined;
+  let startAfter = ordered && after !== undefined ? storePrefix + after : undefined;
   let token: string | undefined;
   let remaining = limit;
   let emptyPages = 0;
   while (remaining > 0) {
-    const page = await send('list', 'ListObjectsV2', prefix, callerSignal, ({ sdk, client }, signal) => {
-      const command = new sdk.ListObjectsV2Command({
-        Bucket: place.bucket,
-        EncodingType: 'url',
-        MaxKeys: ordered ? Math.min(remaining, pageKeysMax) : pageKeysMax,
-        ...(asked === '' ? {} : { Prefix: asked }),
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-        ...(token !== undefined || startAfter === undefined ? {} : { StartAfter: startAfter }),
-      });
-      return client.send(boundAnswer(command, 'parsed'), { abortSignal: signal });
+    const page = await send('list', 'ListObjectsV2', prefix, callerSignal, (requests, signal) => {
+      const query = {
+        keysMax: ordered ? Math.min(remaining, pageKeysMax) : pageKeysMax,
+        ...(asked === '' ? {} : { prefix: asked }),
+        ...(token === undefined ? {} : { token }),
+        ...(token !== undefined || startAfter === undefined ? {} : { startAfter }),
+      };
+      return requests.listObjects(query, signal);
     });
     // Each answer of S3 tells it. A page of HTML, of whoever answers for the store, would be an empty listing.
-    if (page.IsTruncated === undefined) {
+    if (page.isTruncated === undefined) {
       throw wrong(prefix, 'a ListBucketResult with IsTruncated', 'another document');
     }
     let last: string | undefined;
-    for (const { Key, Size = 0 } of page.Contents ?? []) {
-      if (Key === undefined) continue;
-      last = page.EncodingType === 'url' ? decodeName(Key, prefix) : Key;
+    for (const { key: name, sizeBytes } of page.objects) {
+      if (name === undefined) continue;
+      last = page.encoded ? decodeName(name, prefix) : name;
       const isAsked = check ? check.take(last) : last.startsWith(wanted);
-      const key = last.slice(place.prefix.length);
+      const key = last.slice(storePrefix.length);
       if (!isAsked || key === '' || (after !== undefined && compareKeys(key, after) <= 0)) continue;
-      yield { key, size: Size };
+      yield { key, size: sizeBytes };
       callerSignal?.throwIfAborted();
       if (--remaining <= 0) return;
     }
-    if (!page.IsTruncated) return;
+    if (!page.isTruncated) return;
     emptyPages = last === undefined ? emptyPages + 1 : 0;
     if (emptyPages > emptyPagesMax) {
       throw new StoreError(
@@ -76,7 +73,7 @@ export async function* listObjects(
         `The listing of ${prefix} sent ${emptyPages} pages in a row without an object.`,
       );
     }
-    token = page.NextContinuationToken;
+    token = page.nextToken;
     // A server without tokens goes on from the last key.
     if (token === undefined) {
       if (last === undefined || !ordered)

@@ -28,8 +28,12 @@ export interface S3StoreOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** Connections kept open at most; requests beyond wait for one. Default 128. */
   readonly maxSockets?: number | undefined;
-  /** A client of your own instead of one made here. It must have `maxAttempts: 1`, and is not closed. */
-  readonly client?: S3Client | undefined;
+  /**
+   * What sends the requests: a signer over kept connections (`lean`), the AWS SDK (`sdk`), or a client of the SDK's that
+   * is yours, must have `maxAttempts: 1`, and is not closed. Default: `lean`; `sdk` where it alone knows how, which is
+   * S3 Express, ARNs, FIPS and dual-stack endpoints, and regions outside of aws and aws-cn.
+   */
+  readonly client?: 'lean' | 'sdk' | S3Client | undefined;
   /** Whether lists are in key order. Default: true but for S3 Express buckets (`…--x-s3`). */
   readonly orderedList?: boolean | undefined;
   /** Whether to try DeleteObjects before single deletes. Default true. */

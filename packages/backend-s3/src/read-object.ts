@@ -1,5 +1,4 @@
 /** GetObject, with ranges that HTTP does not have or that a server does not serve made from ones that are. */
-import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import {
   cutRange,
   expectAtMost,
@@ -7,10 +6,10 @@ import {
   type StoredObject,
   StoreError,
 } from '@holdfast/object-store';
-import { boundAnswer } from './bound-answer.js';
 import { readFailure } from './failure.js';
 import { planBody, rangeHeader, wrongAnswer } from './range-read.js';
-import type { Place, Send } from './send.js';
+import type { ObjectAnswer } from './requests.js';
+import type { Send } from './send.js';
 import { giveUp, takeBody } from './take-body.js';
 
 /** More than enough for an object that is replaced now and then. */
@@ -18,7 +17,7 @@ const attemptsMax = 3;
 
 export async function readObject(
   send: Send,
-  place: Place,
+  prefix: string,
   key: string,
   options: GetOptions,
 ): Promise<StoredObject | undefined> {
@@ -26,17 +25,17 @@ export async function readObject(
   // Refuses what is no range, and no bound.
   cutRange(0, range);
   expectAtMost(0, maxBytes);
-  if (range?.length === 0) return headObject(send, place, key, signal);
+  if (range?.length === 0) return headObject(send, prefix, key, signal);
   for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-    const answer = await getObject(send, place, key, options);
+    const answer = await getObject(send, prefix, key, options);
     if (answer !== 'not served') return answer;
     // A refusal tells neither the ETag nor, everywhere, the size; and some servers get suffixes wrong.
-    const head = await headObject(send, place, key, signal);
+    const head = await headObject(send, prefix, key, signal);
     if (head === undefined) return undefined;
     const { start, end } = cutRange(head.size, range, maxBytes);
     if (start === end) return head;
     const absolute = { ...options, range: { offset: start, length: end - start } };
-    const found = await getObject(send, place, key, absolute, head.size);
+    const found = await getObject(send, prefix, key, absolute, head.size);
     if (found === undefined) return undefined;
     if (found !== 'not served' && found.etag === head.etag) return found;
   }
@@ -48,20 +47,16 @@ export async function readObject(
 
 async function getObject(
   send: Send,
-  { bucket, prefix }: Place,
+  prefix: string,
   key: string,
   options: GetOptions,
   sizeKnown?: number,
 ): Promise<StoredObject | 'not served' | undefined> {
   const { range, signal: callerSignal } = options;
-  return send('get', 'GetObject', key, callerSignal, async ({ sdk, client }, signal) => {
-    const command = new sdk.GetObjectCommand({
-      Bucket: bucket,
-      Key: prefix + key,
-      ...(range === undefined ? {} : { Range: rangeHeader(range) }),
-    });
+  return send('get', 'GetObject', key, callerSignal, async (requests, signal) => {
     try {
-      const answer = await client.send(boundAnswer(command, 'streamed'), { abortSignal: signal });
+      const header = range === undefined ? undefined : rangeHeader(range);
+      const answer = await requests.getObject(prefix + key, header, signal);
       return await takeAnswer(answer, key, options, sizeKnown);
     } catch (error) {
       const { status, code } = readFailure(error);
@@ -73,12 +68,12 @@ async function getObject(
 }
 
 async function takeAnswer(
-  answer: GetObjectCommandOutput,
+  answer: ObjectAnswer,
   key: string,
   options: GetOptions,
   sizeKnown: number | undefined,
 ): Promise<StoredObject | 'not served'> {
-  const { ContentLength: contentLength, ContentRange: contentRange, Body: body } = answer;
+  const { contentLength, contentRange, body } = answer;
   try {
     const plan = planBody({ contentLength, contentRange }, options, sizeKnown);
     if (plan === undefined) return 'not served';
@@ -95,7 +90,7 @@ async function takeAnswer(
     if (expected !== undefined && bytes.length !== expected) {
       throw wrongAnswer(`${expected} bytes of ${key}`, `only ${bytes.length}`);
     }
-    return { bytes, size: plan.size ?? bytes.length, etag: etagOf(answer.ETag, 'UNAVAILABLE', key) };
+    return { bytes, size: plan.size ?? bytes.length, etag: etagOf(answer.etag, 'UNAVAILABLE', key) };
   } finally {
     // Nothing is left of one that was read to its end; whatever else happened, the store is not listened to further.
     await giveUp(body);
@@ -112,15 +107,14 @@ function tooLong(key: string, max: number): StoreError {
 /** The object without its bytes. */
 async function headObject(
   send: Send,
-  { bucket, prefix }: Place,
+  prefix: string,
   key: string,
   callerSignal: AbortSignal | undefined,
 ): Promise<StoredObject | undefined> {
-  return send('get', 'HeadObject', key, callerSignal, async ({ sdk, client }, signal) => {
+  return send('get', 'HeadObject', key, callerSignal, async (requests, signal) => {
     try {
-      const command = boundAnswer(new sdk.HeadObjectCommand({ Bucket: bucket, Key: prefix + key }), 'unused');
-      const { ETag, ContentLength = 0 } = await client.send(command, { abortSignal: signal });
-      return { bytes: new Uint8Array(0), etag: etagOf(ETag, 'UNAVAILABLE', key), size: ContentLength };
+      const { etag, contentLength = 0 } = await requests.headObject(prefix + key, signal);
+      return { bytes: new Uint8Array(0), etag: etagOf(etag, 'UNAVAILABLE', key), size: contentLength };
     } catch (error) {
       if (readFailure(error).status === 404) return undefined;
       throw error;

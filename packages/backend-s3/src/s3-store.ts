@@ -2,10 +2,9 @@
  * An object store in a bucket of Amazon S3 or of a server that speaks its protocol.
  *
  * Invariants:
- * - a put is one PutObject, sent once (see connection.ts); its condition is decided by the server;
+ * - a put is one PutObject, sent once (see requests.ts); its condition is decided by the server;
  * - a failed call is judged by the table in failure.ts and by nothing else.
  */
-import type { PutObjectCommand, PutObjectCommandInput } from '@aws-sdk/client-s3';
 import {
   type CallOptions,
   type Capabilities,
@@ -18,8 +17,7 @@ import {
   type StoredObject,
   StoreError,
 } from '@holdfast/object-store';
-import { boundAnswer } from './bound-answer.js';
-import { type Connection, connect } from './connection.js';
+import { connect, sdkReason } from './connect.js';
 import { startDeadline } from './deadline.js';
 import { deleteObjects } from './delete-objects.js';
 import { environmentVariable } from './environment.js';
@@ -28,7 +26,8 @@ import { expectBucket, expectKey, readPrefix } from './keys.js';
 import { listObjects } from './list-objects.js';
 import type { S3StoreOptions } from './options.js';
 import { etagOf, readObject } from './read-object.js';
-import type { Place, Send } from './send.js';
+import type { S3Requests } from './requests.js';
+import type { Send } from './send.js';
 
 /** A store in `options.bucket`. Nothing is sent before the first call. Throws TypeError for bad options. */
 export function s3Store(options: S3StoreOptions): S3Store {
@@ -39,14 +38,20 @@ export class S3Store implements ObjectStore {
   readonly capabilities: Capabilities;
   readonly identity: string | undefined;
   readonly #options: S3StoreOptions;
-  readonly #place: Place;
+  readonly #prefix: string;
   readonly #requestTimeoutMs: number;
   readonly #credentialsHint: string;
-  #connection: Promise<Connection> | undefined;
+  readonly #connect: (options: S3StoreOptions) => Promise<S3Requests>;
+  #requests: Promise<S3Requests> | undefined;
   #bulkDelete: boolean;
 
-  constructor(options: S3StoreOptions) {
+  /** @param connector makes what sends the requests; for tests. */
+  constructor(
+    options: S3StoreOptions,
+    connector: (options: S3StoreOptions) => Promise<S3Requests> = connect,
+  ) {
     expectBucket(options.bucket);
+    expectClient(options);
     const prefix = readPrefix(options.prefix ?? '');
     const { requestTimeoutMs = 30_000 } = options;
     if (!(requestTimeoutMs > 0)) {
@@ -57,12 +62,13 @@ export class S3Store implements ObjectStore {
     // The SDK would read these too, but the identity must say where the bytes are.
     const stated =
       options.endpoint ??
-      (options.client
+      (typeof options.client === 'object'
         ? undefined
         : (environmentVariable('AWS_ENDPOINT_URL_S3') ?? environmentVariable('AWS_ENDPOINT_URL')));
     const endpoint = stated === undefined ? undefined : checkEndpoint(stated);
     this.#options = { ...options, endpoint: stated };
-    this.#place = { bucket: options.bucket, prefix };
+    this.#prefix = prefix;
+    this.#connect = connector;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#credentialsHint =
       options.credentialsHint ??
@@ -74,14 +80,14 @@ export class S3Store implements ObjectStore {
       orderedList: options.orderedList ?? !options.bucket.endsWith('--x-s3'),
     };
     // A client of the caller's may go anywhere, so only a stated endpoint names its place.
-    if (endpoint !== undefined || options.client === undefined) {
-      this.identity = `${endpoint ?? 's3:/'}/${options.bucket}/${this.#place.prefix}`;
+    if (endpoint !== undefined || typeof options.client !== 'object') {
+      this.identity = `${endpoint ?? 's3:/'}/${options.bucket}/${prefix}`;
     }
   }
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     expectKey(key);
-    return readObject(this.#send, this.#place, key, options);
+    return readObject(this.#send, this.#prefix, key, options);
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
@@ -93,21 +99,17 @@ export class S3Store implements ObjectStore {
     if (ifMatch !== undefined && !this.capabilities.putIfMatch) {
       throw new StoreError('INVALID', 'This store has no If-Match (capabilities.putIfMatch is false).');
     }
+    // Bytes are known by their class: those of another realm are seen through one of ours.
+    const ours = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const condition: Record<string, string> = {};
     const { createOnlyHeader } = this.#options;
-    const input: PutObjectCommandInput = {
-      Bucket: this.#place.bucket,
-      Key: this.#place.prefix + key,
-      // The SDK knows bytes by their class: those of another realm are seen through one of ours.
-      Body: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-    };
-    if (ifAbsent && createOnlyHeader === undefined) input.IfNoneMatch = '*';
-    if (ifMatch !== undefined) input.IfMatch = this.#writtenEtag(ifMatch);
-    return this.#send<PutResult>('put', 'PutObject', key, callerSignal, async ({ sdk, client }, signal) => {
-      const command = new sdk.PutObjectCommand(input);
-      if (ifAbsent && createOnlyHeader !== undefined) addHeader(command, createOnlyHeader, 'true');
+    if (ifAbsent && createOnlyHeader === undefined) condition['if-none-match'] = '*';
+    if (ifAbsent && createOnlyHeader !== undefined) condition[createOnlyHeader] = 'true';
+    if (ifMatch !== undefined) condition['if-match'] = this.#writtenEtag(ifMatch);
+    return this.#send<PutResult>('put', 'PutObject', key, callerSignal, async (requests, signal) => {
       try {
-        const answer = await client.send(boundAnswer(command, 'unused'), { abortSignal: signal });
-        return { etag: etagOf(answer.ETag, 'UNKNOWN_OUTCOME', key) };
+        const etag = await requests.putObject(this.#prefix + key, ours, condition, signal);
+        return { etag: etagOf(etag, 'UNKNOWN_OUTCOME', key) };
       } catch (error) {
         const { status, code } = readFailure(error);
         const conditional = ifAbsent || ifMatch !== undefined;
@@ -127,42 +129,40 @@ export class S3Store implements ObjectStore {
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     for (const key of keys) expectKey(key);
-    this.#bulkDelete = await deleteObjects(this.#send, this.#place, keys, this.#bulkDelete, options.signal);
+    this.#bulkDelete = await deleteObjects(this.#send, this.#prefix, keys, this.#bulkDelete, options.signal);
   }
 
   list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
-    return listObjects(this.#send, this.#place, prefix, this.capabilities.orderedList, options);
+    return listObjects(this.#send, this.#prefix, prefix, this.capabilities.orderedList, options);
   }
 
   /** Whether the bucket keeps old versions, now or since an earlier time; some conditions fail if so. */
   async bucketVersioning(options: CallOptions = {}): Promise<'none' | 'enabled' | 'suspended'> {
-    return this.#send('get', 'GetBucketVersioning', '', options.signal, async ({ sdk, client }, signal) => {
-      const command = new sdk.GetBucketVersioningCommand({ Bucket: this.#place.bucket });
-      const { Status } = await client.send(boundAnswer(command, 'parsed'), { abortSignal: signal });
-      return Status === undefined ? 'none' : Status === 'Enabled' ? 'enabled' : 'suspended';
+    return this.#send('get', 'GetBucketVersioning', '', options.signal, async (requests, signal) => {
+      const status = await requests.bucketVersioning(signal);
+      return status === undefined ? 'none' : status === 'Enabled' ? 'enabled' : 'suspended';
     });
   }
 
   async close(): Promise<void> {
-    if (this.#connection === undefined || this.#options.client) return;
-    // A connection that could not be made has nothing to close.
-    const connection = await this.#connection.catch(() => undefined);
-    connection?.client.destroy();
+    // What could not be made has nothing to close.
+    const requests = await this.#requests?.catch(() => undefined);
+    await requests?.close();
   }
 
   /** See `Send`. */
   readonly #send: Send = async (kind, operation, key, callerSignal, request) => {
     callerSignal?.throwIfAborted();
-    const what = `${operation} of s3://${this.#place.bucket}/${this.#place.prefix}${key}`;
-    this.#connection ??= connect(this.#options);
-    const connection = await this.#connection.catch((error: unknown) => {
-      this.#connection = undefined;
+    const what = `${operation} of s3://${this.#options.bucket}/${this.#prefix}${key}`;
+    this.#requests ??= this.#connect(this.#options);
+    const requests = await this.#requests.catch((error: unknown) => {
+      this.#requests = undefined;
       throw toStoreError('get', what, error, this.#credentialsHint);
     });
     callerSignal?.throwIfAborted();
     const deadline = startDeadline(this.#requestTimeoutMs, callerSignal);
     try {
-      return await deadline.race(request(connection, deadline.signal));
+      return await deadline.race(request(requests, deadline.signal));
     } catch (error) {
       // Of an abandoned change nobody knows whether it took effect: that is more than an abort.
       if (callerSignal?.aborted && !changes(kind)) throw callerSignal.reason;
@@ -181,16 +181,12 @@ function timeoutOrAbort(signal: AbortSignal, expired: boolean): Error {
   return error;
 }
 
-/** Before the request is signed, so that the signature covers it. */
-function addHeader(command: PutObjectCommand, name: string, value: string): void {
-  command.middlewareStack.add(
-    (next) => (args) => {
-      const request = args.request as { headers: Record<string, string> };
-      request.headers[name] = value;
-      return next(args);
-    },
-    { step: 'build', name: 'holdfastCreateOnly' },
-  );
+function expectClient(options: S3StoreOptions): void {
+  const { client } = options;
+  if (client !== undefined && client !== 'lean' && client !== 'sdk' && typeof client !== 'object')
+    throw new TypeError(`client must be lean, sdk or an S3Client, not ${String(client)}`);
+  const reason = client === 'lean' ? sdkReason(options) : undefined;
+  if (reason !== undefined) throw new TypeError(`client must be sdk here, not lean: ${reason}`);
 }
 
 /** @returns the endpoint's origin and path, without a slash at its end. */

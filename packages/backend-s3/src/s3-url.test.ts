@@ -4,13 +4,16 @@ import { parseS3Url } from './s3-url.js';
 test('an S3 URL gives the options of s3Store', () => {
   expect(parseS3Url('s3://my_Bucket.name/a/b/')).toEqual({ bucket: 'my_Bucket.name', prefix: 'a/b' });
   expect(
-    parseS3Url('s3://state?region=eu-west-1&endpoint=http://localhost:9000&pathStyle=1&ifMatch=unquoted'),
+    parseS3Url(
+      's3://state?region=eu-west-1&endpoint=http://localhost:9000&pathStyle=1&ifMatch=unquoted&client=sdk',
+    ),
   ).toEqual({
     bucket: 'state',
     region: 'eu-west-1',
     endpoint: 'http://localhost:9000',
     forcePathStyle: true,
     ifMatchQuoting: 'unquoted',
+    client: 'sdk',
   });
   expect(parseS3Url('s3://state/with%20space%23').prefix).toBe('with space#');
 });
@@ -19,6 +22,7 @@ test.each([
   ['s3://id:secret@state/db', 'environment'],
   ['s3:///db', 'bucket is missing'],
   ['s3://state/db?reigon=eu-west-1', 'unknown parameter reigon in a s3: URL; there are region, endpoint'],
+  ['s3://state/db?client=curl', 'client must be lean or sdk'],
   ['s3://state/db?region=a&region=b', 'given twice'],
   ['s3://state/db?pathStyle=yes', 'pathStyle must be 1 or 0'],
   ['s3://state/db?ifMatch=x', 'quoted or unquoted'],

@@ -1,6 +1,6 @@
 /** How the parts of the adapter send a request, and where to. */
-import type { Connection } from './connection.js';
 import type { CallKind } from './failure.js';
+import type { S3Requests } from './requests.js';
 
 /**
  * Sends one request within the time limit.
@@ -12,11 +12,5 @@ export type Send = <T>(
   operation: string,
   key: string,
   callerSignal: AbortSignal | undefined,
-  request: (connection: Connection, signal: AbortSignal) => Promise<T>,
+  request: (requests: S3Requests, signal: AbortSignal) => Promise<T>,
 ) => Promise<T>;
-
-export interface Place {
-  readonly bucket: string;
-  /** Empty, or ends in a slash. */
-  readonly prefix: string;
-}

@@ -82,3 +82,10 @@ export function flagOf(parameters: ReadonlyMap<string, string>, name: string): b
   if (value === '0' || value === 'false') return false;
   throw new TypeError(`parameter ${name} must be 1 or 0, not ${value}`);
 }
+
+/** Reads the parameter `client`: see `S3StoreOptions`. */
+export function clientOf(parameters: ReadonlyMap<string, string>): 'lean' | 'sdk' | undefined {
+  const value = parameters.get('client');
+  if (value === undefined || value === 'lean' || value === 'sdk') return value;
+  throw new TypeError(`parameter client must be lean or sdk, not ${value}`);
+}

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { connect } from './connection.js';
+import { openConnection } from './connection.js';
 
 // The SDK looks at the version of Node once in a process: this file has one of its own.
 test("the SDK's notice of old versions of Node is not printed, and its switch is left as it was", async () => {
@@ -7,7 +7,7 @@ test("the SDK's notice of old versions of Node is not printed, and its switch is
   process.on('warning', warned);
   const name = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
   vi.stubEnv(name, undefined);
-  const { client } = await connect({ bucket: 'b', region: 'eu-west-1' });
+  const { client } = await openConnection({ bucket: 'b', region: 'eu-west-1' });
   client.destroy();
   await new Promise((resolve) => setImmediate(resolve));
   process.off('warning', warned);
@@ -17,6 +17,6 @@ test("the SDK's notice of old versions of Node is not printed, and its switch is
 });
 
 test('outside of a bundle nothing global is made', async () => {
-  await connect({ bucket: 'b', region: 'eu-west-1' });
+  await openConnection({ bucket: 'b', region: 'eu-west-1' });
   expect((globalThis as { require?: unknown }).require).toBeUndefined();
 });

@@ -3,17 +3,8 @@
  * those of errors and listings too. The body of a GetObject that went well is not touched: read-object.ts takes it.
  */
 import type { PutObjectCommand } from '@aws-sdk/client-s3';
-import { StoreError } from '@holdfast/object-store';
-import { takeBody } from './take-body.js';
-
-/**
- * A thousand keys of 1,024 bytes, percent-encoded, with all that S3 tells of each, are less. To take an answer apart
- * costs the SDK many times its length.
- */
-export const answerBytesMax: number = 4 * 1024 * 1024;
-
-/** Those of S3 have less than 1 KiB. */
-export const errorBytesMax: number = 64 * 1024;
+import { answerBytesMax, answerTooLong, errorBytesMax } from '../bounds.js';
+import { takeBody } from '../take-body.js';
 
 /**
  * @param body of an answer that is no error: `streamed` to the caller; `parsed`, so that one too long is an error;
@@ -34,12 +25,7 @@ export function boundAnswer<Command extends object>(
       if (!failed && body === 'streamed') return result;
       const max = failed ? errorBytesMax : answerBytesMax;
       const { bytes, more } = await takeBody(response.body, { max });
-      if (more && !failed && body === 'parsed') {
-        throw new StoreError(
-          changes ? 'UNKNOWN_OUTCOME' : 'TOO_LARGE',
-          `The store's answer has more than ${max} bytes, where S3 sends some hundred thousand at most: check that it is the right endpoint.`,
-        );
-      }
+      if (more && !failed && body === 'parsed') throw answerTooLong(changes);
       // Of an error that is no error document the status still counts.
       response.body = bytes;
       return result;

@@ -6,25 +6,27 @@
  */
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { StoreError } from '@holdfast/object-store';
-import { environmentVariable } from './environment.js';
-import type { S3StoreOptions } from './options.js';
+import { giveBundleRequire } from '../bundle-require.js';
+import { regionOfEnvironment } from '../environment.js';
+import type { S3StoreOptions } from '../options.js';
 
 export interface Connection {
   readonly sdk: typeof import('@aws-sdk/client-s3');
   readonly client: S3Client;
 }
 
-export async function connect(options: S3StoreOptions): Promise<Connection> {
+export async function openConnection(options: S3StoreOptions): Promise<Connection> {
   const sdk = await loadSdk();
-  if (options.client) {
-    const maxAttempts = await options.client.config.maxAttempts();
+  const { client } = options;
+  if (typeof client === 'object') {
+    const maxAttempts = await client.config.maxAttempts();
     if (maxAttempts !== 1) {
       throw new StoreError(
         'INVALID',
         `The S3Client given as option client would send a failed request up to ${maxAttempts} times; conditional writes need maxAttempts: 1.`,
       );
     }
-    return { sdk, client: options.client };
+    return { sdk, client };
   }
   return { sdk, client: withoutNotice(() => new sdk.S3Client(clientConfig(options))) };
 }
@@ -45,30 +47,6 @@ async function loadSdk(): Promise<Connection['sdk']> {
     `The AWS SDK could not be loaded: ${said}. Install @aws-sdk/client-s3 beside @holdfast/backend-s3; if a bundler made this file, let it bundle @aws-sdk/client-s3 for this platform, or leave it external.`,
     { cause: failure },
   );
-}
-
-/** What a bundler puts here; undefined in this module as it is published. */
-declare const require: { readonly resolve?: unknown } | undefined;
-
-/**
- * The SDK is CommonJS and asks for Node's modules by `require`, which a file that esbuild made with `format: 'esm'`
- * does not have ("Dynamic require of … is not supported"). Its stand-in takes a global one: here that gives Node's own
- * modules and nothing else. It stays, for the SDK loads parts of itself later. Where there is a true `require` (CommonJS),
- * and outside of a bundle, nothing is touched.
- */
-function giveBundleRequire(): void {
-  if (typeof require === 'undefined' || require.resolve !== undefined) return;
-  const scope = globalThis as {
-    process?: { getBuiltinModule?(name: string): unknown };
-    require?: unknown;
-  };
-  if (scope.require !== undefined || !scope.process?.getBuiltinModule) return;
-  const value = (name: string): unknown => {
-    const found = scope.process?.getBuiltinModule?.(name);
-    if (found === undefined) throw new Error(`Dynamic require of "${name}" is not supported`);
-    return found;
-  };
-  Object.defineProperty(scope, 'require', { value, configurable: true, writable: true });
 }
 
 const noticeSwitch = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
@@ -92,10 +70,7 @@ function withoutNotice<T>(make: () => T): T {
 function clientConfig(options: S3StoreOptions): S3ClientConfig {
   const { endpoint, credentials, maxSockets = 128 } = options;
   const region =
-    options.region ??
-    environmentVariable('AWS_REGION') ??
-    environmentVariable('AWS_DEFAULT_REGION') ??
-    (endpoint === undefined ? undefined : 'us-east-1');
+    options.region ?? regionOfEnvironment() ?? (endpoint === undefined ? undefined : 'us-east-1');
   const agent = { keepAlive: true, maxSockets };
   return {
     maxAttempts: 1,

@@ -1,0 +1,21 @@
+/** A self-signed certificate for localhost and its key, good until 2126: nobody trusts it, and nothing is kept with it. */
+export const certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgen9CRQo9ekqJeWwQ
+dcn603qKKG+qITAO+17FxvYxZeuhRANCAAQsC69n8Vx1FwoxAoRvGjskPLoK9fGg
+aRFfjpvKQg7ceQ7qiTDlrrana2FhjL8a7Z7YUQBgUkUDDzYHeXjssAWD
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBnDCCAUGgAwIBAgIUTy3a7zWPjbbtJ1Sh4oXj5f/7mVwwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyOTE5NTUzM1oYDzIxMjYxMTA1
+MTk1NTMzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQsC69n8Vx1FwoxAoRvGjskPLoK9fGgaRFfjpvKQg7ceQ7qiTDlrran
+a2FhjL8a7Z7YUQBgUkUDDzYHeXjssAWDo28wbTAdBgNVHQ4EFgQUEvPA+3+9t33h
+/G6COD604X2yMr8wHwYDVR0jBBgwFoAUEvPA+3+9t33h/G6COD604X2yMr8wDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSQAwRgIhALiA7JLQA0NyfsoFTTxNNuc9Q0+ncG1pEswD22u4d3qpAiEA
+rxGrGVjROxkrS+cFeiqTpFiW//M8P6AmCfHlst+aDWQ=
+-----END CERTIFICATE-----
+`,
+};
