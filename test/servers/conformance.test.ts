@@ -10,26 +10,35 @@ import { connectionOf, empty, freshPrefix, type Server, type ServerName, wantedS
 
 const credentialsOf = ({ accessKeyId, secretAccessKey }: Server) => ({ accessKeyId, secretAccessKey });
 
+type Client = 'lean' | 'sdk';
+
+interface Adapter {
+  readonly server: ServerName;
+  readonly adapter: string;
+  open(server: Server, client: Client): ObjectStore;
+}
+
 /** Every way of ours to talk to a server that people may have. */
-const adapters: { server: ServerName; adapter: string; open: (server: Server) => ObjectStore }[] = [
+const adapters: readonly Adapter[] = [
   {
     server: 'minio',
     adapter: '@holdfast/backend-minio',
-    open: (server) =>
-      minioStore({ ...place(server), endpoint: server.endpoint, credentials: credentialsOf(server) }),
+    open: (server, client) =>
+      minioStore({ ...place(server), client, endpoint: server.endpoint, credentials: credentialsOf(server) }),
   },
   {
     server: 'minio',
     adapter: '@holdfast/backend-s3',
-    open: (server) =>
-      s3Store({ ...place(server), endpoint: server.endpoint, credentials: credentialsOf(server) }),
+    open: (server, client) =>
+      s3Store({ ...place(server), client, endpoint: server.endpoint, credentials: credentialsOf(server) }),
   },
   {
     server: 'ceph',
     adapter: '@holdfast/backend-s3',
-    open: (server) =>
+    open: (server, client) =>
       s3Store({
         ...place(server),
+        client,
         endpoint: server.endpoint,
         credentials: credentialsOf(server),
         // Ceph 16.2 compares the quotes too.
@@ -42,10 +51,14 @@ function place({ bucket, region }: Server): { bucket: string; region: string; pr
   return { bucket, region, prefix: freshPrefix() };
 }
 
-for (const { server, adapter, open } of adapters.filter((each) => wantedServers.includes(each.server))) {
-  describe(`${server} through ${adapter}`, () => {
+const legs = adapters
+  .filter((each) => wantedServers.includes(each.server))
+  .flatMap((each) => (['lean', 'sdk'] as const).map((client) => ({ ...each, client })));
+
+for (const { server, adapter, open, client } of legs) {
+  describe(`${server} through ${adapter}, ${client}`, () => {
     const openFresh = async (): Promise<{ store: ObjectStore; cleanup: () => Promise<void> }> => {
-      const store = open(connectionOf(server));
+      const store = open(connectionOf(server), client);
       return { store, cleanup: () => empty(store) };
     };
 

@@ -13,6 +13,7 @@ const help = `Usage: npm run campaign:faults -- [options]
 
   --transactions <n>     writes to be acknowledged, over all servers together (2000), or one number for each: 3000,1000
   --servers <names>      minio,ceph: those to run on (both)
+  --client <name>        lean or sdk: what sends the requests (lean)
   --together             on all of them at once, not one after the other
   --workers <n>          long-lived processes (${usual.workers})
   --clients <n>          in each (${usual.clients})
@@ -30,6 +31,7 @@ const { values } = parseArgs({
   options: {
     transactions: { type: 'string', default: '2000' },
     servers: { type: 'string', default: 'minio,ceph' },
+    client: { type: 'string', default: 'lean' },
     workers: { type: 'string', default: String(usual.workers) },
     clients: { type: 'string', default: String(usual.clients) },
     'commit-timeouts-ms': { type: 'string', default: usual.commitTimeoutsMs.join(',') },
@@ -55,7 +57,7 @@ const transactions = values.transactions.split(',').map(Number);
 /** @param {string} name @param {number} i */
 const run = async (name, i) => {
   const report = await runFaults({
-    place: { ...connectionOf(name), kind: name, prefix: `faults/${randomUUID()}` },
+    place: { ...connectionOf(name), kind: name, client: values.client, prefix: `faults/${randomUUID()}` },
     folder: join(folder, name),
     seed: Number(values.seed) + i,
     transactions: transactions.length > 1 ? transactions[i] : Math.ceil(transactions[0] / names.length),

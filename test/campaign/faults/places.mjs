@@ -11,13 +11,14 @@ import { s3Store } from '@holdfast/backend-s3';
  * @property {string} prefix
  * @property {string} accessKeyId
  * @property {string} secretAccessKey
+ * @property {'lean' | 'sdk'} [client] see S3StoreOptions
  */
 
 /** @param {Place} place @param {number} [requestTimeoutMs] */
 export function storeAt(place, requestTimeoutMs) {
-  const { kind, endpoint, bucket, region, prefix, accessKeyId, secretAccessKey } = place;
+  const { kind, endpoint, bucket, region, prefix, accessKeyId, secretAccessKey, client } = place;
   const options = {
-    ...{ endpoint, bucket, region, prefix, credentials: { accessKeyId, secretAccessKey } },
+    ...{ endpoint, bucket, region, prefix, client, credentials: { accessKeyId, secretAccessKey } },
     ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
   };
   // Ceph 16.2 compares the quotes of an ETag too.
