@@ -87,7 +87,10 @@ function endpointOf(url: string): URL | undefined {
 }
 
 /** @throws UsageError for a URL that is no location. */
-export async function storeAt(url: string, { credentials }: Target): Promise<ObjectStore> {
+export async function storeAt(
+  url: string,
+  { credentials }: Pick<Target, 'credentials'>,
+): Promise<ObjectStore> {
   try {
     return await resolveLocation(url, { credentials });
   } catch (error) {

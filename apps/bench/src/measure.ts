@@ -7,6 +7,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { ObjectStore } from '@holdfast/object-store';
+import type { Target as Reached } from './location.js';
 import type { Scale } from './scale.js';
 import type { Summary } from './stats.js';
 
@@ -55,6 +56,8 @@ export interface Stage {
   readonly delayed: boolean;
   readonly scale: Scale;
   readonly signal: AbortSignal;
+  /** How to get to the store over this network by oneself. What is written under the prefix is deleted. */
+  readonly reach: Pick<Reached, 'url' | 'credentials'> & { readonly prefix: string };
   /** An empty place; it is deleted after the measure. */
   place(): Place;
   /** Says what is going on, on stderr. */

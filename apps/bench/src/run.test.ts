@@ -25,7 +25,7 @@ const inProcess = measures.filter(({ name }) => name !== 'memory');
 
 test.each(inProcess)('$name yields rows and leaves nothing in the store', async (measure) => {
   const store = new MemoryStore();
-  const network = { name: 'direct', store, delayed: false };
+  const network = { name: 'direct', url: 'memory:', store, delayed: false };
   const rows: Row[] = await runStage(measure, network, {
     direct: store,
     prefix: 'run/',
@@ -50,7 +50,7 @@ test('a run that is stopped says why', async () => {
   const store = new MemoryStore();
   const stopped = runStage(
     measures[0]!,
-    { name: 'direct', store, delayed: false },
+    { name: 'direct', url: 'memory:', store, delayed: false },
     {
       direct: store,
       prefix: 'run/',

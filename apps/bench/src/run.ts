@@ -24,6 +24,7 @@ export interface RunOptions {
 
 export interface Network {
   readonly name: string;
+  readonly url: string;
   readonly store: ObjectStore;
   readonly delayed: boolean;
 }
@@ -37,7 +38,7 @@ export async function runMeasures(options: RunOptions): Promise<Row[]> {
   const root = await storeAt(target.url, target);
   const writing = shuttable(root);
   const direct = writing.store;
-  const networks: Network[] = [{ name: 'direct', store: direct, delayed: false }];
+  const networks: Network[] = [{ name: 'direct', url: target.url, store: direct, delayed: false }];
   const shutting = [() => writing.shut()];
   const closing: (() => Promise<void> | undefined)[] = [() => root.close?.()];
   try {
@@ -49,13 +50,14 @@ export async function runMeasures(options: RunOptions): Promise<Row[]> {
         );
       const proxy = await forkProxy(port, link);
       closing.unshift(() => proxy.close());
-      const behind = await storeAt(behindPort(target.url, proxy.port), target);
+      const url = behindPort(target.url, proxy.port);
+      const behind = await storeAt(url, target);
       closing.unshift(() => behind.close?.());
       const { store, shut } = shuttable(behind);
       shutting.push(shut);
-      networks.push({ name: linkName(link), store, delayed: true });
+      networks.push({ name: linkName(link), url, store, delayed: true });
     }
-    const stage = { ...options, direct, prefix, url: target.url };
+    const stage = { ...options, direct, prefix, url: target.url, credentials: target.credentials };
     for (const measure of measures) {
       for (const network of networks) {
         const alone = networks.length === 1;
@@ -80,6 +82,7 @@ export interface StageOptions {
   /** Where everything is written. */
   readonly prefix: string;
   readonly url: string;
+  readonly credentials?: Target['credentials'];
   readonly scale: Scale;
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
@@ -96,6 +99,7 @@ export async function runStage(measure: Measure, network: Network, options: Stag
     delayed: network.delayed,
     scale,
     signal,
+    reach: { url: network.url, credentials: options.credentials, prefix: `${prefix}own/` },
     place(): Place {
       const own = `${prefix}${places++}/`;
       // The same identity over both networks: what was probed directly need not be probed again.

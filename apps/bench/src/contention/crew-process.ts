@@ -29,7 +29,7 @@ class Crew {
     const connections = loops ? Math.min(1, order.writers.length) : order.writers.length;
     this.#databases = await Promise.all(
       Array.from({ length: connections }, async () => {
-        const base = await storeAt(order.url, { ...order, stop: async () => {} });
+        const base = await storeAt(order.url, { ...order });
         const { store, shut } = shuttable(base);
         this.#stores.push({ base, shut });
         // The parent has asked the store whether it keeps its promises.

@@ -2,6 +2,7 @@
  * The readers of a process's segments: one for each entry of a manifest, for as long as the entry lives, and one index
  * for each list of them.
  */
+import type { BlockCache } from './block-cache.js';
 import { seedCache } from './seed.js';
 import type { SegmentEntry } from './segment-entry.js';
 import { SegmentIndex } from './segment-index.js';
@@ -15,6 +16,11 @@ export class SegmentReaders {
 
   constructor(deps: SegmentDeps) {
     this.#deps = deps;
+  }
+
+  /** The same with a cache of their own, for who goes through segments once: what others read stays cached. */
+  apart(cache: BlockCache): SegmentReaders {
+    return new SegmentReaders({ ...this.#deps, cache });
   }
 
   of(segment: SegmentEntry): SegmentReader {

@@ -13,7 +13,7 @@ import {
   placeSegment,
   type SegmentDescriptor,
   type SegmentEntry,
-  SegmentReader,
+  type SegmentReaders,
   WindowBudget,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
@@ -46,7 +46,7 @@ export async function mergeRuns(
   const all = new Map<SegmentEntry, SegmentDescriptor>();
   for (const [stampOrder, run] of runs.entries())
     for (const segment of run) all.set(placeSegment(segment, { ...place, stampOrder }), segment);
-  const cache = new BlockCache(CACHE_BYTES);
+  const readers = context.segments.apart(new BlockCache(CACHE_BYTES));
   const merged: SegmentDescriptor[] = [];
   const replaced: SegmentDescriptor[] = [];
   for (const group of overlapping([...all.keys()])) {
@@ -54,7 +54,7 @@ export async function mergeRuns(
       merged.push(all.get(group[0]!)!);
       continue;
     }
-    merged.push(...(await merge({ ...context.segments, cache }, group, o)));
+    merged.push(...(await merge(readers, group, o)));
     replaced.push(...group);
   }
   return { run: merged, replaced };
@@ -77,7 +77,7 @@ function* overlapping(segments: readonly SegmentEntry[]): Generator<SegmentEntry
 }
 
 async function merge(
-  access: ConstructorParameters<typeof SegmentReader>[0],
+  readers: SegmentReaders,
   segments: readonly SegmentEntry[],
   { signal, meter, newRun, pause, onRows }: MergeOptions,
 ): Promise<LoadedRun> {
@@ -87,7 +87,7 @@ async function merge(
     (segment): MergeSource => ({
       bound: segment.firstKey,
       open: () =>
-        new SegmentReader(access, segment).cursor({
+        readers.of(segment).cursor({
           begin,
           end: undefined,
           signal,

@@ -15,7 +15,6 @@ import {
   type RangeTombstone,
   type SegmentDescriptor,
   type SegmentEntry,
-  SegmentReader,
   toHex,
   WindowBudget,
 } from '@holdfast/core';
@@ -54,11 +53,9 @@ export async function merge(
   { baseVersion, droppable, turn, signal, meter, ...cutting }: MergeOptions,
 ): Promise<Merged> {
   const calls = { signal, meter };
-  const deps = { ...context.segments, cache: new BlockCache(CACHE_BYTES) };
+  const readers = context.segments.apart(new BlockCache(CACHE_BYTES));
   const lists = await Promise.all(
-    segments
-      .filter(({ ranges }) => ranges > 0)
-      .map((segment) => new SegmentReader(deps, segment).ranges(calls)),
+    segments.filter(({ ranges }) => ranges > 0).map((segment) => readers.of(segment).ranges(calls)),
   );
   const ranges = laidOver(lists.flat());
   const kept = ranges.filter(({ begin, end, version }) => !droppable.mayDropRange(begin, end, version));
@@ -66,7 +63,7 @@ export async function merge(
   const windows = new WindowBudget(WINDOWS_BYTES);
   const begin = new Uint8Array(0);
   const walk = new MergeWalk(segments, (segment) =>
-    new SegmentReader(deps, segment).cursor({ begin, end: undefined, long: true, windows, ...calls }),
+    readers.of(segment).cursor({ begin, end: undefined, long: true, windows, ...calls }),
   );
   const covers = new Covers(ranges);
   const dead = new Map<string, ObjectId>();
