@@ -66,6 +66,8 @@ export {
   HoldfastError,
   type HoldfastErrorCode,
   type HoldfastErrorOptions,
+  isMissing,
+  missingObject,
 } from './object/errors.js';
 export {
   INTENT_PREFIX,

@@ -9,6 +9,7 @@ import { RecordBuilder } from './commit/record-builder.js';
 import type { ByteSource } from './context/byte-source.js';
 import { CALL_OPTIONS, READ_OPTIONS, takeOptions } from './context/call-options.js';
 import type { Context } from './context/context.js';
+import { isExpired } from './context/expiry.js';
 import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './context/options.js';
 import { steps, withNext } from './context/steps.js';
 import { StoreGate } from './context/store-gate.js';
@@ -218,12 +219,16 @@ export class Database implements AsyncDisposable {
     this.#context.lifetime.checkBegun();
     options.signal?.throwIfAborted();
     const view = this.#tip.view;
-    if (this.#isFreshEnough(options)) return view.get(stored, bytes, options);
-    const [now, found] = await Promise.all([
-      this.#tip.refresh(options.signal),
-      view.get(stored, bytes, options),
-    ]);
-    return now === view ? found : now.get(stored, bytes, options);
+    const reading = view.get(stored, bytes, options);
+    // What has expired by now is read of the newest state instead.
+    if (this.#isFreshEnough(options))
+      return reading.catch(async (error: unknown) => {
+        if (!isExpired(error)) throw error;
+        return (await this.#tip.refresh(options.signal)).get(stored, bytes, options);
+      });
+    reading.catch(() => {});
+    const now = await this.#tip.refresh(options.signal);
+    return now === view ? reading : now.get(stored, bytes, options);
   }
 
   #known(options: ReadOptions): View | undefined {

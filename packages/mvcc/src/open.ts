@@ -25,6 +25,7 @@ import { type CryptoProvider, defaultProvider } from '@holdfast/crypto';
 import { type ObjectStore, systemClock, systemRandom } from '@holdfast/object-store';
 import { type Context, callStore, readingInWords, tell } from './context/context.js';
 import { DatabaseSealing } from './context/database-sealing.js';
+import { Expiry } from './context/expiry.js';
 import { Lifetime } from './context/lifetime.js';
 import type { NormalisedOptions } from './context/options.js';
 import { openRecordKeyring } from './context/record-keyring.js';
@@ -88,6 +89,7 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
       random: options.random ?? systemRandom,
       emit: tell(options),
       lifetime: new Lifetime(),
+      expiry: new Expiry(),
     };
     const log = new Log(context);
     const record = await openRecord(sealing, header, signal);
@@ -96,6 +98,7 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
       throw anotherGrace(options.graceMs, graceMs);
     const view: View = await jump(context, log, record, undefined, { signal });
     const tip = new Tip(context, log, view, asked, { pinned: at !== undefined });
+    context.expiry.floorNow = async () => (await tip.refresh()).floor;
     // Asleep since the listing: what was read may be a late PUT into a collected slot.
     if (!tip.isStale()) return { context, log, tip };
     problem = new HoldfastError(

@@ -99,3 +99,17 @@ export function corrupt(object: string, detail: string, cause?: unknown): Holdfa
     cause === undefined ? {} : { cause },
   );
 }
+
+const missing = new WeakSet<HoldfastError>();
+
+/** An object that something names is not in the store: never "absent" (I7). */
+export function missingObject(object: string, named: string): HoldfastError {
+  const error = corrupt(object, `${named} names it, and it is missing`);
+  missing.add(error);
+  return error;
+}
+
+/** Whether it says that an object is not there. It may have been collected: whoever read an old version asks. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof HoldfastError && missing.has(error);
+}

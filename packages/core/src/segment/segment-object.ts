@@ -11,7 +11,7 @@ import type { CallOptions, ObjectStore, StoredObject } from '@holdfast/object-st
 import { leafHash, type Sha256 } from '../merkle/merkle.js';
 import { equalBytes } from '../object/bytes.js';
 import { getBounded, readChecked } from '../object/checked-read.js';
-import { corrupt, type HoldfastError } from '../object/errors.js';
+import { corrupt, type HoldfastError, missingObject } from '../object/errors.js';
 import { objectName, SEGMENT_PREFIX } from '../object/names.js';
 import type { ClearSegmentEntry } from './segment-entry.js';
 import { type ChunkTable, readSegmentEnd, type SegmentEnd } from './segment-table.js';
@@ -65,7 +65,7 @@ export class SegmentObject<E extends ClearSegmentEntry = ClearSegmentEntry> {
         throw corrupt(name, `at offset ${offset}, expected ${length} bytes, found ${found.bytes.length}`);
       return { value: check(found.bytes) };
     });
-    if (checked === undefined) throw corrupt(name, 'the manifest names it, and it is missing');
+    if (checked === undefined) throw missingObject(name, 'the manifest');
     return checked.value;
   }
 

@@ -75,7 +75,7 @@ function later(decided: readonly SealedIntent[], records = 1): View {
   const entries = decided.map(({ writerId, k, hash }) => ({ writerId, k, hash, version, verdicts: [] }));
   entries.sort((a, b) => (toHex(a.writerId) < toHex(b.writerId) ? -1 : 1));
   const intents = tableAfter(view.intents, entries, version);
-  return new View({ ...view, intents, version: view.version + records }, context.segments);
+  return new View({ ...view, intents, version: view.version + records }, context);
 }
 const carriable = (of: View = view): string[] =>
   collector.carriable(of).map(({ writerId, k }) => `${toHex(writerId)}/${k}`);

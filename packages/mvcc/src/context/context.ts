@@ -2,6 +2,7 @@
 import { type BlockCache, HoldfastError, type SegmentReaders } from '@holdfast/core';
 import { type Clock, type ObjectStore, type RandomBytes, StoreError } from '@holdfast/object-store';
 import type { DatabaseSealing } from './database-sealing.js';
+import type { Expiry } from './expiry.js';
 import type { Lifetime } from './lifetime.js';
 import type { Slots } from './slots.js';
 
@@ -50,6 +51,7 @@ export interface Context {
   readonly random: RandomBytes;
   readonly emit: (event: DatabaseEvent) => void;
   readonly lifetime: Lifetime;
+  readonly expiry: Expiry;
 }
 
 /**

@@ -192,7 +192,7 @@ function makeView(
       bulk: hasBulk && record.version > known.from ? known.with(record.version) : known,
       manifest,
     },
-    context.segments,
+    context,
   );
 }
 

@@ -14,6 +14,7 @@ import {
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
+import { expired } from '../context/expiry.js';
 import { advance, jump } from '../log/advance.js';
 import { continues, placeAfter, type Shown } from '../log/continuity.js';
 import { Feed } from '../log/feed.js';
@@ -21,7 +22,6 @@ import { fork, isBreak, type Place } from '../log/fork.js';
 import { type Log, missingRecord } from '../log/log.js';
 import type { Step, Tip } from '../log/tip.js';
 import { userBounds } from '../reading/entry-reader.js';
-import { expired } from '../reading/snapshot.js';
 import { listCheckpoints } from '../state/checkpoints.js';
 import type { View } from '../state/view.js';
 import { type Change, changesOf } from './changes.js';

@@ -206,9 +206,3 @@ export class Snapshot {
 }
 
 /** What is said of a version that is gone. */
-export function expired(version: number, floor: number): HoldfastError {
-  return new HoldfastError(
-    'SNAPSHOT_EXPIRED',
-    `Version ${version} is no longer retained: the oldest is ${floor}. Start again on a newer version; checkpoint(name) keeps one.`,
-  );
-}

@@ -89,9 +89,13 @@ async function* piecesOf(
   { length, segments }: StreamParts,
   o: CallOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for (const [i, segment] of segments.entries()) {
-    const part = await view.reader(segment).streamPart(key, streamPartBytes({ length }, i), o);
-    yield* part.pieces(o);
+  try {
+    for (const [i, segment] of segments.entries()) {
+      const part = await view.reader(segment).streamPart(key, streamPartBytes({ length }, i), o);
+      yield* part.pieces(o);
+    }
+  } catch (error) {
+    return view.failed(error);
   }
 }
 

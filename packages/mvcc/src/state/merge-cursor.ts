@@ -45,6 +45,7 @@ export class MergeCursor implements Cursor {
   readonly #sources: readonly MergeSource[];
   readonly #direction: 1 | -1;
   readonly #covers: RangeCovers;
+  readonly #failed: (error: unknown) => Promise<never>;
   /** The range tombstone that is newer than what was written to the current key. */
   #hidden: Stamp | undefined;
   /** The slots that stand on the current key, its newest entry first. */
@@ -52,9 +53,18 @@ export class MergeCursor implements Cursor {
   #walked = 0;
   done = true;
 
-  /** @param covers the range tombstones that are known from the beginning; those of sources join them. */
-  constructor(sources: readonly MergeSource[], covers: RangeCovers, reverse: boolean) {
+  /**
+   * @param covers the range tombstones that are known from the beginning; those of sources join them.
+   * @param failed throws what is to be said of a failure.
+   */
+  constructor(
+    sources: readonly MergeSource[],
+    covers: RangeCovers,
+    reverse: boolean,
+    failed: (error: unknown) => Promise<never> = rethrow,
+  ) {
     this.#sources = sources;
+    this.#failed = failed;
     this.#covers = covers;
     this.#direction = reverse ? -1 : 1;
   }
@@ -81,7 +91,8 @@ export class MergeCursor implements Cursor {
     return !this.#hidden && this.#top().stream;
   }
   value(): Uint8Array | Promise<Uint8Array> {
-    return this.#top().value();
+    const value = this.#top().value();
+    return value instanceof Uint8Array ? value : value.catch(this.#failed);
   }
 
   #top(): Cursor {
@@ -133,10 +144,10 @@ export class MergeCursor implements Cursor {
   }
 
   async #finishAdvance(pending: Promise<void>, from: number): Promise<void> {
-    await pending;
+    await pending.catch(this.#failed);
     this.#requeue(this.#current[from]!);
     for (const slot of this.#current.slice(from + 1)) {
-      await slot.cursor!.next();
+      await slot.cursor!.next()?.catch(this.#failed);
       this.#requeue(slot);
     }
     this.#current.length = 0;
@@ -175,10 +186,14 @@ export class MergeCursor implements Cursor {
 
   /** What a source has for this walk, on its first key. */
   async #open(source: MergeSource, long: boolean): Promise<Cursor | undefined> {
-    if (source.ranges) this.#covers.addList(await source.ranges(this.#covers));
-    const cursor = source.open(long, this.#covers);
-    await cursor?.start();
-    return cursor;
+    try {
+      if (source.ranges) this.#covers.addList(await source.ranges(this.#covers));
+      const cursor = source.open(long, this.#covers);
+      await cursor?.start();
+      return cursor;
+    } catch (error) {
+      return this.#failed(error);
+    }
   }
 
   #openAhead(): void {
@@ -236,4 +251,8 @@ export class MergeCursor implements Cursor {
 /** Whether opening it may show that others need not be opened. */
 function mayHide({ source, cursor }: Slot): boolean {
   return cursor === undefined && source.ranges !== undefined;
+}
+
+async function rethrow(error: unknown): Promise<never> {
+  throw error;
 }

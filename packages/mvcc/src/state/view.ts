@@ -29,6 +29,7 @@ import {
   WindowBudget,
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
+import type { Expiry } from '../context/expiry.js';
 import type { BulkVersions } from './bulk-versions.js';
 import type { FlushedTails } from './flushed-tails.js';
 import { MapCursor } from './map-cursor.js';
@@ -121,14 +122,24 @@ interface BeyondMemory {
 /** What one scan reads ahead, in all segments together. */
 const SCAN_WINDOWS_BYTES = 16 * 1024 * 1024;
 
+/** How a view's segments are read, and what is said when they are gone. */
+interface SegmentAccess {
+  readonly segments: SegmentReaders;
+  readonly expiry: Pick<Expiry, 'judge'>;
+}
+
 export class View extends Parts {
-  readonly #segments: SegmentReaders;
+  readonly #access: SegmentAccess;
   #beyond: readonly BeyondMemory[] | undefined;
 
-  /** @param segments reads them. */
-  constructor(parts: ViewParts, segments: SegmentReaders) {
+  constructor(parts: ViewParts, access: SegmentAccess) {
     super(parts);
-    this.#segments = segments;
+    this.#access = access;
+  }
+
+  /** Throws what a read of this version that failed so has failed with: what is gone may have been collected. */
+  async failed(error: unknown): Promise<never> {
+    throw await this.#access.expiry.judge(error, this.version);
   }
 
   /** This state with transactions over it that are not in the log yet, as if the next record held them. */
@@ -137,7 +148,7 @@ export class View extends Parts {
     const tail = new TailBuilder(this.tail, flushedThrough, this.tail.freshFrom, flushedThrough);
     for (const transaction of transactions)
       tail.addTransaction(transaction, this.version + 1, transaction.order);
-    return new View({ ...this, tail: tail.finish() }, this.#segments);
+    return new View({ ...this, tail: tail.finish() }, this.#access);
   }
 
   /** Everything the next record carries lies in this many bytes, inline and in holders. */
@@ -174,7 +185,7 @@ export class View extends Parts {
           return false;
         });
         if (left.length === 0) break;
-        await fetched.fetch(options);
+        await fetched.fetch(options).catch((error: unknown) => this.failed(error));
       }
     }
     return found as (TailEntry | undefined)[];
@@ -183,7 +194,7 @@ export class View extends Parts {
   /** The segments that may hold a newer write of the key than the one that is known. */
   #over(key: Uint8Array, known: TailEntry | undefined): readonly SegmentReader[] {
     // Equal too: a large transaction and another can share a record.
-    return this.#segments.index(this.manifest.searched).over(key, known?.version ?? 0);
+    return this.#access.segments.index(this.manifest.searched).over(key, known?.version ?? 0);
   }
 
   /** The same; asks memory for what it can tell, the tails that were flushed last too. */
@@ -274,7 +285,7 @@ export class View extends Parts {
     for (;;) {
       const newest = newestIn(readers, known, sought, fetched);
       if (newest !== MISS) return newest;
-      await fetched.fetch(options);
+      await fetched.fetch(options).catch((error: unknown) => this.failed(error));
     }
   }
 
@@ -301,7 +312,7 @@ export class View extends Parts {
     for (const segment of segments)
       if (segment.maxVersion > newerThan && reaches(segment, bounds))
         sources.push(this.#source(segment, bounds, { ...options, windows }));
-    return new MergeCursor(sources, covers, reverse);
+    return new MergeCursor(sources, covers, reverse, (error) => this.failed(error));
   }
 
   #source(
@@ -342,7 +353,9 @@ export class View extends Parts {
     const segments = (beyondMemory ? this.segmentsBeyondMemory(version + 1) : this.manifest.searched).filter(
       (segment) => segment.maxVersion > version && segment.ranges > 0 && reaches(segment, bounds),
     );
-    const lists = await Promise.all(segments.map((segment) => this.reader(segment).ranges(calls)));
+    const lists = await Promise.all(segments.map((segment) => this.reader(segment).ranges(calls))).catch(
+      (error: unknown) => this.failed(error),
+    );
     const begin = toStoredKey(bounds.begin);
     const end = bounds.end && toStoredKey(bounds.end);
     // Only what reaches into the bounds is laid: whoever validates many small walks asks for each.
@@ -353,7 +366,7 @@ export class View extends Parts {
   }
 
   reader(segment: SegmentEntry): SegmentReader {
-    return this.#segments.of(segment);
+    return this.#access.segments.of(segment);
   }
 
   /** The segments that a large transaction wrote, if it is still one run. A stream's parts are no writes. */

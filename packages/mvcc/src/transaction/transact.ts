@@ -18,6 +18,7 @@ import { uploadRun } from '../commit/segment-upload.js';
 import { type Budget, BudgetMeter } from '../context/budget.js';
 import { CALL_OPTIONS, kindOf, takeOptions } from '../context/call-options.js';
 import type { Context } from '../context/context.js';
+import { isExpired } from '../context/expiry.js';
 import { refuseUnbacked, type UnbackedOptions } from '../context/unbacked.js';
 import type { Tip } from '../log/tip.js';
 import { requestEntry } from '../requests/request-entry.js';
@@ -235,11 +236,14 @@ async function runOnce<T>(
   const ended = endedSoon?.value ?? (await running);
   if ('error' in ended) {
     const { error, whose } = ended;
+    // What it read from is gone: it runs again on what is there.
     const lost =
-      whose === 'final'
-        ? undefined
-        : // Whether a session has room is read beside the body, whatever the body's isolation.
-          await staleReads(parts, tx, whose === 'session' ? { ...call, isolation: 'serializable' } : call);
+      isExpired(error) && tx.hasRaised(error)
+        ? error
+        : whose === 'final'
+          ? undefined
+          : // Whether a session has room is read beside the body, whatever the body's isolation.
+            await staleReads(parts, tx, whose === 'session' ? { ...call, isolation: 'serializable' } : call);
     if (lost) return { lost, touched: touchedBy(tx, tx.reads) };
     throw error;
   }
@@ -305,7 +309,7 @@ async function runOnce<T>(
 }
 
 /** What the committer says of a transaction that is to be run again. */
-const RUN_AGAIN: ReadonlySet<string> = new Set(['CONFLICT', 'TRANSACTION_TOO_OLD']);
+const RUN_AGAIN: ReadonlySet<string> = new Set(['CONFLICT', 'TRANSACTION_TOO_OLD', 'SNAPSHOT_EXPIRED']);
 
 /** What was uploaded for it stays as old as it is, however often it runs. */
 function isUploadTooOld({ code }: HoldfastError, { streamRun, load }: TransactCall): boolean {
