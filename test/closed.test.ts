@@ -41,10 +41,11 @@ const reads: Record<
 };
 const writes: Record<
   string,
-  Case<Pick<Database, 'set' | 'setStream' | 'delete' | 'deleteRange' | 'add' | 'max' | 'min'>>
+  Case<Pick<Database, 'set' | 'setStream' | 'load' | 'delete' | 'deleteRange' | 'add' | 'max' | 'min'>>
 > = {
   set: ['rejects', (w) => w.set('a', 1)],
   setStream: ['rejects', (w) => w.setStream('a', [new Uint8Array(1)])],
+  load: ['rejects', (w) => w.load([['a', 1]])],
   delete: ['rejects', (w) => w.delete('a')],
   deleteRange: ['rejects', (w) => w.deleteRange(range)],
   add: ['rejects', (w) => w.add('a', 1)],
