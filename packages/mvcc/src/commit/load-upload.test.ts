@@ -127,6 +127,13 @@ test('runs that were merged are not left behind', async () => {
   expect(segmentNames(memory)).toHaveLength(segments.length);
 });
 
+test('a key whose rows fill several chunks is there once', async () => {
+  const context = await contextOf(new MemoryStore());
+  const rows = Array.from({ length: 300 }, (_, i): Row => [`k${Math.floor(i / 60)}`, `value ${i}`]);
+  const { segments } = await upload(context, rows);
+  expect(await contentsOf(context, segments)).toEqual(expected(rows));
+});
+
 test('a value that is kept in pieces is the same in a merged run', async () => {
   const context = await contextOf(new MemoryStore());
   const large = (n: number): Row => [`k${n}`, String(n).repeat(70_000)];
