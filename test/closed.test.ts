@@ -68,6 +68,8 @@ const ofDatabase: Record<string, Case<Database>> = {
   dropCheckpoint: ['rejects', (db) => db.dropCheckpoint('c')],
   flush: ['rejects', (db) => db.flush()],
   maintain: ['rejects', (db) => db.maintain()],
+  compact: ['rejects', (db) => db.compact()],
+  gc: ['rejects', (db) => db.gc()],
   verify: ['rejects', (db) => db.verify()],
 };
 /** What tells only what this process has in memory, or ends: it goes on answering. */

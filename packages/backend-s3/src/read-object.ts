@@ -90,7 +90,13 @@ async function takeAnswer(
     if (expected !== undefined && bytes.length !== expected) {
       throw wrongAnswer(`${expected} bytes of ${key}`, `only ${bytes.length}`);
     }
-    return { bytes, size: plan.size ?? bytes.length, etag: etagOf(answer.etag, 'UNAVAILABLE', key) };
+    const { etag, modifiedMs } = answer;
+    return {
+      bytes,
+      size: plan.size ?? bytes.length,
+      etag: etagOf(etag, 'UNAVAILABLE', key),
+      ...(modifiedMs !== undefined && { modifiedMs }),
+    };
   } finally {
     // Nothing is left of one that was read to its end; whatever else happened, the store is not listened to further.
     await giveUp(body);
@@ -113,8 +119,9 @@ async function headObject(
 ): Promise<StoredObject | undefined> {
   return send('get', 'HeadObject', key, callerSignal, async (requests, signal) => {
     try {
-      const { etag, contentLength = 0 } = await requests.headObject(prefix + key, signal);
-      return { bytes: new Uint8Array(0), etag: etagOf(etag, 'UNAVAILABLE', key), size: contentLength };
+      const { etag, contentLength = 0, modifiedMs } = await requests.headObject(prefix + key, signal);
+      const bytes = new Uint8Array(0);
+      return { bytes, etag: etagOf(etag, 'UNAVAILABLE', key), size: contentLength, modifiedMs };
     } catch (error) {
       if (readFailure(error).status === 404) return undefined;
       throw error;

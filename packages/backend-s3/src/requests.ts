@@ -40,6 +40,8 @@ export interface S3Requests {
 export interface ObjectHead {
   readonly etag: string | undefined;
   readonly contentLength: number | undefined;
+  /** By the store's clock, milliseconds since 1970. */
+  readonly modifiedMs: number | undefined;
 }
 
 export interface ObjectAnswer extends ObjectHead {

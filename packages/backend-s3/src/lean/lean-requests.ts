@@ -178,11 +178,18 @@ export class LeanRequests implements S3Requests {
   }
 }
 
+/** An HTTP date (RFC 9110, section 5.6.7) in milliseconds; undefined: it is none. */
+function dateMs(date: string | undefined): number | undefined {
+  const ms = Date.parse(date ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
 function headOf(answer: HttpAnswer): ObjectHead {
   const length = answer.header('content-length');
   return {
     etag: answer.header('etag'),
     contentLength: length !== undefined && /^\d{1,16}$/.test(length) ? Number(length) : undefined,
+    modifiedMs: dateMs(answer.header('last-modified')),
   };
 }
 

@@ -27,6 +27,7 @@ export class SdkRequests implements S3Requests {
     return {
       etag: answer.ETag,
       contentLength: answer.ContentLength,
+      modifiedMs: answer.LastModified?.getTime(),
       contentRange: answer.ContentRange,
       body: answer.Body,
     };
@@ -36,7 +37,8 @@ export class SdkRequests implements S3Requests {
     const { sdk, client } = this.#connection;
     const command = new sdk.HeadObjectCommand({ Bucket: this.#bucket, Key: key });
     const answer = await client.send(boundAnswer(command, 'unused'), { abortSignal: signal });
-    return { etag: answer.ETag, contentLength: answer.ContentLength };
+    const { ETag: etag, ContentLength: contentLength, LastModified: modified } = answer;
+    return { etag, contentLength, modifiedMs: modified?.getTime() };
   }
 
   async putObject(

@@ -1,5 +1,5 @@
 /** How rows of a load come to be one sorted run: whatever their order, in bounded pieces, whoever fails. */
-import { BlockCache, placeSegment, SegmentReader } from '@holdfast/core';
+import { BlockCache, placeSegment } from '@holdfast/core';
 import { MemoryStore, type ObjectStore, StoreError } from '@holdfast/object-store';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -42,10 +42,10 @@ function upload(
 /** All that a run holds, in its order. */
 async function contentsOf(context: Context, run: LoadedRun): Promise<Row[]> {
   const rows: Row[] = [];
-  const deps = { ...context.segments, cache: new BlockCache(0) };
+  const readers = context.segments.apart(new BlockCache(0));
   for (const segment of run) {
     const entry = placeSegment(segment, { level: 0, run: 1, stampVersion: 1, stampOrder: 0 });
-    const cursor = new SegmentReader(deps, entry).cursor({ begin: new Uint8Array(0), end: undefined });
+    const cursor = readers.of(entry).cursor({ begin: new Uint8Array(0), end: undefined });
     for (await cursor.start(); !cursor.done; await cursor.next()) {
       // A stored key: its space, the code of a string, the text, and its end.
       const key = Buffer.from(cursor.key.subarray(2, -1)).toString();

@@ -92,12 +92,11 @@ export async function jump(
   // What the base's tail holds reaches to its version; a carry that starts later leaves a stretch to holders.
   const covered = Math.max(record.flushedThrough, base?.version ?? 0);
   const needed = refs.filter((ref) => ref.version > covered);
-  const [isShown, manifest, ...holders] = await Promise.all([
-    known === undefined || continues(context, log, known, record, options),
+  const [, manifest, ...holders] = await Promise.all([
+    known && continues(context, log, known, record, options),
     manifestOf(context, record, [known?.manifest], options),
     ...needed.map((ref) => readHolder(context, log, ref, record, options)),
   ]);
-  if (!isShown) return jump(context, log, record, undefined, options);
   if (known) checkDescends(known, record);
   const from = carryFrom(record.body.carry, record.flushedThrough);
   const tail = new TailBuilder(base?.tail, record.flushedThrough, from, base?.flushedThrough);

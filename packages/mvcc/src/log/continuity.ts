@@ -15,8 +15,8 @@
  * - A record that contradicts is authenticated before it is called another history: a damaged one is only damaged.
  * - A tile can show that a history goes on, or, once it leads to the newer tree, that it does not. One that does not
  *   lead there is damaged: the headers are asked instead, and only where they may be gone is it an error.
- * - Below the newer record's floor a slot proves nothing (it may have been collected, and taken again by a late PUT):
- *   where no tiles reach, the answer is that nothing is shown, and the caller takes nothing of the known state over.
+ * - Records are collected only below the floor, and only where they are tiled: from the first that is not tiled on all
+ *   are there, as far as a record says so that is newer than they. One that is missing is damage.
  */
 import {
   beginningOf,
@@ -49,7 +49,7 @@ export type Shown = Map<number, RecordHeader>;
 const SHOWN_MAX = 512;
 
 /**
- * Whether the history of `newer` begins with that of `known`; false: nothing shows it any more (see above).
+ * Shows that the history of `newer` begins with that of `known`.
  * @param known a state; its history counts its own record.
  * @param newer an authenticated record, or a state made from one.
  * @param shown of the history of `newer`: spares what it has, and is added to.
@@ -62,11 +62,10 @@ export async function continues(
   newer: Newer,
   options: CallOptions & { readonly early?: Early | undefined } = {},
   shown: Shown = new Map(),
-): Promise<boolean> {
+): Promise<void> {
   if (!sharedSubtreesAgree(known.history, newer.history))
     throw fork(context, known, newer, 'its history is another one');
   const versions = continuationSizes(known.history.size, newer.history.size);
-  // Where the history is tiled no further than below the floor, the records from there on are still there.
   const oldest = Math.min(newer.floor, newer.tiledThrough + 1);
   const mayBeGone = versions.some((version) => version < oldest);
   const kept = versions.findIndex((version) => shown.has(version));
@@ -74,18 +73,15 @@ export async function continues(
   const way: Way = { context, log, known, newer, options, shown };
   const tiles = tilesBetween(known.history.size, newer.tiledThrough);
   const beyond = continuationSizes(newer.tiledThrough, newer.history.size);
-  const isTiled = tiles.length > 0 && beyond.every((version) => version >= oldest);
-  if (isTiled && (mayBeGone || (!options.early && tiles.length + beyond.length < asked.length))) {
+  if (tiles.length > 0 && (mayBeGone || (!options.early && tiles.length + beyond.length < asked.length))) {
     try {
       await walkTiles(way, tiles, beyond);
-      return true;
+      return;
     } catch (error) {
       if (mayBeGone || !(error instanceof HoldfastError && error.code === 'CORRUPT')) throw error;
     }
   }
-  if (mayBeGone) return false;
   await walkHeaders(way, known, asked, kept < 0 ? newer : shown.get(versions[kept]!)!);
-  return true;
 }
 
 /** What a look from an older place to a newer one takes. */

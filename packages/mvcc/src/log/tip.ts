@@ -96,14 +96,14 @@ export class Tip {
     if (kept) return kept;
     const { view: tip, confirmedAt } = this;
     const header = await this.#log.readHeader(version, options);
-    const shown = header
+    const broken = header
       ? await continues(this.#context, this.#log, placeAfter(this.#context, header), tip, options).catch(
           (error: unknown) => ({ error }),
         )
       : { error: missingRecord(version, `Record ${tip.version}`) };
     if (this.isStale(confirmedAt))
       throw new HoldfastError('UNAVAILABLE', 'Reading the slot took longer than half the grace period.');
-    if (typeof shown === 'object') throw this.broken(shown.error);
+    if (broken) throw this.broken(broken.error);
     return header!.hash;
   }
 

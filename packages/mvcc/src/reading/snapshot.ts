@@ -3,7 +3,7 @@
  *
  * Invariant: what has expired is told by the moment that it was given, never by a clock: no entry of it goes away.
  */
-import { decodeKey, HoldfastError, type Key, type KeyRange, type KeyTuple, MISS } from '@holdfast/core';
+import { decodeKey, type Key, type KeyRange, type KeyTuple, MISS } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import { CALL_OPTIONS, takeOptions } from '../context/call-options.js';
 import type { Lifetime } from '../context/lifetime.js';

@@ -174,20 +174,11 @@ export class GarbageCollector {
   async #readShown(version: number, view: View, calls: CallOptions): Promise<LogRecord> {
     const record = await this.#log.read(version, calls);
     if (record === undefined) throw anotherIsAhead(version);
+    if (version === view.version && equalBytes(record.hash, view.hash)) return record;
     const place = placeAfter(this.#context, record);
-    if (
-      version === view.version
-        ? equalBytes(record.hash, view.hash)
-        : await this.#continues(place, view, calls)
-    )
-      return record;
-    throw anotherIsAhead(version);
-  }
-
-  async #continues(place: ReturnType<typeof placeAfter>, view: View, calls: CallOptions): Promise<boolean> {
-    const { version, hash, history, tiledThrough } = view;
-    const floor = Math.min(view.floor, place.version);
-    return continues(this.#context, this.#log, place, { version, hash, history, tiledThrough, floor }, calls);
+    const newer = { ...placeOf(view), tiledThrough: view.tiledThrough, floor: Math.min(view.floor, version) };
+    await continues(this.#context, this.#log, place, newer, calls);
+    return record;
   }
 
   async #collect(
@@ -373,4 +364,8 @@ function anotherIsAhead(version: number): HoldfastError {
     'UNAVAILABLE',
     `${recordName(version)}, on which this collection rests, is not there: another collector is further, or the store has lost it (verify tells). Nothing more was removed; try again.`,
   );
+}
+
+function placeOf({ version, hash, history }: View): Pick<View, 'version' | 'hash' | 'history'> {
+  return { version, hash, history };
 }

@@ -1,11 +1,5 @@
 /** What a merge keeps, and what it may leave out: each rule by a state in which it decides. */
-import {
-  type Entry,
-  placeSegment,
-  type RangeTombstone,
-  type SegmentEntry,
-  SegmentReader,
-} from '@holdfast/core';
+import { type Entry, placeSegment, type RangeTombstone, type SegmentEntry } from '@holdfast/core';
 import { MemoryStore } from '@holdfast/object-store';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { uploadRanges, uploadRun } from '../commit/segment-upload.js';
@@ -79,7 +73,7 @@ async function merged(inputs: readonly SegmentEntry[], setting: Setting = {}) {
   const shown: string[] = [];
   const placed = outputs.map((output) => placeSegment(output, { level: 254, run: 1 }));
   for (const segment of placed) {
-    const reader = new SegmentReader(context.segments, segment);
+    const reader = context.segments.of(segment);
     for (const { begin, end, version } of await reader.ranges())
       shown.push(`${begin[1]}-${end[1]} deleted@${version}`);
     const cursor = reader.cursor({ begin: new Uint8Array(0), end: undefined });

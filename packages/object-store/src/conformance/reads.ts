@@ -124,6 +124,22 @@ export const readCases: Cases = {
     const error = await expectFailure('the get', store.get('large', { maxBytes: large.length - 1 }));
     expectEqual('code with one byte less', (error as { code?: unknown }).code, 'TOO_LARGE');
   },
+  'an object tells when it was written, or the store tells it of none': async ({ store }) => {
+    await store.put('first', text('1'));
+    const first = await store.get('first', { range: { offset: 0, length: 1 }, maxBytes: 1 });
+    await store.put('second', text('2'));
+    const second = await store.get('second');
+    const times = [first?.modifiedMs, second?.modifiedMs];
+    if (times.every((ms) => ms === undefined)) return;
+    expectEqual(
+      'times in whole or part milliseconds',
+      times.map((ms) => Number.isFinite(ms)),
+      [true, true],
+    );
+    // By one clock, which stores round down to seconds.
+    expectEqual('the later is no earlier', times[1]! >= times[0]! - 1_000, true);
+    expectEqual('after 2000, so in milliseconds', times[0]! > Date.UTC(2000, 0), true);
+  },
   'a bound that is none is refused': async ({ store }) => {
     await store.put('key', text('value'));
     for (const maxBytes of [-1, Number.NaN]) {

@@ -72,7 +72,7 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
   const machines: Machine[] = [];
   const script = new Script('m2', blows, () => world.after(0, () => machines[1]!.crash('the blow')));
   const store = storeIn(world, {
-    server: new MemoryStore('crash points'),
+    server: new MemoryStore('crash points', world.clock),
     incidents: {
       get over() {
         return script.over;

@@ -41,7 +41,7 @@ const KEYS_PER_LIST = 1_000;
 
 export class RemoteStore {
   readonly world: World;
-  readonly server: MemoryStore = new MemoryStore('measured');
+  readonly server: MemoryStore;
   readonly profile: LatencyProfile;
   readonly curves: Readonly<Record<CallKind, LatencyCurve>>;
   /** Answered 503. */
@@ -51,6 +51,7 @@ export class RemoteStore {
 
   constructor(world: World, profile: LatencyProfile, limits: Limits = S3_LIMITS) {
     this.world = world;
+    this.server = new MemoryStore('measured', world.clock);
     this.profile = profile;
     const put = new LatencyCurve(profile.put);
     this.curves = {

@@ -54,7 +54,7 @@ export class Fleet {
     this.#scenario = scenario;
     this.#listeners = listeners;
     this.#random = new Random(scenario.seed, 'fleet');
-    this.#other = storeIn(world, { server: new MemoryStore('other') });
+    this.#other = storeIn(world, { server: new MemoryStore('other', world.clock) });
     if (!scenario.shortLived) for (let i = 0; i < scenario.machines; i++) this.#replenish(i * 10, i);
   }
 

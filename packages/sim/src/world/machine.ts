@@ -7,7 +7,7 @@
  * - A paused machine's timers and answers wait until it goes on, and then come in order.
  */
 import { type Clock, sleepBy } from '@holdfast/object-store';
-import type { World } from './world.js';
+import { EPOCH_MS, type World } from './world.js';
 
 export interface ClockFaults {
   /** What the wall clock is ahead by, milliseconds. */
@@ -22,7 +22,6 @@ export const soundClock: ClockFaults = { offsetMs: 0, rate: 1, suspends: false }
 
 /** No timer is finer than this. */
 const SLEEP_MS_MIN = 0.001;
-const EPOCH_MS = Date.UTC(2026, 0, 1);
 
 export class Machine {
   readonly name: string;

@@ -52,7 +52,7 @@ export interface Store {
 export function storeIn(world: World, parts: Partial<Store>): Store {
   return {
     world,
-    server: new MemoryStore('sim'),
+    server: new MemoryStore('sim', world.clock),
     incidents: { over: true, ofCall: (what) => ({ fault: undefined, random: new Random(1, what) }) },
     latency: { fastMs: 1, usualMs: 2 },
     stalledUntilMs: 0,

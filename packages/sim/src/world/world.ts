@@ -5,6 +5,7 @@
  * - Events run in the order of their times, and in the order they were asked for where these are equal.
  * - All that an event sets off (as far as it waits for promises only) is done before the next one runs.
  */
+import type { Clock } from '@holdfast/object-store';
 import { Trace } from './trace.js';
 import { TroubleLog } from './trouble-log.js';
 
@@ -16,6 +17,9 @@ interface Event extends Timer {
   readonly atMs: number;
   run: (() => void) | undefined;
 }
+
+/** When every world begins, by a clock that is right. */
+export const EPOCH_MS: number = Date.UTC(2026, 0, 1);
 
 const AT_ONCE_MAX = 20_000;
 
@@ -34,6 +38,11 @@ export class World {
   /** Milliseconds since the beginning. */
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /** The store's own clock: by which it says when objects were written. */
+  get clock(): Pick<Clock, 'now'> {
+    return { now: () => EPOCH_MS + this.#nowMs };
   }
 
   /** A time that is never given twice: milliseconds, and a tiny part that grows with every call. */
