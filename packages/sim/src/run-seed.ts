@@ -52,6 +52,8 @@ export interface SeedReport {
   readonly announced: number;
   /** That were published. */
   readonly compactions: number;
+  /** Objects that garbage collection has deleted. */
+  readonly collected: number;
   readonly faults: readonly Incident[];
   readonly errors: ReadonlyMap<string, number>;
   readonly verdict: Verdict;
@@ -178,6 +180,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     waits,
     announced,
     compactions: world.compactions,
+    collected: world.collected,
     faults: incidents.happened,
     errors: ledger.errors,
     verdict,

@@ -29,6 +29,7 @@ export class Tally {
       'changes watched': report.watched,
       'records written': report.records,
       'compactions published': report.compactions,
+      'objects collected': report.collected,
       machines: report.machines,
       'virtual hours': report.virtualMs / 3_600_000,
       'worlds of many writers': report.scenario.contention ? 1 : 0,

@@ -31,6 +31,7 @@ const EXPECTED = new Set([
   'OUTCOME_UNKNOWN',
   'REQUEST_CLOSED',
   'REQUEST_SETTLED',
+  'SNAPSHOT_EXPIRED',
 ]);
 /** And where it does. */
 const EXPECTED_OF_LIARS = new Set([
@@ -111,6 +112,11 @@ export class Client {
           await this.#ask(role, (db, _, signal) =>
             db.compact({ all: this.#scenario.seed % 2 === 0, signal }),
           );
+        if (this.#scenario.retention)
+          await this.#ask(role, async (db, _, signal) => {
+            const { removed } = await db.gc({ signal });
+            for (const { objects } of Object.values(removed)) this.#world.collected += objects;
+          });
         return;
       case 'watches':
         return this.#watch();

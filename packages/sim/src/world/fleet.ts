@@ -15,7 +15,15 @@ import type { World } from './world.js';
 /** What of a scenario an open database depends on. */
 export type EngineSettings = Pick<
   Scenario,
-  'seed' | 'sealed' | 'probe' | 'maintenance' | 'commitTimeoutMs' | 'graceMs' | 'cacheBytes' | 'compaction'
+  | 'seed'
+  | 'sealed'
+  | 'probe'
+  | 'maintenance'
+  | 'commitTimeoutMs'
+  | 'graceMs'
+  | 'cacheBytes'
+  | 'compaction'
+  | 'retention'
 >;
 
 /** What a client hears of a call. `lost`: nothing, and it may have happened. */
@@ -194,7 +202,7 @@ export class Worker {
     this.#world = world;
     this.#store = store;
     this.#openOther = other;
-    const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes, compaction } = scenario;
+    const { probe, maintenance, commitTimeoutMs, graceMs, cacheBytes, compaction, retention } = scenario;
     this.#commitTimeoutMs = commitTimeoutMs;
     // One stream for all that this machine ever opens: what is opened again draws on.
     const random = new Random(scenario.seed, randomName).bytes;
@@ -212,6 +220,7 @@ export class Worker {
         graceMs,
         cacheBytes,
         compaction,
+        retention,
         ...told,
         onEvent: (event) => {
           if (event.type === 'compaction') world.compactions++;

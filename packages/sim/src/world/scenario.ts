@@ -67,6 +67,8 @@ function ofFewWriters(seed: number): Scenario {
     runsMax: small.pick([2, 2, 3, 5]),
     tailBytesMax: small.pick([400, 2_000, 20_000]),
   };
+  const old = new Random(seed, 'scenario, collection');
+  const retention = { versions: old.pick([0, 3, 20]), ms: old.pick([0, 1_000, 30_000]) };
   return {
     seed,
     machines: 1 + random.below(5),
@@ -107,6 +109,8 @@ function ofFewWriters(seed: number): Scenario {
     listenerFaults: calm ? 0 : listenerFaults,
     markers,
     compaction: small.chance(0.8) ? compaction : undefined,
+    // A store that lies of what it holds, and since when, can have anything deleted.
+    retention: old.chance(0.7) && !lies ? retention : undefined,
   };
 }
 
@@ -130,5 +134,6 @@ export function reduced(scenario: Scenario, except: readonly string[]): Scenario
     listenerFaults: except.includes('listener') ? 0 : scenario.listenerFaults,
     markers: scenario.markers && !except.includes('markers'),
     compaction: except.includes('compaction') ? undefined : scenario.compaction,
+    retention: except.includes('collection') ? undefined : scenario.retention,
   };
 }

@@ -1,4 +1,5 @@
 /** What a world is described by: who is in it, what they do, and what goes wrong how often. */
+import type { Retention } from '@holdfast/mvcc';
 import {
   type CallFault,
   LATER_CALL_FAULTS,
@@ -47,6 +48,7 @@ export const LATER: readonly string[] = [
   'markers',
   'contended',
   'compaction',
+  'collection',
 ];
 
 export const NAMINGS = ['none', 'ids', 'sessions'] as const;
@@ -97,6 +99,8 @@ export interface Scenario {
   readonly compaction?:
     | { readonly segmentBytes: number; readonly runsMax: number; readonly tailBytesMax: number }
     | undefined;
+  /** What is kept, where garbage is collected. */
+  readonly retention?: Retention | undefined;
   /** There are many writers at once. */
   readonly contention?: Contention;
 }

@@ -28,6 +28,8 @@ export class World {
   readonly troubles: TroubleLog = new TroubleLog();
   /** That were published. */
   compactions = 0;
+  /** Objects that garbage collection has deleted. */
+  collected = 0;
   #nowMs = 0;
   #stamps = 0;
   /** Events since time has passed. */
