@@ -99,8 +99,9 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
   const spawn = (): Worker => {
     const machine = new Machine(world, `m${machines.length + 1}`, soundClock);
     machines.push(machine);
-    const { commitTimeoutMs = SETTINGS.commitTimeoutMs } = operation;
-    return new Worker(world, store, machine, { ...SETTINGS, commitTimeoutMs }, crypto);
+    const { commitTimeoutMs = SETTINGS.commitTimeoutMs, graceMs = SETTINGS.graceMs, retention } = operation;
+    const settings = { ...SETTINGS, commitTimeoutMs, graceMs, retention };
+    return new Worker(world, store, machine, settings, crypto);
   };
   const heard = (answer: Answer<unknown>): 'done' | 'not done' | 'unknown' => {
     if (answer.kind === 'ok') return 'done';
@@ -116,7 +117,11 @@ export async function runCase({ operation, blows, asksAgain, rival }: Case): Pro
 
   const first = spawn();
   const { prepare } = operation;
-  if (prepare) await need(world, first.call(prepare, PATIENCE_MS));
+  if (prepare)
+    await need(
+      world,
+      first.call((db) => prepare(db, first), PATIENCE_MS),
+    );
   // The one that is struck, from its opening to the end of its work.
   let worker = spawn();
   script.arm();

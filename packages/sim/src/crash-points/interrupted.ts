@@ -1,5 +1,5 @@
 /** What an operation is that is interrupted, and the trace that it leaves. */
-import type { Database, RequestId, Transaction } from '@holdfast/mvcc';
+import type { Database, RequestId, Retention, Transaction } from '@holdfast/mvcc';
 import type { Worker } from '../world/fleet.js';
 
 export interface Interrupted {
@@ -7,11 +7,15 @@ export interface Interrupted {
   /** Undefined: it can't be asked for afterwards, and is not sent again. */
   readonly request?: RequestId;
   /** Makes the state that it starts from. `undefined`: an empty bucket. */
-  readonly prepare?: ((db: Database) => Promise<void>) | undefined;
+  readonly prepare?: ((db: Database, worker: Worker) => Promise<void>) | undefined;
   /** @param worker the one that it is asked of, with the machine and the clock that it has. */
   readonly run: (db: Database, worker: Worker) => Promise<unknown>;
   /** Default 2 s. 0: given up after one failure. */
   readonly commitTimeoutMs?: number;
+  /** Of the database; default 24 h. */
+  readonly graceMs?: number;
+  /** What its `gc()` leaves. */
+  readonly retention?: Retention;
   /** How often its effect is in the state once it has happened. */
   readonly effects: 0 | 1;
   /** What the rival does besides leaving its name. */

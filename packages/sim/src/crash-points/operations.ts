@@ -3,6 +3,7 @@ import type { Database, RequestId } from '@holdfast/mvcc';
 import { largeValue } from '../workload/programs.js';
 import type { Worker } from '../world/fleet.js';
 import { Random } from '../world/random.js';
+import { collections } from './collections.js';
 import { compactions } from './compactions.js';
 import { expiring } from './expiring.js';
 import { commit, type Interrupted, leaveTrace, NAME, prepare } from './interrupted.js';
@@ -81,6 +82,7 @@ export const operations: readonly Interrupted[] = [
     effects: 0,
   },
   ...compactions,
+  ...collections,
   ...compactions.map((compaction) => ({
     ...compaction,
     name: 'compaction, closed under way',
