@@ -482,3 +482,20 @@ test('loads and single writes come to what a Map comes to', async () => {
     { numRuns: 60 },
   );
 });
+
+test('a listener that returns a promise is refused: what it rejects with would be nobody’s', async () => {
+  const late = async (): Promise<void> => {
+    throw new Error('too late');
+  };
+  for (const options of [{ onProgress: late }, { onRefused: late }])
+    await expect(
+      db.load(
+        [
+          ['a', 1],
+          ['b', () => 1],
+        ] as never,
+        options as never,
+      ),
+    ).rejects.toThrow(/returns nothing, found one that returns a promise/);
+  expect(await db.count()).toBe(0);
+});

@@ -1706,6 +1706,27 @@ const collections = [
 
 const collection = [
   {
+    name: 'a load that was given up before it waits does not wait',
+    file: 'packages/mvcc/src/commit/load-upload.ts',
+    find: '      if (this.#signal.aborted) reject(this.#signal.reason);\n',
+    replace: '',
+    tests: ['packages/mvcc/src/commit/load-upload.test.ts'],
+  },
+  {
+    name: "a gateway's page says nothing of an object",
+    file: 'packages/backend-s3/src/failure.ts',
+    find: '  if (status === 404 && isPage) return notAnswered;\n',
+    replace: '',
+    tests: ['packages/backend-s3/src/lean/refusal.test.ts'],
+  },
+  {
+    name: 'a version whose objects were collected has expired',
+    file: 'packages/mvcc/src/context/expiry.ts',
+    find: 'return version < floor ? expired(version, floor) : error;',
+    replace: 'return error;',
+    tests: ['packages/mvcc/src/upkeep/garbage-collector.test.ts'],
+  },
+  {
     name: 'the floor never goes back',
     file: 'packages/mvcc/src/commit/floor-edit.ts',
     find: "this.floor < state.floor ? 'stale' : ",

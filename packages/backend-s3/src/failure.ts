@@ -23,6 +23,8 @@ export interface Failure {
   readonly retryAfterMs: number | undefined;
   /** The region that the server says the bucket is in. */
   readonly region: string | undefined;
+  /** It came as a page for people, so from somebody before the store. */
+  readonly isPage: boolean;
 }
 
 interface ErrorParts {
@@ -36,10 +38,13 @@ interface ErrorParts {
   $response?: { statusCode?: number; headers?: Record<string, string> };
 }
 
+const page = /^\s*text\/html/i;
+
 export function readFailure(error: unknown): Failure {
   if (error instanceof RefusedError) {
-    const { status, code, message, region, retryAfter } = error;
-    return { status, code, message, region, retryAfterMs: parseRetryAfter(retryAfter) };
+    const { status, code, message, region, retryAfter, contentType } = error;
+    const isPage = page.test(contentType ?? '');
+    return { status, code, message, region, retryAfterMs: parseRetryAfter(retryAfter), isPage };
   }
   const parts = (typeof error === 'object' && error !== null ? error : {}) as ErrorParts;
   const headers = parts.$response?.headers ?? {};
@@ -52,6 +57,7 @@ export function readFailure(error: unknown): Failure {
     message: parts.message || String(error),
     retryAfterMs: parseRetryAfter(headers['retry-after']),
     region,
+    isPage: page.test(headers['content-type'] ?? ''),
   };
 }
 
@@ -83,6 +89,9 @@ const denied = new Set([
   'TokenRefreshRequired',
 ]);
 
+/** The request can't be written as it is: credentials or a name with a character that no header takes. Nothing was sent. */
+const notWritten = new Set(['ERR_INVALID_CHAR', 'ERR_UNESCAPED_CHARACTERS']);
+
 /** TLS refused the server before anything was sent: waiting does not help. */
 const untrusted = /^(CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
@@ -90,12 +99,13 @@ const untrusted = /^(CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 const noRegion = /region is missing|region not accepted/i;
 
 /** @returns what the failure of a call of this kind is to the caller. */
-export function storeErrorCode(kind: CallKind, { status, code, message }: Failure): StoreErrorCode {
+export function storeErrorCode(kind: CallKind, { status, code, message, isPage }: Failure): StoreErrorCode {
   const notAnswered: StoreErrorCode = changes(kind) ? 'UNKNOWN_OUTCOME' : 'UNAVAILABLE';
   if (denied.has(code)) return 'DENIED';
   if (!changes(kind) && lacksXmlReader(code, message)) return 'INVALID';
   if (status === undefined) {
     if (notConnected.has(code)) return 'UNAVAILABLE';
+    if (notWritten.has(code)) return 'INVALID';
     if (untrusted.test(code) || noRegion.test(message)) return 'INVALID';
     return notAnswered;
   }
@@ -105,6 +115,8 @@ export function storeErrorCode(kind: CallKind, { status, code, message }: Failur
   if (status === 403) return 'DENIED';
   if (status === 429) return 'UNAVAILABLE';
   if (status === 501) return 'INVALID';
+  // Somebody before the store, who is not the store: it may be back.
+  if (status === 404 && isPage) return notAnswered;
   // 409 is "a conflicting operation is under way", which may have been our own.
   if (status === 408 || status === 409 || code === 'RequestTimeout' || status >= 500 || status < 300)
     return notAnswered;

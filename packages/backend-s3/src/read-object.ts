@@ -59,9 +59,10 @@ async function getObject(
       const answer = await requests.getObject(prefix + key, header, signal);
       return await takeAnswer(answer, key, options, sizeKnown);
     } catch (error) {
-      const { status, code } = readFailure(error);
+      const { status, code, isPage } = readFailure(error);
       if (status === 416) return 'not served';
-      if (status === 404 && code !== 'NoSuchBucket') return undefined;
+      // A gateway's page says nothing of the object, and missing is never taken for absent.
+      if (status === 404 && code !== 'NoSuchBucket' && !isPage) return undefined;
       throw error;
     }
   });

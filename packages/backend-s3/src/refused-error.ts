@@ -10,6 +10,7 @@ export interface Refusal {
   readonly serverTime?: string | undefined;
   /** Which the server says the bucket is in. */
   readonly region?: string | undefined;
+  readonly contentType?: string | undefined;
 }
 
 export class RefusedError extends Error implements Refusal {
@@ -19,13 +20,15 @@ export class RefusedError extends Error implements Refusal {
   readonly retryAfter: string | undefined;
   readonly serverTime: string | undefined;
   readonly region: string | undefined;
+  readonly contentType: string | undefined;
 
-  constructor({ status, code, message, retryAfter, serverTime, region }: Refusal) {
+  constructor({ status, code, message, retryAfter, serverTime, region, contentType }: Refusal) {
     super(message);
     this.status = status;
     this.code = code;
     this.retryAfter = retryAfter;
     this.serverTime = serverTime;
     this.region = region;
+    this.contentType = contentType;
   }
 }

@@ -10,7 +10,12 @@ import type { ByteSource } from './context/byte-source.js';
 import { CALL_OPTIONS, READ_OPTIONS, takeOptions } from './context/call-options.js';
 import type { Context } from './context/context.js';
 import { isExpired } from './context/expiry.js';
-import { type NormalisedOptions, normaliseOptions, type OpenOptions } from './context/options.js';
+import {
+  type NormalisedOptions,
+  normaliseOptions,
+  type OpenOptions,
+  takeRetention,
+} from './context/options.js';
 import { steps, withNext } from './context/steps.js';
 import { StoreGate } from './context/store-gate.js';
 import { probeStore, storeFingerprint } from './create.js';
@@ -522,8 +527,8 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Merges segments until nothing is due of what was there when it began: what was overwritten goes, and reads ask fewer of them. Beside commits, and
-   * beside others that do the same; interrupted, it has lost nothing.
+   * Merges segments until nothing is due of what was there when it began: what was overwritten goes, and reads ask fewer
+   * of them. Beside commits, and beside others that do the same; interrupted, it has lost nothing.
    */
   compact(options?: CompactOptions): Promise<CompactReport> {
     return this.#context.lifetime.run(async () => {
@@ -555,10 +560,19 @@ export class Database implements AsyncDisposable {
    */
   gc(options?: CollectOptions): Promise<CollectReport> {
     return this.#context.lifetime.run(async () => {
-      const taken = takeOptions('gc', options, ['dryRun', 'onObject', 'onProgress', ...CALL_OPTIONS]);
-      this.#refuseReadOnly();
-      // What is not tiled stays.
-      if (!taken.dryRun) await this.#tiler.tile();
+      const taken = takeOptions('gc', options, [
+        'retention',
+        'dryRun',
+        'onObject',
+        'onProgress',
+        ...CALL_OPTIONS,
+      ]);
+      if (taken.retention !== undefined) takeRetention(taken.retention);
+      if (!taken.dryRun) {
+        this.#refuseReadOnly();
+        // What is not tiled stays.
+        await this.#tiler.tile();
+      }
       return this.#collector.collect(taken);
     });
   }

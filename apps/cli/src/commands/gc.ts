@@ -1,5 +1,6 @@
 import type { CollectReport } from 'holdfast';
 import { type CommandSpec, defineCommand } from '../command.js';
+import { parseCount } from '../moments.js';
 import { countOf, formatBytes, formatCount } from '../output.js';
 
 const KINDS = ['record', 'segment', 'page', 'tile', 'intent'] as const;
@@ -7,6 +8,8 @@ const KINDS = ['record', 'segment', 'page', 'tile', 'intent'] as const;
 interface GcOptions {
   dryRun?: boolean;
   explain?: boolean;
+  keepVersions?: number;
+  keepHours?: number;
 }
 
 export const gcCommand: CommandSpec = defineCommand<GcOptions>({
@@ -17,8 +20,15 @@ export const gcCommand: CommandSpec = defineCommand<GcOptions>({
   addOptions: (command) =>
     command
       .option('--dry-run', 'say what would go, and change nothing')
-      .option('--explain', 'print every object that was looked at, and why it goes or stays'),
-  help: `Raises the floor to 1,000 versions and 24 h before now (whichever keeps more), and deletes what only versions below an
+      .option('--explain', 'print every object that was looked at, and why it goes or stays')
+      .option('--keep-versions <n>', 'keep the last N versions; default: 1000', parseCount)
+      .option(
+        '--keep-hours <n>',
+        'and the state of every moment in the last N hours; default: 24',
+        parseCount,
+      ),
+  help: `Raises the floor as far as --keep-versions and --keep-hours let it (whichever keeps more). What lies below it can't be
+read any more, and the floor never goes back: say what your program says in its retention option. Deletes what only versions below an
 earlier floor need: after a whole grace period (24 h, unless the database was made with another), so that a collection
 frees what the ones before it have let go of. Checkpoints keep their versions. Any number may run at once; Ctrl-C loses
 nothing.
@@ -28,7 +38,7 @@ Examples:
   $ holdfast gc file:./state --dry-run --explain`,
   async run(call) {
     const { out, options, signal } = call;
-    const db = await call.open('write');
+    const db = await call.open(options.dryRun ? 'read' : 'write');
     const progress = call.progress('collecting');
     let removed = 0;
     call.interrupted = () =>
@@ -36,6 +46,10 @@ Examples:
     const explained: { name: string; bytes: number; removed: boolean; why: string }[] = [];
     const report = await db.gc({
       dryRun: options.dryRun,
+      retention: {
+        ...(options.keepVersions !== undefined && { versions: options.keepVersions }),
+        ...(options.keepHours !== undefined && { ms: options.keepHours * 3_600_000 }),
+      },
       signal,
       onProgress: (so) => {
         removed = so.removed;

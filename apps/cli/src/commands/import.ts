@@ -83,7 +83,7 @@ Examples:
       const { tally } = importer;
       call.interrupted = () =>
         tally.batches === 0
-          ? 'Nothing was written yet. Run the same command again.'
+          ? 'As far as is known nothing was written yet. Run the same command again: what is there is not written twice.'
           : `${countOf(tally.entries, 'entry', 'entries')}, up to line ${formatCount(tally.throughLine)}, ${tally.entries === 1 ? 'is' : 'are'} in the database (version ${db.version}). Run the same command again to go on from there.`;
       const progress = call.progress('importing');
       let bytes = 0;

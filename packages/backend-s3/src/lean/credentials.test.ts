@@ -153,3 +153,12 @@ test('lean is refused where the SDK alone knows how, and the default is the SDK 
   expect(() => s3Store({ bucket: 'state' })).not.toThrow();
   expect(() => s3Store({ bucket: 'state', client: 'curl' as never })).toThrow(/^client must be lean, sdk/);
 });
+
+test('a line break at their end is said before anything is sent', async () => {
+  for (const name of ['accessKeyId', 'secretAccessKey', 'sessionToken'])
+    expect(() => credentialsSource({ ...keys('key'), [name]: 'value\n' }, never)).toThrow(
+      expect.objectContaining({ code: 'DENIED', message: expect.stringContaining(name) }),
+    );
+  const late = credentialsSource(async () => keys('late\n'), never);
+  await expect(late.current()).rejects.toMatchObject({ code: 'DENIED' });
+});

@@ -19,6 +19,18 @@ export interface CredentialsSource {
 /** What the SDK keeps before the end, too: clocks differ, and a request takes its time. */
 const refreshBeforeMs = 5 * 60_000;
 
+/** @throws StoreError DENIED for a space or newline in them, as secrets kept in files have: no header takes it. */
+function checked<T extends S3Credentials>(credentials: T, found: string): T {
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  for (const [name, value] of Object.entries({ accessKeyId, secretAccessKey, sessionToken }))
+    if (typeof value === 'string' && !/^[\x21-\x7e]*$/.test(value))
+      throw new StoreError(
+        'DENIED',
+        `${found} a ${name} with a space, a line break or another character that can't be sent: expected none. Nothing was sent; take it out (a file that holds a secret often ends with a line break).`,
+      );
+  return credentials;
+}
+
 /** @param chain what to ask where nothing is given. */
 export function credentialsSource(
   given: S3StoreOptions['credentials'],
@@ -27,6 +39,10 @@ export function credentialsSource(
   if (typeof given === 'function') return new ProvidedCredentials(given);
   const fixed = given ?? fromEnvironment();
   if (fixed === undefined) return new ProvidedCredentials(chain);
+  checked(
+    fixed,
+    given ? 'credentials: found' : 'The environment (AWS_ACCESS_KEY_ID and what belongs to it) has',
+  );
   return { current: () => fixed, forget() {} };
 }
 
@@ -73,7 +89,7 @@ class ProvidedCredentials implements CredentialsSource {
           'The provider of credentials gave none: expected accessKeyId and secretAccessKey.',
         );
       }
-      this.#found = found;
+      this.#found = checked(found, 'The provider of credentials gave');
       return found;
     } catch (error) {
       // The ones before are still good for a while.

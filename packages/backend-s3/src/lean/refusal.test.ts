@@ -18,6 +18,7 @@ test('an error document tells its code, words and region', async () => {
     message: 'elsewhere & far',
     region: 'eu-west-3',
     retryAfterMs: undefined,
+    isPage: false,
   });
 });
 
@@ -51,4 +52,12 @@ describe('of what is no error document the status counts', () => {
       code: 'Unknown',
     });
   });
+});
+
+test("a gateway's page is an answer of nobody: it never says that an object is absent", async () => {
+  const html = new TextEncoder().encode('<html>default backend - 404</html>');
+  const refusal = await refusalOf(answer(404, html, { 'content-type': 'text/html; charset=utf-8' }));
+  expect(readFailure(refusal)).toMatchObject({ status: 404, isPage: true });
+  expect(toStoreError('get', 'GetObject of s3://b/k', refusal, '').code).toBe('UNAVAILABLE');
+  expect(toStoreError('put', 'PutObject of s3://b/k', refusal, '').code).toBe('UNKNOWN_OUTCOME');
 });

@@ -14,6 +14,7 @@ export async function refusalOf(answer: HttpAnswer): Promise<RefusedError> {
     retryAfter: answer.header('retry-after'),
     serverTime: answer.header('date'),
     region: answer.header('x-amz-bucket-region'),
+    contentType: answer.header('content-type'),
   };
   const found = bytes.length === 0 ? undefined : await readXml(bytes).catch(() => undefined);
   if (found?.name !== 'Error')

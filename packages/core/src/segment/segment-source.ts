@@ -31,23 +31,23 @@ export interface SegmentDeps {
 export class SegmentSource extends SegmentObject<SegmentEntry> {
   readonly cache: BlockCache;
   readonly #sealing: Sealing;
-  #cached: CachedSegment;
+  /** Of nobody before the first load: a segment that nothing is read of takes no room. */
+  #cached: CachedSegment | undefined;
 
   constructor(deps: SegmentDeps, entry: SegmentEntry) {
     super(deps.store, deps.sealing.provider.sha256, entry);
     this.#sealing = deps.sealing;
     this.cache = deps.cache;
-    this.#cached = deps.cache.segment(entry.root);
   }
 
   /** What is cached of the segment. */
   get #slots(): CachedSegment {
-    if (this.#cached.ended) this.#cached = this.cache.segment(this.entry.root);
+    if (!this.#cached || this.#cached.ended) this.#cached = this.cache.segment(this.entry.root);
     return this.#cached;
   }
 
   get cachedMeta(): SegmentMeta | undefined {
-    return this.#cached.get(META_SLOT);
+    return this.#cached?.get(META_SLOT);
   }
 
   meta(o: CallOptions | undefined): Promise<SegmentMeta> {
@@ -95,11 +95,11 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
   }
 
   cachedBlock(meta: SegmentMeta, i: number): Block | undefined {
-    return this.#cached.get(meta.blockChunk(i));
+    return this.#cached?.get(meta.blockChunk(i));
   }
 
   hasBlock(meta: SegmentMeta, i: number): boolean {
-    return this.#cached.has(meta.blockChunk(i));
+    return this.#cached?.has(meta.blockChunk(i)) ?? false;
   }
 
   keepBlock(meta: SegmentMeta, i: number, block: Block): void {
@@ -161,7 +161,7 @@ export class SegmentSource extends SegmentObject<SegmentEntry> {
 
   /** A large value of this length that begins with chunk `first`, if it is cached: it was checked then. */
   cachedValue(first: number, length: number): Uint8Array | undefined {
-    const value = this.#cached.get<Uint8Array>(first);
+    const value = this.#cached?.get<Uint8Array>(first);
     return value?.length === length ? value : undefined;
   }
 

@@ -210,4 +210,18 @@ describe('whatever call of the store fails,', () => {
     await expect(upload(context, rows(), { signal: stop.signal })).rejects.toThrow('enough');
     expect(given).toBeLessThan(200);
   });
+
+  test('also where it is the source itself that gives up, and then says nothing more', async () => {
+    const context = await contextOf(new MemoryStore());
+    const stop = new AbortController();
+    const rows = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          stop.abort(new Error('enough'));
+          return new Promise<IteratorResult<Row>>(() => {});
+        },
+      }),
+    } as unknown as Iterable<Row>;
+    await expect(upload(context, rows, { signal: stop.signal })).rejects.toThrow('enough');
+  });
 });

@@ -159,6 +159,8 @@ class LoadUpload {
     return new Promise<T>((resolve, reject) => {
       this.#abandon = reject;
       work.then(resolve, reject);
+      // It may have been over before the wait: the source itself may have ended it.
+      if (this.#signal.aborted) reject(this.#signal.reason);
     });
   }
 

@@ -164,7 +164,8 @@ function takeKey(key: unknown): DatabaseKey {
   );
 }
 
-function takeRetention(retention: OpenOptions['retention']): Retention {
+/** @throws TypeError or RangeError. */
+export function takeRetention(retention: OpenOptions['retention']): Retention {
   if (retention === undefined) return RETENTION_DEFAULT;
   if (typeof retention !== 'object' || retention === null)
     throw new TypeError(`retention: expected { versions, ms }, found ${kindOf(retention)}.`);

@@ -3,6 +3,7 @@
  */
 import { type Key, MISS } from '@holdfast/core';
 import { READ_OPTIONS, takeOptions } from '../context/call-options.js';
+import { isExpired } from '../context/expiry.js';
 import type { Lifetime } from '../context/lifetime.js';
 import { alive } from '../state/alive.js';
 import type { StoredAndBytes } from '../state/space.js';
@@ -84,6 +85,16 @@ export class Reads {
     }
   }
 
+  /** Where the state that was fresh enough has expired, on the newest one: nobody has asked for the other by its number. */
+  async #onFresh<T>(options: ReadOptions, read: (view: View) => Promise<T>): Promise<T> {
+    try {
+      return await read(await this.#newest.fresh(options));
+    } catch (error) {
+      if (!isExpired(error) || !options.maxStalenessMs) throw error;
+      return read(await this.#newest.fresh({ ...options, maxStalenessMs: 0 }));
+    }
+  }
+
   get(key: Key, options: ReadOptions | undefined): Promise<unknown> {
     return this.#one('get', key, options, liveValueOf);
   }
@@ -96,8 +107,8 @@ export class Reads {
     return this.run('getMany', options, async (taken) => {
       const all = userKeys(keys);
       const nowMs = this.#newest.nowMs();
-      const view = await this.#newest.fresh(taken);
-      return (await view.getMany(all, taken)).map((each) => liveValueOf(each, nowMs));
+      const found = await this.#onFresh(taken, (view) => view.getMany(all, taken));
+      return found.map((each) => liveValueOf(each, nowMs));
     });
   }
 
@@ -105,9 +116,10 @@ export class Reads {
     return this.run('getStream', options, async (taken) => {
       const { stored, bytes } = userKey(key);
       const nowMs = this.#newest.nowMs();
-      const view = await this.#newest.fresh(taken);
-      const found = await view.get(stored, bytes, taken);
-      return openStream(view, bytes, found, nowMs, this.#lifetime, taken);
+      return this.#onFresh(taken, async (view) => {
+        const found = await view.get(stored, bytes, taken);
+        return openStream(view, bytes, found, nowMs, this.#lifetime, taken);
+      });
     });
   }
 

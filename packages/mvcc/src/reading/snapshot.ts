@@ -204,5 +204,3 @@ export class Snapshot {
     }
   }
 }
-
-/** What is said of a version that is gone. */

@@ -64,14 +64,28 @@ export function loading(
       throw new TypeError(`load: ${name}: expected a function, found ${kindOf(listener)}.`);
   return {
     rows: new Rows('load', entries, 'an (async) iterable of [key, value]'),
-    onProgress,
-    onRefused,
+    onProgress: notLate('onProgress', onProgress),
+    onRefused: onRefused && notLate('onRefused', onRefused),
     sizes,
     // Without the rows: they are not known before they are read, and a repeated call is not to read them.
     input: () => ['load'],
     takes: ['onProgress', 'onRefused'],
   };
 }
+
+/** A listener that has nothing to wait for: what one rejects with later would be nobody's. */
+function notLate<A extends unknown[]>(name: string, listener: (...args: A) => unknown): (...args: A) => void {
+  return (...args) => {
+    const result = listener(...args);
+    if (!(result instanceof Object && 'then' in result)) return;
+    Promise.resolve(result).catch(() => {});
+    throw new ListenerError(
+      `load: ${name}: expected a function that returns nothing, found one that returns a promise. Nothing was changed.`,
+    );
+  };
+}
+
+class ListenerError extends TypeError {}
 
 export async function load(
   parts: TransactParts,
@@ -162,6 +176,7 @@ class RowTaker {
 
 /** Of the entry itself, and not of who gives it. */
 function isRefusal(error: unknown): error is Error {
+  if (error instanceof ListenerError) return false;
   return (
     error instanceof TypeError ||
     error instanceof RangeError ||

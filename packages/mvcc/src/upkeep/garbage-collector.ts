@@ -45,6 +45,8 @@ import {
 import { floorFor, StoreTimes } from './retention.js';
 
 export interface CollectOptions extends CallOptions {
+  /** Default: what the database was opened with. */
+  readonly retention?: Partial<Retention> | undefined;
   /** Say what would go, and change nothing: the floor stays too. Default false. */
   readonly dryRun?: boolean | undefined;
   /** Told of each object that was looked at. One that goes is told before it does. */
@@ -106,9 +108,10 @@ export class GarbageCollector {
 
   async collect(options: CollectOptions = {}): Promise<CollectReport> {
     const { signal, meter, dryRun = false } = options;
+    const retention = { ...this.#retention, ...options.retention };
     const calls = { signal, meter };
     const times = new StoreTimes(this.#context, calls);
-    const floor = await this.#raiseFloor(times, dryRun, calls);
+    const floor = await this.#raiseFloor(retention, times, dryRun, calls);
     const view = await this.#tip.refresh(signal);
     const tally = new Tally(options, dryRun);
     const found = await this.#rootOf(view, times, calls);
@@ -119,12 +122,19 @@ export class GarbageCollector {
   }
 
   /** @returns the floor that holds from now on, or would. */
-  async #raiseFloor(times: StoreTimes, dryRun: boolean, calls: CallOptions): Promise<number> {
+  async #raiseFloor(
+    retention: Retention,
+    times: StoreTimes,
+    dryRun: boolean,
+    calls: CallOptions,
+  ): Promise<number> {
     const { version, floor } = await this.#tip.refresh(calls.signal);
     const nowMs = (await times.of(version)) ?? 0;
-    const wanted = Math.max(floor, await floorFor(times, version, nowMs, this.#retention));
+    const wanted = Math.max(floor, await floorFor(times, version, nowMs, retention));
+    // Nothing was ever let go of: there is nothing to collect, and no need of a record.
+    if (dryRun || wanted === 1) return wanted;
     // Where another has raised it further that one stands.
-    if (!dryRun) await this.#committer.publish(new FloorEdit(wanted));
+    await this.#committer.publish(new FloorEdit(wanted));
     return wanted;
   }
 
@@ -138,7 +148,7 @@ export class GarbageCollector {
     if (nowMs === undefined) throw missingRecord(view.version, 'Garbage collection');
     // A floor that a record said a grace period ago.
     const aged = await times.newestBefore(view.version, nowMs, view.graceMs);
-    const waitsFor = `nothing goes before a floor is ${view.graceMs} ms old, the database's grace period`;
+    const waitsFor = `nothing goes before a floor is ${inWords(view.graceMs)} old, the database's grace period`;
     if (aged === undefined) return { waitsFor };
     const saying = await this.#readShown(aged, view, calls);
     if (saying.floor <= 1) return { waitsFor };
@@ -368,4 +378,10 @@ function anotherIsAhead(version: number): HoldfastError {
 
 function placeOf({ version, hash, history }: View): Pick<View, 'version' | 'hash' | 'history'> {
   return { version, hash, history };
+}
+
+function inWords(ms: number): string {
+  const [hours, seconds] = [ms / 3_600_000, ms / 1000];
+  if (hours >= 1) return `${Number(hours.toFixed(1))} h`;
+  return seconds >= 1 ? `${Number(seconds.toFixed(1))} s` : `${ms} ms`;
 }
