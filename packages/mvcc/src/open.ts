@@ -98,7 +98,12 @@ export async function openParts(store: ObjectStore, options: NormalisedOptions):
       throw anotherGrace(options.graceMs, graceMs);
     const view: View = await jump(context, log, record, undefined, { signal });
     const tip = new Tip(context, log, view, asked, { pinned: at !== undefined });
-    context.expiry.floorNow = async () => (await tip.refresh()).floor;
+    context.expiry.floorNow = async () => {
+      if (at === undefined) return (await tip.refresh()).floor;
+      // It looks at nothing newer, but for this.
+      const now = await log.newest();
+      return (now === undefined ? undefined : await log.read(now))?.floor ?? 0;
+    };
     // Asleep since the listing: what was read may be a late PUT into a collected slot.
     if (!tip.isStale()) return { context, log, tip };
     problem = new HoldfastError(

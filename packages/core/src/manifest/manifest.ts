@@ -146,6 +146,11 @@ export class Manifest {
     return this.#pages.flatMap((page) => (page.inline ? [] : [objectName(PAGE_PREFIX, page.id)]));
   }
 
+  /** The same, and the name that an inline page gets if a later record puts it out: it was drawn when it was sealed. */
+  pageNamesToCome(): string[] {
+    return this.#pages.map((page) => objectName(PAGE_PREFIX, page.id));
+  }
+
   /**
    * The manifest with one more run, the newest.
    * @param run its segments in order, placed as run `nextRun`, all at one level.

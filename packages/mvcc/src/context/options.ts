@@ -86,6 +86,8 @@ export interface Retention {
 
 const RETENTION_DEFAULT: Retention = Object.freeze({ versions: 1000, ms: 86_400_000 });
 
+/** Below it no store answers soon enough. */
+const GRACE_MS_MIN = 1000;
 const KEY_BYTES = 32;
 const ID_BYTES = 16;
 
@@ -129,6 +131,10 @@ export function normaliseOptions(options: OpenOptions): NormalisedOptions {
       throw new RangeError(`${name}: expected a number from 0, found ${String(value)}.`);
   if (cacheBytes !== undefined && !Number.isSafeInteger(cacheBytes))
     throw new RangeError(`cacheBytes: expected a whole number of bytes, found ${cacheBytes}.`);
+  if (graceMs !== undefined && !(Number.isSafeInteger(graceMs) && graceMs >= GRACE_MS_MIN))
+    throw new RangeError(
+      `graceMs: expected whole milliseconds from ${GRACE_MS_MIN}, found ${graceMs}. Half of it is the longest that a request may take.`,
+    );
   checkChoice('probe', probe, ['auto', 'always', 'skip']);
   checkChoice('maintenance', maintenance, ['auto', 'manual']);
   for (const [name, value] of Object.entries({ create, readOnly }))

@@ -14,7 +14,7 @@ import {
 } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
-import { expired } from '../context/expiry.js';
+import { Expiry, expired } from '../context/expiry.js';
 import { advance, jump } from '../log/advance.js';
 import { continues, placeAfter, type Shown } from '../log/continuity.js';
 import { Feed } from '../log/feed.js';
@@ -106,7 +106,8 @@ export class History {
     if (record === undefined) throw missingRecord(version, `Checkpoint ${JSON.stringify(named.name)}`);
     if (!equalBytes(record.hash, named.hash))
       throw corrupt(recordName(version), `checkpoint ${JSON.stringify(named.name)} names another record`);
-    return jump(this.#context, this.#log, record, undefined, options);
+    // What it names stays for as long as it does: where something is gone, that is damage.
+    return jump({ ...this.#context, expiry: new Expiry() }, this.#log, record, undefined, options);
   }
 
   /** @throws HoldfastError FORK unless the history that this process has followed begins with that of `place`. */

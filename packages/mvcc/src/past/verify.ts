@@ -7,9 +7,11 @@
  */
 import {
   type CompactRange,
+  corrupt,
   equalBytes,
   type LogRecord,
   leafHash,
+  type Manifest,
   objectName,
   PAGE_PREFIX,
   recordName,
@@ -22,8 +24,9 @@ import type { CallOptions } from '@holdfast/object-store';
 import pLimit from 'p-limit';
 import { type Context, callStore } from '../context/context.js';
 import { loadManifest } from '../log/advance.js';
-import type { Log } from '../log/log.js';
+import { type Log, missingRecord } from '../log/log.js';
 import { checkFollows } from '../log/succession.js';
+import { type HeldCheckpoint, listCheckpoints } from '../state/checkpoints.js';
 import type { View } from '../state/view.js';
 import { verifyStreams } from './verify-streams.js';
 import { tileNames, verifyTiles } from './verify-tiles.js';
@@ -135,6 +138,18 @@ export async function verify(
   if (previous && !equalBytes(previous.hash, view.hash))
     problems.push(`${recordName(view.version)} is not the record that this process has followed.`);
 
+  const kept = new Set<string>();
+  for (const checkpoint of await listCheckpoints(view, signal).catch(noted(note)))
+    if (checkpoint.version < view.floor)
+      await readCheckpoint(context, log, checkpoint, calls).then((manifest) => {
+        for (const name of manifest.pageNames()) kept.add(name);
+        for (const entry of manifest.entries) {
+          const name = objectName(SEGMENT_PREFIX, entry.id);
+          kept.add(name);
+          if (deep) segments.set(name, entry);
+        }
+      }, note);
+
   const tiled = await verifyTree(context, view, tiledTree, calls, note);
   bytes += tiled.bytes;
 
@@ -167,7 +182,7 @@ export async function verify(
 
   const unreferenced = await countUnreferenced(
     context,
-    new Set([...segments.keys(), ...pages, ...tileNames(tiledSizes)]),
+    new Set([...segments.keys(), ...pages, ...kept, ...tileNames(tiledSizes)]),
     calls,
   );
   return {
@@ -181,6 +196,28 @@ export async function verify(
     bytes,
     unreferenced,
     problems,
+  };
+}
+
+/** What a version below the floor names that a checkpoint keeps. */
+async function readCheckpoint(
+  context: Context,
+  log: Log,
+  { name, version, hash }: HeldCheckpoint,
+  calls: CallOptions,
+): Promise<Manifest> {
+  const record = await log.read(version, calls);
+  if (record === undefined) throw missingRecord(version, `Checkpoint ${JSON.stringify(name)}`);
+  if (!equalBytes(record.hash, hash))
+    throw corrupt(recordName(version), `checkpoint ${JSON.stringify(name)} names another record`);
+  return loadManifest(context, record, calls);
+}
+
+/** Notes it, and goes on with none. */
+function noted(note: (error: unknown) => void): (error: unknown) => [] {
+  return (error) => {
+    note(error);
+    return [];
   };
 }
 

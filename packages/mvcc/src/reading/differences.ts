@@ -26,6 +26,10 @@ export async function* writtenBetween(
   bounds: Bounds,
   calls: CallOptions,
 ): AsyncGenerator<Rewritten, void, undefined> {
+  if (older.version < newer.floor - 1) {
+    yield* allBetween(older, newer, bounds, calls);
+    return;
+  }
   const written = newer.scan(bounds, { ...calls, newerThan: older.version });
   const ranges = await newer.rangesAfter(bounds, older.version, calls);
   const deleted = deletedKeys(older, ranges, calls);
@@ -45,6 +49,39 @@ export async function* writtenBetween(
       yield { key, version, order, before: await older.get(toStoredKey(key), key, calls), after };
     }
     await written.next();
+  }
+}
+
+/**
+ * The same of a version below the floor (a checkpoint's, or a snapshot's that is still held): of what was deleted until
+ * the floor nothing tells any more, so all keys of both are gone through. Who has deleted such a key is not known: its
+ * stamp is the floor's.
+ */
+async function* allBetween(
+  older: View,
+  newer: View,
+  bounds: Bounds,
+  calls: CallOptions,
+): AsyncGenerator<Rewritten, void, undefined> {
+  const [was, is] = [older.scan(bounds, calls), newer.scan(bounds, calls)];
+  await Promise.all([was.start(), is.start()]);
+  while (!was.done || !is.done) {
+    const order = was.done ? 1 : is.done ? -1 : compareBytes(was.key, is.key);
+    if (order < 0 && !was.tombstone)
+      yield {
+        key: was.key.slice(),
+        version: newer.floor,
+        order: 0,
+        before: await heldAt(was),
+        after: undefined,
+      };
+    if (order >= 0 && is.version > older.version) {
+      const { version, order: place } = is;
+      const before = order === 0 && !was.tombstone ? await heldAt(was) : undefined;
+      yield { key: is.key.slice(), version, order: place, before, after: await heldAt(is) };
+    }
+    if (order <= 0) await was.next();
+    if (order >= 0) await is.next();
   }
 }
 

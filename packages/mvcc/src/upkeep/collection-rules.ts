@@ -11,7 +11,9 @@
  *   begin to name only segments whose base is at or above their parent's floor, so none below it; what they name of
  *   older ones, the root names too. By the floor of today this would not hold: an upload that began below it may have
  *   been published between the root and today, and replaced since.
- * - A page goes only if its base version is below the root's number: a record's own pages have its parent's.
+ * - A page goes only if its base version is below the root's number: a record that makes a page anew gives it its
+ *   parent's. One that puts out a page which travelled inline before it gives it the id that it was sealed with: the root
+ *   had it inline, so it names it.
  * - A record goes only below the root, if it is tiled (its hash stays known for ever), and no holder, and no checkpoint.
  * - What is not ours by its name stays.
  */

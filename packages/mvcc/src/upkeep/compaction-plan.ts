@@ -19,6 +19,7 @@ import { BOTTOM_LEVEL, byBegin, overlap } from '../commit/compaction-edit.js';
 import { greatest } from '../state/space.js';
 import type { View } from '../state/view.js';
 import { expiryMarginMs } from './droppable.js';
+import { RANGES_BYTES_MAX } from './merge-output.js';
 
 /** How many runs a level has when they are merged. */
 export const RUNS_MAX = 8;
@@ -263,15 +264,18 @@ class Planner {
   #ofSmallNeighbours(): CompactionJob | undefined {
     const small = SMALL_SHARE * this.#o.sizes.segmentBytes;
     const enough = this.#o.all ? 2 : SMALL_MAX;
+    // What is full of range tombstones comes out of a merge as it went in.
+    const isSmall = ({ bytes, metaBytes }: SegmentEntry): boolean =>
+      bytes < small && metaBytes < RANGES_BYTES_MAX / 2;
     let row: SegmentEntry[] = [];
     for (const segment of [...this.#bottom, undefined]) {
-      if (segment && segment.bytes < small && weight(row) + segment.bytes <= this.#jobBytesMax) {
+      if (segment && isSmall(segment) && weight(row) + segment.bytes <= this.#jobBytesMax) {
         row.push(segment);
         continue;
       }
       if (row.length >= enough)
         return this.#merge(row, BOTTOM_LEVEL, `${count(row)} of the bottom run are small neighbours`);
-      row = segment && segment.bytes < small ? [segment] : [];
+      row = segment && isSmall(segment) ? [segment] : [];
     }
     return undefined;
   }

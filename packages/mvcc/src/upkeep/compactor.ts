@@ -6,7 +6,13 @@
  *   names; a resumed one plans anew on the state that it finds.
  * - One job at a time in this process. In the background it gives way to commits (pace.ts), and ends with the database.
  */
-import { type ObjectId, type SegmentDescriptor, type SegmentEntry, toHex } from '@holdfast/core';
+import {
+  HoldfastError,
+  type ObjectId,
+  type SegmentDescriptor,
+  type SegmentEntry,
+  toHex,
+} from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Committer } from '../commit/committer.js';
 import { type Compacted, CompactionEdit, type Placeable } from '../commit/compaction-edit.js';
@@ -67,11 +73,16 @@ class Overtaken extends Error {}
 /** Jobs in a row that others were faster with: they are at it. */
 const DROPPED_MAX = 3;
 
+/** How long the store's clock is gone on from, by this process's own, before it is asked again. */
+const STORE_CLOCK_MS = 600_000;
+
 export class Compactor {
   readonly #context: Context;
   readonly #tip: Tip;
   readonly #committer: Committer;
   readonly #sizes: CompactionSizes;
+  /** When the newest record was taken, by the store's clock, and when that was asked. 0: it tells no times. */
+  #storeClock: { readonly storeMs: number; readonly askedMs: number } | undefined;
   #running: Promise<unknown> | undefined;
   /** What there was nothing to do for. */
   #settled: View['manifest'] | undefined;
@@ -163,7 +174,7 @@ export class Compactor {
   /** Plans one job on a state, and does it. */
   async #next(view: View, dead: readonly ObjectId[], options: JobOptions): Promise<Outcome> {
     const { all, through } = options;
-    const nowMs = wallMs(this.#context.clock);
+    const nowMs = await this.#earliestMs(view, options);
     const job = planCompaction(view, {
       sizes: this.#sizes,
       random: () => this.#random(),
@@ -181,9 +192,28 @@ export class Compactor {
       const compacted = { inputs: job.inputs, outputs, level: job.level, deadParts: [...dead, ...more] };
       return await this.#publish(job.why, job.bytesRead, compacted, job.kind === 'move' ? [] : outputs);
     } catch (error) {
-      if (!(error instanceof Overtaken)) throw error;
+      // Of no consequence: the next look at the newest state shows what became of it.
+      const isUnknown = error instanceof HoldfastError && error.code === 'OUTCOME_UNKNOWN';
+      if (!(error instanceof Overtaken) && !isUnknown) throw error;
       return this.#dropped(job.why);
     }
+  }
+
+  /**
+   * What it is at least, by this process's clock and by the store's: whoever has made the newest record compacts, so the
+   * record's time is its own again. 0, at which nothing has expired, where the store tells no times.
+   */
+  async #earliestMs({ version, manifest }: View, { signal, meter }: CallOptions): Promise<number> {
+    const { slots, clock } = this.#context;
+    // Nobody need be asked.
+    if (!manifest.searched.some(({ earliestExpiryMs }) => earliestExpiryMs > 0)) return wallMs(clock);
+    if (!this.#storeClock || clock.monotonic() - this.#storeClock.askedMs > STORE_CLOCK_MS) {
+      const askedMs = clock.monotonic();
+      const storeMs = await slots.claimedAt?.(version, { signal, meter }).catch(() => undefined);
+      this.#storeClock = { askedMs, storeMs: storeMs ?? 0 };
+    }
+    const { storeMs, askedMs } = this.#storeClock;
+    return storeMs === 0 ? 0 : Math.min(wallMs(clock), storeMs + clock.monotonic() - askedMs);
   }
 
   async #merged(
@@ -200,7 +230,7 @@ export class Compactor {
     const others = view.manifest.searched.filter((segment) => !merged.has(segment));
     const { outputs, deadParts: parts } = await merge(this.#context, inputs, {
       baseVersion: view.version,
-      droppable: new Droppable(view, others, wallMs(this.#context.clock)),
+      droppable: new Droppable(view, others, await this.#earliestMs(view, { signal, meter })),
       segmentBytes: this.#sizes.segmentBytes,
       cuts,
       cutBytesMin,

@@ -35,7 +35,8 @@ export class Droppable {
 
   /**
    * @param others the live segments that are searched and not merged.
-   * @param nowMs this process's clock. The newest record's time counts too: the earlier of both, less the margin.
+   * @param nowMs by the earlier of two clocks that are not one writer's. The newest record's time counts too: the earliest
+   * of all, less the margin.
    */
   constructor(state: DropState, others: readonly SegmentEntry[], nowMs: number) {
     this.#belowVersion = Math.min(state.floor, state.flushedThrough + 1);

@@ -148,6 +148,78 @@ describe('garbage collection', () => {
     await expect(db.gc()).rejects.toMatchObject({ code: 'CORRUPT' });
   });
 
+  test('a page that travels in records, and is put out long after it was sealed, stays', async () => {
+    for (let i = 0; i < 60; i++) {
+      await db.set(['k', i], i);
+      await db.flush();
+      await db.set('x', i);
+      await db.gc();
+      await clock.advance(GRACE_MS + 1);
+      if (i % 6 === 5) expect(await (await open()).get(['k', 0])).toBe(0);
+    }
+    expect((await (await open()).verify({ deep: true })).problems).toEqual([]);
+  });
+
+  test('what compaction and collection have let go of is a difference from a checkpoint all the same', async () => {
+    await db.set('a', 1);
+    await db.set('b', 1);
+    await db.flush();
+    const { version } = await db.checkpoint('backup');
+    const held = await db.snapshot();
+    await db.delete('a');
+    await db.set('c', 1);
+    await db.flush();
+    const told = async (): Promise<unknown[]> => {
+      const found: unknown[] = [];
+      const now = await db.snapshot();
+      for (const from of [await db.snapshot({ at: version }), held])
+        for await (const { key, value, previous } of from.diff(now)) found.push([key[0], previous, value]);
+      return found;
+    };
+    const before = await told();
+    expect(before).toEqual([
+      ['a', 1, undefined],
+      ['c', undefined, 1],
+      ['a', 1, undefined],
+      ['c', undefined, 1],
+    ]);
+    await db.gc();
+    await db.compact({ all: true });
+    expect(await told()).toEqual(before);
+  });
+
+  test('damage of what a checkpoint keeps is damage, and verify finds it', async () => {
+    await write(40);
+    await db.flush();
+    const { version } = await db.checkpoint('kept');
+    const kept = names(SEGMENT_PREFIX);
+    await write(40);
+    await db.flush();
+    await db.compact({ all: true });
+    await collectAll();
+    await collectAll();
+    expect(names(SEGMENT_PREFIX)).toEqual(expect.arrayContaining(kept));
+    expect(await db.verify({ deep: true })).toMatchObject({ ok: true, unreferenced: 0 });
+    await store.delete(kept);
+    const { problems } = await (await open()).verify({ deep: true });
+    expect(problems.join()).toContain(kept[0]);
+    const snapshot = await (await open()).snapshot({ at: version });
+    await expect(snapshot.get(['n', 1])).rejects.toMatchObject({ code: 'CORRUPT' });
+  });
+
+  test('a handle on an earlier version is told when that has expired', async () => {
+    await write(40);
+    await db.flush();
+    const at = db.version;
+    const pinned = await open(store, { readOnly: true, at, cacheBytes: 0 });
+    await write(40);
+    await db.flush();
+    await db.compact({ all: true });
+    await collectAll();
+    await collectAll();
+    await expect(pinned.get(['n', 1])).rejects.toMatchObject({ code: 'SNAPSHOT_EXPIRED' });
+  });
+
   test('a writer that stalls across a collection publishes nothing that is gone', async () => {
     await write(300);
     const gated = new GatedStore(store, {

@@ -23,7 +23,7 @@ import {
   TILE_PREFIX,
   toHex,
 } from '@holdfast/core';
-import type { CallOptions } from '@holdfast/object-store';
+import type { CallOptions, ListedObject } from '@holdfast/object-store';
 import type { Committer } from '../commit/committer.js';
 import { FloorEdit } from '../commit/floor-edit.js';
 import { type Context, callStore } from '../context/context.js';
@@ -157,7 +157,8 @@ export class GarbageCollector {
     const held = new Set<number>();
     const hold = (one: LogRecord, manifest: Manifest): void => {
       for (const { id } of manifest.entries) named.add(objectName(SEGMENT_PREFIX, id));
-      for (const name of manifest.pageNames()) named.add(name);
+      // A later record may put out, as it is, what travels inline here.
+      for (const name of manifest.pageNamesToCome()) named.add(name);
       for (const ref of one.body.carry.refs) held.add(ref.version);
     };
     hold(record, await loadManifest(this.#context, record, calls, [view.manifest]));
@@ -216,7 +217,7 @@ export class GarbageCollector {
         ),
       ),
     );
-    if (slots.below)
+    if (slots.below && slots.collect)
       for await (const { n, size } of slots.below(root.version, calls))
         await removeRecords.take({ ...judgeRecord(root, n), name: recordName(n), bytes: size, n });
     await removeRecords.flush();
@@ -234,8 +235,23 @@ export class GarbageCollector {
   /** Judged by a record that is newer than the listing: who has just announced its second intent is in its table. */
   async #collectIntents(batch: Batch, calls: CallOptions, times: StoreTimes): Promise<void> {
     const { store } = this.#context;
-    const listed: { readonly key: string; readonly size: number }[] = [];
-    for await (const { key, size } of store.list(INTENT_PREFIX, calls)) listed.push({ key, size });
+    let listed: ListedObject[] = [];
+    for await (const object of store.list(INTENT_PREFIX, calls)) {
+      listed.push(object);
+      if (listed.length < BATCH) continue;
+      await this.#judgeIntents(listed, batch, calls, times);
+      listed = [];
+    }
+    await this.#judgeIntents(listed, batch, calls, times);
+    await batch.flush();
+  }
+
+  async #judgeIntents(
+    listed: readonly ListedObject[],
+    batch: Batch,
+    calls: CallOptions,
+    times: StoreTimes,
+  ): Promise<void> {
     if (listed.length === 0) return;
     const view = await this.#tip.refresh(calls.signal);
     const nowMs = (await times.of(view.version)) ?? 0;
@@ -244,14 +260,13 @@ export class GarbageCollector {
       if (!judged.removed && judged.kind === 'intent') {
         const range = { offset: 0, length: 1 };
         const found = await callStore(`reading ${key}`, () =>
-          store.get(key, { ...calls, range, maxBytes: 1 }),
+          this.#context.store.get(key, { ...calls, range, maxBytes: 1 }),
         );
         const isOld = found?.modifiedMs !== undefined && nowMs - found.modifiedMs >= view.graceMs;
         judged = judgeIntent(view.intents, key, isOld);
       }
       await batch.take({ ...judged, name: key, bytes: size, n: 0 });
     }
-    await batch.flush();
   }
 
   /** Whoever has slept may find another database under the prefix, or none. */

@@ -20,8 +20,10 @@ import { SegmentUploads } from '../commit/segment-uploads.js';
 import type { Context } from '../context/context.js';
 
 const UPLOADS_AT_ONCE = 2;
-/** Who needs one range tombstone of a segment reads them all. */
-const RANGES_BYTES_MAX = 512 * 1024;
+/** A segment is closed at so many bytes of range tombstones: who needs one of them reads them all. */
+export const RANGES_BYTES_MAX: number = 512 * 1024;
+/** After so many range tombstones others have a turn. */
+const TURN_RANGES = 1024;
 
 export interface Cutting {
   /** A segment is closed when it weighs this much. */
@@ -37,6 +39,7 @@ export class MergeOutput {
   readonly #cutting: Cutting;
   readonly #ranges: readonly RangeTombstone[];
   readonly #uploads: SegmentUploads;
+  readonly #turn: (bytes: number) => Promise<void>;
   #failure: { readonly error: unknown } | undefined;
   #builder: SegmentBuilder | undefined;
   /** The next range tombstone, and where what is left of it begins. */
@@ -48,6 +51,7 @@ export class MergeOutput {
   /**
    * @param baseVersion the tip as known now: what protects the segments from GC until a record names them.
    * @param ranges in order, none over another.
+   * @param turn lets others have one.
    */
   constructor(
     context: Context,
@@ -55,7 +59,9 @@ export class MergeOutput {
     cutting: Cutting,
     ranges: readonly RangeTombstone[],
     options: CallOptions,
+    turn: (bytes: number) => Promise<void> = async () => {},
   ) {
+    this.#turn = turn;
     this.#context = context;
     this.#baseVersion = baseVersion;
     this.#cutting = cutting;
@@ -128,6 +134,7 @@ export class MergeOutput {
       const range = this.#ranges[this.#range]!;
       if (key && compareBytes(range.end, key) > 0) return;
       this.#addRange({ ...range, begin: this.#rangeFrom ?? range.begin });
+      if (this.#range % TURN_RANGES === TURN_RANGES - 1) await this.#turn(0);
       this.#rangeFrom = undefined;
       if (this.#rangeBytes >= RANGES_BYTES_MAX) await this.#send();
     }

@@ -59,7 +59,7 @@ export async function merge(
   );
   const ranges = laidOver(lists.flat());
   const kept = ranges.filter(({ begin, end, version }) => !droppable.mayDropRange(begin, end, version));
-  const output = new MergeOutput(context, baseVersion, cutting, kept, calls);
+  const output = new MergeOutput(context, baseVersion, cutting, kept, calls, turn);
   const windows = new WindowBudget(WINDOWS_BYTES);
   const begin = new Uint8Array(0);
   const walk = new MergeWalk(segments, (segment) =>
