@@ -996,13 +996,13 @@ describe('import and export', () => {
     rows[1_000] = 'no row';
     rows[2_000] = `{"key":["${'k'.repeat(9_000)}"],"value":1}`;
     writeFileSync(join(folder, 'whole.ndjson'), `${rows.join('\n')}\n`);
-    const args = ['import', 'file:./whole', 'whole.ndjson', '--create', '--json'];
+    const args = ['import', 'file:./one-transaction', 'whole.ndjson', '--create', '--json'];
     const first = await run(args);
     expect([first.code, ...lines(first.out)]).toMatchObject([
       1,
       { written: 3_998, alreadyThere: 0, badLines: 2, bad: [{ line: 1_001 }, { line: 2_001 }], batches: 1 },
     ]);
-    const keys = lines((await run(['export', 'file:./whole'])).out).map(
+    const keys = lines((await run(['export', 'file:./one-transaction'])).out).map(
       (row) => (row as { key: number[] }).key[0]!,
     );
     expect(keys.filter((key, i) => i > 0 && keys[i - 1]! >= key)).toEqual([]);
@@ -1014,7 +1014,7 @@ describe('import and export', () => {
     ]);
     const strict = await run([
       'import',
-      'file:./whole-strict',
+      'file:./one-transaction-strict',
       'whole.ndjson',
       '--create',
       '--strict',

@@ -487,15 +487,18 @@ test('a listener that returns a promise is refused: what it rejects with would b
   const late = async (): Promise<void> => {
     throw new Error('too late');
   };
-  for (const options of [{ onProgress: late }, { onRefused: late }])
-    await expect(
-      db.load(
-        [
-          ['a', 1],
-          ['b', () => 1],
-        ] as never,
-        options as never,
-      ),
-    ).rejects.toThrow(/returns nothing, found one that returns a promise/);
+  for (const [name, entries] of [
+    ['onProgress', [['a', 1]]],
+    [
+      'onRefused',
+      [
+        ['a', 1],
+        ['b', () => 1],
+      ],
+    ],
+  ] as const)
+    await expect(db.load(entries as never, { [name]: late })).rejects.toThrow(
+      new RegExp(`${name}: expected a function that returns nothing, found one that returns a promise`),
+    );
   expect(await db.count()).toBe(0);
 });
