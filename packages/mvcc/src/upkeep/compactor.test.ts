@@ -350,7 +350,7 @@ test('an entry stays until it has expired by a clock that is not the one that co
 });
 
 test('neighbours full of range tombstones are left as they are', async () => {
-  const db = await openDatabase(new MemoryStore(), OPTIONS);
+  const db = await openDatabase(new MemoryStore(), { ...OPTIONS, compaction: undefined });
   const pad = 'p'.repeat(120);
   for (let round = 0; round < 4; round++) {
     await db.transact((tx) => {
@@ -358,6 +358,7 @@ test('neighbours full of range tombstones are left as they are', async () => {
     });
     await db.flush();
   }
-  await db.compact({ all: true });
-  expect((await db.compact({ all: true })).jobs).toBe(0);
+  const stop = AbortSignal.timeout(20_000);
+  await db.compact({ all: true, signal: stop });
+  expect((await db.compact({ all: true, signal: stop })).jobs).toBe(0);
 }, 60_000);
