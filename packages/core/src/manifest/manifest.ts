@@ -13,7 +13,7 @@ import { leafHash, merkleRoot, type Sha256 } from '../merkle/merkle.js';
 import { copyBytes, equalBytes, toHex } from '../object/bytes.js';
 import { readChecked } from '../object/checked-read.js';
 import type { Sealing } from '../object/envelope.js';
-import { corrupt } from '../object/errors.js';
+import { corrupt, missingObject } from '../object/errors.js';
 import { type ObjectId, objectName, PAGE_PREFIX } from '../object/names.js';
 import { type SegmentEntry, STREAM_LEVEL } from '../segment/segment-entry.js';
 import { entryFault, LEVEL_MAX, orderFault } from './manifest-order.js';
@@ -263,6 +263,6 @@ async function fetchNamed(
       return bytes;
     },
   );
-  if (found === undefined) throw corrupt(name, `${object} names it, and it is missing`);
+  if (found === undefined) throw missingObject(name, `${object} names it, and it is missing`);
   return found;
 }

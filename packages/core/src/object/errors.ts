@@ -102,9 +102,9 @@ export function corrupt(object: string, detail: string, cause?: unknown): Holdfa
 
 const missing = new WeakSet<HoldfastError>();
 
-/** An object that something names is not in the store: never "absent" (I7). */
-export function missingObject(object: string, named: string): HoldfastError {
-  const error = corrupt(object, `${named} names it, and it is missing`);
+/** An object that something names is not in the store: never "absent" (I7). @param detail who names it. */
+export function missingObject(object: string, detail: string): HoldfastError {
+  const error = corrupt(object, detail);
   missing.add(error);
   return error;
 }

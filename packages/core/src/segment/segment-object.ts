@@ -65,7 +65,7 @@ export class SegmentObject<E extends ClearSegmentEntry = ClearSegmentEntry> {
         throw corrupt(name, `at offset ${offset}, expected ${length} bytes, found ${found.bytes.length}`);
       return { value: check(found.bytes) };
     });
-    if (checked === undefined) throw missingObject(name, 'the manifest');
+    if (checked === undefined) throw missingObject(name, 'the manifest names it, and it is missing');
     return checked.value;
   }
 

@@ -8,11 +8,11 @@
  * - No more is taken from a slot than a record can have.
  */
 import {
-  corrupt,
   decodeRecordHeader,
   HASH_BYTES,
   HoldfastError,
   type LogRecord,
+  missingObject,
   openRecord,
   RECORD_BYTES_MAX,
   type RecordHeader,
@@ -173,5 +173,5 @@ export function readRecordHash(
 
 /** A missing record that something names: never "absent" (I7). */
 export function missingRecord(version: number, named: string): HoldfastError {
-  return corrupt(recordName(version), `${named} needs it, and the store has no such object`);
+  return missingObject(recordName(version), `${named} needs it, and the store has no such object`);
 }

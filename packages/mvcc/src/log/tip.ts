@@ -15,7 +15,7 @@
  *   have confirmed a newer tip.
  */
 
-import { continuationSizes, equalBytes, HoldfastError, recordName, toHex } from '@holdfast/core';
+import { continuationSizes, equalBytes, HoldfastError, isMissing, recordName, toHex } from '@holdfast/core';
 import { type CallOptions, type Clock, orAborted } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import type { View } from '../state/view.js';
@@ -249,9 +249,13 @@ export class Tip {
     const steps: Step[] = [];
     let view = from;
     for (const record of records) {
-      view = await advance(this.#context, view, record).catch((error: unknown) => {
+      const next: View | undefined = await advance(this.#context, view, record).catch((error: unknown) => {
+        // Asleep again: what the record names may have been collected.
+        if (isMissing(error) && this.isStale(base)) return undefined;
         throw this.broken(error);
       });
+      if (!next) return 'unknown';
+      view = next;
       steps.push({ record, view });
     }
     this.adopt(view, isEnd ? asked : undefined, steps);

@@ -91,7 +91,10 @@ export class History {
     if (version < tip.floor) return this.#viewOfCheckpoint(version, tip, options);
     const record = await this.#read(version, options);
     const [view] = await Promise.all([
-      jump(this.#context, this.#log, record, undefined, options),
+      // Collected while it was read, it has expired.
+      jump(this.#context, this.#log, record, undefined, options).catch(async (error: unknown) => {
+        throw await this.#context.expiry.judge(error, version);
+      }),
       this.#show(placeAfter(this.#context, record), options),
     ]);
     return view;

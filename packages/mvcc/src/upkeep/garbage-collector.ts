@@ -14,6 +14,7 @@ import {
   equalBytes,
   HoldfastError,
   INTENT_PREFIX,
+  isMissing,
   type LogRecord,
   type Manifest,
   objectName,
@@ -112,9 +113,8 @@ export class GarbageCollector {
     const calls = { signal, meter };
     const times = new StoreTimes(this.#context, calls);
     const floor = await this.#raiseFloor(retention, times, dryRun, calls);
-    const view = await this.#tip.refresh(signal);
     const tally = new Tally(options, dryRun);
-    const found = await this.#rootOf(view, times, calls);
+    const { view, found } = await this.#findRoot(times, calls);
     if ('waitsFor' in found) return tally.report(view, floor, 1, found.waitsFor);
     const { root, record } = found;
     await this.#collect(root, record, tally, calls, times);
@@ -138,20 +138,42 @@ export class GarbageCollector {
     return wanted;
   }
 
-  /** The record that says what may go, if one is old enough. */
-  async #rootOf(
-    view: View,
+  /** Tries again where another collector has taken from under it what only a root that is passed has named. */
+  async #findRoot(
     times: StoreTimes,
     calls: CallOptions,
-  ): Promise<{ root: CollectionRoot; record: LogRecord } | { waitsFor: string }> {
+  ): Promise<{ view: View; found: Rooted | { waitsFor: string } }> {
+    let failed: { readonly floor: number; readonly error: unknown } | undefined;
+    for (;;) {
+      const view = await this.#tip.refresh(calls.signal);
+      const saying = await this.#saying(view, times, calls);
+      if (!saying || saying.floor <= 1)
+        return {
+          view,
+          found: {
+            waitsFor: `nothing goes before a floor is ${inWords(view.graceMs)} old, the database's grace period`,
+          },
+        };
+      if (saying.floor === failed?.floor) throw failed.error;
+      try {
+        return { view, found: await this.#rootOf(view, saying, calls) };
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        failed = { floor: saying.floor, error };
+      }
+    }
+  }
+
+  /** The newest record that is a grace period old: the floor that it says counts. */
+  async #saying(view: View, times: StoreTimes, calls: CallOptions): Promise<LogRecord | undefined> {
     const nowMs = await times.of(view.version);
     if (nowMs === undefined) throw missingRecord(view.version, 'Garbage collection');
-    // A floor that a record said a grace period ago.
     const aged = await times.newestBefore(view.version, nowMs, view.graceMs);
-    const waitsFor = `nothing goes before a floor is ${inWords(view.graceMs)} old, the database's grace period`;
-    if (aged === undefined) return { waitsFor };
-    const saying = await this.#readShown(aged, view, calls);
-    if (saying.floor <= 1) return { waitsFor };
+    return aged === undefined ? undefined : this.#readShown(aged, view, calls);
+  }
+
+  /** The record that says what may go. */
+  async #rootOf(view: View, saying: LogRecord, calls: CallOptions): Promise<Rooted> {
     const record = await this.#readShown(saying.floor - 1, view, calls);
     const named = new Set<string>();
     const held = new Set<number>();
@@ -279,6 +301,12 @@ export class GarbageCollector {
         `${recordName(record.version)} is not the record any more that this collection rests on: expected hash ${toHex(record.hash)}. Nothing more was removed; look what else writes under this prefix.`,
       );
   }
+}
+
+/** What may go, and the record that says so. */
+interface Rooted {
+  readonly root: CollectionRoot;
+  readonly record: LogRecord;
 }
 
 interface Found extends CollectedObject {
