@@ -1833,9 +1833,9 @@ const collection = [
   },
   {
     name: 'a checkpoint below the floor is the record that was meant',
-    file: 'packages/mvcc/src/past/history.ts',
-    find: '    if (!equalBytes(record.hash, named.hash))\n',
-    replace: '    if (!equalBytes(record.hash, named.hash) && version < 0)\n',
+    file: 'packages/mvcc/src/log/checkpoint-record.ts',
+    find: '  if (!equalBytes(record.hash, hash))\n',
+    replace: '  if (!equalBytes(record.hash, hash) && version < 0)\n',
     tests: collections,
   },
   {

@@ -4,18 +4,12 @@
  * Invariant: of a record that is read again nothing is told before it is shown to be of the history that this
  * process has followed (I2), by its history tree or by the chain of parents from the tip down.
  */
-import {
-  corrupt,
-  equalBytes,
-  HoldfastError,
-  type KeyRange,
-  type LogRecord,
-  recordName,
-} from '@holdfast/core';
+import { equalBytes, HoldfastError, type KeyRange, type LogRecord } from '@holdfast/core';
 import type { CallOptions } from '@holdfast/object-store';
 import type { Context } from '../context/context.js';
 import { Expiry, expired } from '../context/expiry.js';
 import { advance, jump } from '../log/advance.js';
+import { readCheckpointRecord } from '../log/checkpoint-record.js';
 import { continues, placeAfter, type Shown } from '../log/continuity.js';
 import { Feed } from '../log/feed.js';
 import { fork, isBreak, type Place } from '../log/fork.js';
@@ -105,10 +99,7 @@ export class History {
     const checkpoints = await listCheckpoints(tip, options.signal);
     const named = checkpoints.find((checkpoint) => checkpoint.version === version);
     if (!named) throw expired(version, tip.floor);
-    const record = await this.#log.read(version, options);
-    if (record === undefined) throw missingRecord(version, `Checkpoint ${JSON.stringify(named.name)}`);
-    if (!equalBytes(record.hash, named.hash))
-      throw corrupt(recordName(version), `checkpoint ${JSON.stringify(named.name)} names another record`);
+    const record = await readCheckpointRecord(this.#log, named, options);
     // What it names stays for as long as it does: where something is gone, that is damage.
     return jump({ ...this.#context, expiry: new Expiry() }, this.#log, record, undefined, options);
   }

@@ -7,11 +7,9 @@
  */
 import {
   type CompactRange,
-  corrupt,
   equalBytes,
   type LogRecord,
   leafHash,
-  type Manifest,
   objectName,
   PAGE_PREFIX,
   recordName,
@@ -24,9 +22,10 @@ import type { CallOptions } from '@holdfast/object-store';
 import pLimit from 'p-limit';
 import { type Context, callStore } from '../context/context.js';
 import { loadManifest } from '../log/advance.js';
-import { type Log, missingRecord } from '../log/log.js';
+import { readCheckpointRecord } from '../log/checkpoint-record.js';
+import type { Log } from '../log/log.js';
 import { checkFollows } from '../log/succession.js';
-import { type HeldCheckpoint, listCheckpoints } from '../state/checkpoints.js';
+import { listCheckpoints } from '../state/checkpoints.js';
 import type { View } from '../state/view.js';
 import { verifyStreams } from './verify-streams.js';
 import { tileNames, verifyTiles } from './verify-tiles.js';
@@ -141,14 +140,16 @@ export async function verify(
   const kept = new Set<string>();
   for (const checkpoint of await listCheckpoints(view, signal).catch(noted(note)))
     if (checkpoint.version < view.floor)
-      await readCheckpoint(context, log, checkpoint, calls).then((manifest) => {
-        for (const name of manifest.pageNames()) kept.add(name);
-        for (const entry of manifest.entries) {
-          const name = objectName(SEGMENT_PREFIX, entry.id);
-          kept.add(name);
-          if (deep) segments.set(name, entry);
-        }
-      }, note);
+      await readCheckpointRecord(log, checkpoint, calls)
+        .then((record) => loadManifest(context, record, calls))
+        .then((manifest) => {
+          for (const name of manifest.pageNames()) kept.add(name);
+          for (const entry of manifest.entries) {
+            const name = objectName(SEGMENT_PREFIX, entry.id);
+            kept.add(name);
+            if (deep) segments.set(name, entry);
+          }
+        }, note);
 
   const tiled = await verifyTree(context, view, tiledTree, calls, note);
   bytes += tiled.bytes;
@@ -197,20 +198,6 @@ export async function verify(
     unreferenced,
     problems,
   };
-}
-
-/** What a version below the floor names that a checkpoint keeps. */
-async function readCheckpoint(
-  context: Context,
-  log: Log,
-  { name, version, hash }: HeldCheckpoint,
-  calls: CallOptions,
-): Promise<Manifest> {
-  const record = await log.read(version, calls);
-  if (record === undefined) throw missingRecord(version, `Checkpoint ${JSON.stringify(name)}`);
-  if (!equalBytes(record.hash, hash))
-    throw corrupt(recordName(version), `checkpoint ${JSON.stringify(name)} names another record`);
-  return loadManifest(context, record, calls);
 }
 
 /** Notes it, and goes on with none. */

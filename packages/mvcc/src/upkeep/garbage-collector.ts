@@ -30,6 +30,7 @@ import { FloorEdit } from '../commit/floor-edit.js';
 import { type Context, callStore } from '../context/context.js';
 import type { Retention } from '../context/options.js';
 import { loadManifest } from '../log/advance.js';
+import { readCheckpointRecord } from '../log/checkpoint-record.js';
 import { continues, placeAfter } from '../log/continuity.js';
 import { type Log, missingRecord, readRecordHash } from '../log/log.js';
 import type { Tip } from '../log/tip.js';
@@ -184,15 +185,10 @@ export class GarbageCollector {
       for (const ref of one.body.carry.refs) held.add(ref.version);
     };
     hold(record, await loadManifest(this.#context, record, calls, [view.manifest]));
-    for (const { name, version, hash } of await listCheckpoints(view, calls.signal)) {
+    for (const checkpoint of await listCheckpoints(view, calls.signal)) {
+      const { version } = checkpoint;
       if (version >= record.version) continue;
-      const kept = await this.#log.read(version, calls);
-      if (kept === undefined) throw missingRecord(version, `Checkpoint ${JSON.stringify(name)}`);
-      if (!equalBytes(kept.hash, hash))
-        throw new HoldfastError(
-          'CORRUPT',
-          `${recordName(version)} is not the record that checkpoint ${JSON.stringify(name)} names. Nothing was removed.`,
-        );
+      const kept = await readCheckpointRecord(this.#log, checkpoint, calls);
       held.add(version);
       hold(kept, await loadManifest(this.#context, kept, calls, [view.manifest]));
     }
